@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The call tree of a filter: top-down (from main) or bottom-up (from the allocating function).
+ *
+ * One block of nodes with indices inside, immutable, reference counted. Node 0 is the invisible
+ * root. Siblings are sorted by the query's metric, largest first, and stand together: the children
+ * of a node are nodes [first_child, first_child + n_children). Frames with a known function are
+ * merged by (function, module), others by module + offset.
+ */
+#ifndef HS_ANALYSIS_CALL_TREE_H
+#define HS_ANALYSIS_CALL_TREE_H
+
+#include "analysis/stack_sums.h"
+
+enum hs_tree_direction {
+    HS_TREE_TOP_DOWN,
+    HS_TREE_BOTTOM_UP,
+};
+
+/* What a row is sorted and judged by; bytes or blocks. */
+enum hs_metric {
+    HS_METRIC_OUTSTANDING, /* AIFO + AOFO */
+    HS_METRIC_AIFI,
+    HS_METRIC_AIFO,
+    HS_METRIC_AOFI,
+    HS_METRIC_AOFO,
+    HS_METRIC_TOTAL, /* allocated inside: AIFI + AIFO */
+    HS_METRIC_NET,   /* allocated inside - freed inside: AIFO - AOFI */
+    HS_METRIC_PEAK,
+    HS_METRIC_TEMPORARY, /* blocks only */
+    HS_N_METRICS,
+};
+
+enum hs_metric_unit {
+    HS_UNIT_BYTES,
+    HS_UNIT_BLOCKS,
+};
+
+enum hs_allocator_frames {
+    HS_ALLOCATOR_FRAMES_FOLD, /* leaf frames that are the allocator itself go into their caller */
+    HS_ALLOCATOR_FRAMES_SHOW,
+};
+
+struct hs_call_tree_query {
+    enum hs_tree_direction direction;
+    enum hs_metric metric;
+    enum hs_metric_unit unit;
+    enum hs_allocator_frames allocator_frames;
+};
+
+struct hs_call_tree_node {
+    uint32_t parent; /* 0 for the top rows; the root's own is 0 */
+    uint32_t first_child, n_children;
+    uint32_t label;    /* offset into texts: "function", or "module+0x1a2b", or "0x7f…" */
+    uint32_t module;   /* offset into texts: file name without folders; "" */
+    uint32_t location; /* offset into texts: "file.c:123"; "" */
+    uint64_t key;      /* the same frame has the same key in every answer: restores expansion */
+    bool is_inlined;
+    struct hs_sums inclusive;
+    struct hs_sums exclusive; /* of stacks that end here (top-down: the allocating function) */
+};
+
+struct hs_call_tree {
+    _Atomic int n_references;
+    struct hs_call_tree_query query;
+    uint32_t n_nodes;
+    struct hs_call_tree_node *nodes; /* in the same block */
+    const char *texts;               /* in the same block */
+    struct hs_sums total;
+    int64_t peak_time;
+};
+
+/* Any thread. */
+enum hs_status hs_call_tree (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                             const struct hs_call_tree_query *query, const struct hs_cancel *cancel,
+                             struct hs_call_tree **ret, struct hs_error *err);
+struct hs_call_tree *hs_call_tree_ref (struct hs_call_tree *tree);
+void hs_call_tree_unref (struct hs_call_tree *tree);
+
+/* The value of a metric; NET may be negative. */
+int64_t hs_sums_metric (const struct hs_sums *sums, enum hs_metric metric,
+                        enum hs_metric_unit unit);
+
+#endif

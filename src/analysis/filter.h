@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which allocations a question is about. A value; zeroed by hs_filter_all().
+ *
+ * A time range [from, to] in ticks is turned into events [begin, end): begin is the first event at
+ * or after `from`, end the first after `to`. WPA's classes for a row (formats/etl.md 7.5): AIFI
+ * born inside, ended inside       AIFO born inside, not ended before `end` AOFI born before, ended
+ * inside       AOFO born before, not ended before `end` A block that only the exit of its process
+ * closed counts as never ended (outstanding).
+ */
+#ifndef HS_ANALYSIS_FILTER_H
+#define HS_ANALYSIS_FILTER_H
+
+#include "base/cancel.h"
+#include "trace/trace.h"
+
+enum hs_class_mask {
+    HS_CLASS_AIFI = 1 << 0,
+    HS_CLASS_AIFO = 1 << 1,
+    HS_CLASS_AOFI = 1 << 2,
+    HS_CLASS_AOFO = 1 << 3,
+    HS_CLASS_ALL = 15,
+};
+
+struct hs_filter {
+    hs_process_id process; /* HS_NO_PROCESS = all */
+    bool has_range;
+    int64_t from, to;            /* ticks, inclusive; `from` > `to` is empty */
+    uint64_t size_min, size_max; /* bytes, inclusive */
+    bool has_thread;
+    uint32_t thread;
+    bool has_heap;
+    uint64_t heap;              /* handle */
+    enum hs_class_mask classes; /* lists and trees only; sums always tell all four */
+};
+
+/* Everything: all processes, the whole trace, any size. */
+struct hs_filter hs_filter_all (void);
+
+/* A filter made ready for scans of one snapshot. */
+struct hs_scan {
+    struct hs_snapshot snapshot;
+    hs_event_no begin, end; /* events of the range */
+    hs_row_no row_end;      /* rows born before `end`; rows of interest are [first_row, row_end) */
+    uint64_t size_min, size_max;
+    uint8_t *context_passes;   /* per context: 1 when process, thread and heap pass */
+    hs_event_no *context_exit; /* per context: exit event of its process, HS_NO_EVENT = none */
+};
+enum hs_status hs_scan_init (struct hs_scan *scan, const struct hs_snapshot *snapshot,
+                             const struct hs_filter *filter, struct hs_error *err);
+void hs_scan_clear (struct hs_scan *scan);
+
+/* The four classes as an index 0..3 (AIFI, AIFO, AOFI, AOFO), or -1 when the row is not touched by
+ * the range (ended before it, born after it). `ended` is the row's end column value. */
+static inline int hs_scan_class (const struct hs_scan *scan, hs_event_no birth, hs_event_no ended)
+{
+    if (birth >= scan->end || ended < scan->begin)
+        return -1;
+    return (birth < scan->begin ? 2 : 0) + (ended < scan->end ? 0 : 1);
+}
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Outstanding bytes and rates over time, one entry per column of pixels.
+ *
+ * Live bytes here are what is in memory: the exit of a process takes its blocks away. Values at
+ * column borders are exact; minimum and maximum within a column are exact when the range has up to
+ * HS_TIMELINE_REPLAY_EVENTS events or nothing but process is filtered, else of the borders.
+ */
+#ifndef HS_ANALYSIS_TIMELINE_H
+#define HS_ANALYSIS_TIMELINE_H
+
+#include "analysis/filter.h"
+
+#define HS_TIMELINE_REPLAY_EVENTS (UINT32_C (1) << 22)
+
+struct hs_timeline_query {
+    int64_t from, to; /* ticks shown; the filter's own range is not applied */
+    uint32_t n_columns;
+};
+
+struct hs_timeline_column {
+    int64_t end_time; /* ticks: the column covers (end_time of the one before, end_time] */
+    uint64_t live_bytes, live_count; /* after all events with time <= end_time */
+    uint64_t min_bytes, max_bytes;   /* within the column, its first value included */
+    uint64_t births, birth_bytes;    /* blocks opened in the column */
+    uint64_t ends, end_bytes;        /* blocks closed in it (exit too) */
+};
+
+struct hs_timeline {
+    _Atomic int n_references;
+    int64_t from, to;
+    uint64_t start_bytes, start_count; /* state before the first column */
+    uint64_t max_bytes;                /* over all columns */
+    uint64_t max_births, max_ends;
+    int64_t peak_time; /* the first moment of max_bytes, exact when minima and maxima are */
+    uint32_t n_columns;
+    struct hs_timeline_column columns[];
+};
+
+/* Any thread. */
+enum hs_status hs_timeline (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                            const struct hs_timeline_query *query, const struct hs_cancel *cancel,
+                            struct hs_timeline **ret, struct hs_error *err);
+struct hs_timeline *hs_timeline_ref (struct hs_timeline *timeline);
+void hs_timeline_unref (struct hs_timeline *timeline); /* NULL is allowed */
+
+#endif

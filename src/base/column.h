@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * An append-only column of 32-bit values (or 64-bit) in fixed chunks. Values never move, so a
+ * reader that knows how many values were published may read them without a lock while the one
+ * writer goes on appending.
+ *
+ * The chunk directory is itself fixed (a top table of pages), so nothing a reader holds is ever
+ * reallocated. A value already published may be changed with hs_column_poke and read with
+ * hs_column_peek (relaxed atomics); everything else is read plainly.
+ */
+#ifndef HS_BASE_COLUMN_H
+#define HS_BASE_COLUMN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HS_COLUMN_CHUNK_SHIFT 16
+#define HS_COLUMN_CHUNK_VALUES (UINT32_C (1) << HS_COLUMN_CHUNK_SHIFT)
+#define HS_COLUMN_MAX_CHUNKS (UINT32_C (1) << 16) /* 2^32 values in all */
+
+struct hs_column {
+    void **chunks; /* HS_COLUMN_MAX_CHUNKS pointers, reserved on first use, touched as needed */
+    uint64_t n;    /* values appended; the writer's business */
+    uint8_t value_size;
+};
+
+/* `value_size` is 1, 2, 4 or 8 bytes. No memory is taken yet. */
+static inline struct hs_column hs_column_init (uint8_t value_size)
+{
+    return (struct hs_column){ .value_size = value_size };
+}
+
+/* Not for direct use: makes the chunk that value number column->n falls into. */
+bool hs_column_grow (struct hs_column *column);
+
+static inline bool hs_column_append_u32 (struct hs_column *column, uint32_t value)
+{
+    uint64_t n = column->n;
+
+    if ((n & (HS_COLUMN_CHUNK_VALUES - 1)) == 0 && !hs_column_grow (column))
+        return false;
+    ((uint32_t *)column->chunks[n >> HS_COLUMN_CHUNK_SHIFT])[n & (HS_COLUMN_CHUNK_VALUES - 1)] =
+        value;
+    column->n = n + 1;
+    return true;
+}
+
+static inline bool hs_column_append_u64 (struct hs_column *column, uint64_t value)
+{
+    uint64_t n = column->n;
+
+    if ((n & (HS_COLUMN_CHUNK_VALUES - 1)) == 0 && !hs_column_grow (column))
+        return false;
+    ((uint64_t *)column->chunks[n >> HS_COLUMN_CHUNK_SHIFT])[n & (HS_COLUMN_CHUNK_VALUES - 1)] =
+        value;
+    column->n = n + 1;
+    return true;
+}
+
+/* Lends the values of the chunk that holds value `i`, for scans: index with i & (CHUNK - 1). */
+static inline const uint32_t *hs_column_chunk_u32 (const struct hs_column *column, uint64_t i)
+{
+    return column->chunks[i >> HS_COLUMN_CHUNK_SHIFT];
+}
+
+static inline uint32_t hs_column_u32 (const struct hs_column *column, uint64_t i)
+{
+    return hs_column_chunk_u32 (column, i)[i & (HS_COLUMN_CHUNK_VALUES - 1)];
+}
+
+static inline uint64_t hs_column_u64 (const struct hs_column *column, uint64_t i)
+{
+    return ((const uint64_t *)
+                column->chunks[i >> HS_COLUMN_CHUNK_SHIFT])[i & (HS_COLUMN_CHUNK_VALUES - 1)];
+}
+
+/* A value that the writer may still change. */
+static inline uint32_t hs_column_peek (const struct hs_column *column, uint64_t i)
+{
+    const uint32_t *at = &hs_column_chunk_u32 (column, i)[i & (HS_COLUMN_CHUNK_VALUES - 1)];
+
+    return __atomic_load_n (at, __ATOMIC_RELAXED);
+}
+
+static inline void hs_column_poke (struct hs_column *column, uint64_t i, uint32_t value)
+{
+    uint32_t *at =
+        (uint32_t *)column->chunks[i >> HS_COLUMN_CHUNK_SHIFT] + (i & (HS_COLUMN_CHUNK_VALUES - 1));
+
+    __atomic_store_n (at, value, __ATOMIC_RELAXED);
+}
+
+/* Bytes taken by the chunks, for the memory budget. */
+uint64_t hs_column_bytes (const struct hs_column *column);
+
+void hs_column_clear (struct hs_column *column);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Every limit that an input can meet, with its reason. A count, length or depth read from a file
+ * is compared with one of these before it is used.
+ */
+#ifndef HS_BASE_LIMITS_H
+#define HS_BASE_LIMITS_H
+
+#include <stdint.h>
+
+/* Event and row numbers are 32 bit in the columns; the last two values are sentinels. */
+#define HS_LIMIT_EVENTS UINT32_C (0xfffffff0)
+
+/* No user address space is larger; larger sizes are counted as damage, not added to totals. */
+#define HS_LIMIT_BLOCK_BYTES (UINT64_C (1) << 47)
+
+/* ETW gives 192 frames, our agent 512; anything deeper is not a call stack. */
+#define HS_LIMIT_STACK_DEPTH 4096u
+
+/* An ETW session buffer is at most 16 MiB (formats/etl.md section 10). */
+#define HS_LIMIT_ETL_BUFFER_BYTES (16u << 20)
+
+/* A line of a heaptrack file; the longest seen (C++ templates) are some 20 KiB. */
+#define HS_LIMIT_LINE_BYTES (1u << 20)
+
+/* A single name or path. */
+#define HS_LIMIT_STRING_BYTES (1u << 16)
+
+/* What one packed input may unpack to, and how far the ratio may go once it is past the size
+ * where ratios mean anything: heap traces pack 5:1 to 60:1. */
+#define HS_LIMIT_UNPACKED_BYTES (UINT64_C (1) << 38)
+#define HS_LIMIT_UNPACK_RATIO 2000u
+#define HS_LIMIT_UNPACK_RATIO_FROM_BYTES (UINT64_C (64) << 20)
+
+/* Time stamps further from the start than this do not move the end of the time line. */
+#define HS_LIMIT_SPAN_DAYS 1000
+
+/* Events that wait for a stack at one time; older ones are given up and counted. */
+#define HS_LIMIT_PENDING_STACKS (UINT32_C (1) << 22)
+
+/* Findings keep their first example and a count; kinds are few, but names in them are not. */
+#define HS_LIMIT_FINDINGS 4096u
+
+#endif

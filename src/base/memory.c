@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The core's allocator: libc's, with overflow checks and a failure switch for tests. */
+#include "base/memory.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The one exception to "no static state": a test switch must reach every allocation. */
+static _Atomic uint64_t n_allocations;
+static _Atomic uint64_t fail_at = UINT64_MAX;
+
+static int must_fail (void)
+{
+    uint64_t number = atomic_fetch_add_explicit (&n_allocations, 1, memory_order_relaxed) + 1;
+
+    return number >= atomic_load_explicit (&fail_at, memory_order_relaxed);
+}
+
+void *hs_alloc_zeroed (size_t count, size_t size)
+{
+    if (must_fail ())
+        return NULL;
+    return calloc (count > 0 ? count : 1, size > 0 ? size : 1);
+}
+
+void *hs_alloc_array (size_t count, size_t size)
+{
+    size_t n_bytes;
+
+    if (must_fail () || __builtin_mul_overflow (count, size, &n_bytes))
+        return NULL;
+    return malloc (n_bytes > 0 ? n_bytes : 1);
+}
+
+void *hs_realloc_array (void *ptr, size_t count, size_t size)
+{
+    size_t n_bytes;
+
+    if (must_fail () || __builtin_mul_overflow (count, size, &n_bytes))
+        return NULL;
+    return realloc (ptr, n_bytes > 0 ? n_bytes : 1);
+}
+
+char *hs_strndup (const char *text, size_t n)
+{
+    char *copy = hs_alloc_array (n + 1, 1);
+
+    if (copy == NULL)
+        return NULL;
+    if (n > 0)
+        memcpy (copy, text, n);
+    copy[n] = '\0';
+    return copy;
+}
+
+void hs_free (void *ptr)
+{
+    free (ptr);
+}
+
+void hs_memory_fail_at (uint64_t n)
+{
+    atomic_store (&n_allocations, 0);
+    atomic_store (&fail_at, n);
+}
+
+void hs_memory_fail_never (void)
+{
+    atomic_store (&fail_at, UINT64_MAX);
+    atomic_store (&n_allocations, 0);
+}
+
+uint64_t hs_memory_n_allocations (void)
+{
+    return atomic_load (&n_allocations);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * From file names to a stream of events: opens, unpacks (zip, gzip, zstd), finds the format by
+ * content, and reads batch after batch. One thread at a time.
+ */
+#ifndef HS_DECODE_DECODER_H
+#define HS_DECODE_DECODER_H
+
+#include "decode/format.h"
+
+struct hs_decoder;
+
+/*
+ * `paths`: one file, or the files of one session for a format that joins them (ETL).
+ * Errors name the path. HS_UNSUPPORTED with the kinds that are known when no format fits.
+ */
+enum hs_status hs_decoder_open (const char *const *paths, size_t n_paths, enum hs_source_mode mode,
+                                struct hs_decoder **ret, struct hs_error *err);
+
+/* Over bytes that the caller keeps alive; for tests and fuzzers. Unpacks as well. */
+enum hs_status hs_decoder_open_memory (struct hs_span bytes, struct hs_decoder **ret,
+                                       struct hs_error *err);
+
+/* Resets `out` and fills it. After HS_END or an error call it no more. */
+enum hs_status hs_decoder_next (struct hs_decoder *decoder, struct hs_event_batch *out,
+                                struct hs_error *err);
+
+double hs_decoder_progress (const struct hs_decoder *decoder); /* 0..1 */
+const struct hs_format *hs_decoder_format (const struct hs_decoder *decoder);
+uint64_t hs_decoder_bytes_total (const struct hs_decoder *decoder); /* of the files as they lie */
+void hs_decoder_close (struct hs_decoder *decoder);
+
+#endif

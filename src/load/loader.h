@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Ties a decoder to a trace: the only writer of its trace. File or growing file alike.
+ *
+ * hs_loader_step() is called in a loop on one thread; everything under "any thread" may be called
+ * meanwhile. The trace belongs to the loader's creator and outlives it.
+ */
+#ifndef HS_LOAD_LOADER_H
+#define HS_LOAD_LOADER_H
+
+#include "base/cancel.h"
+#include "decode/decoder.h"
+#include "trace/trace.h"
+
+struct hs_loader;
+
+struct hs_load_progress {
+    double fraction; /* 0..1 */
+    uint64_t bytes_total;
+    uint64_t n_events; /* block events so far */
+};
+
+enum hs_status hs_loader_open (const char *const *paths, size_t n_paths, enum hs_source_mode mode,
+                               struct hs_trace *trace, struct hs_loader **ret,
+                               struct hs_error *err);
+
+/* Takes over a decoder opened by other means. */
+enum hs_status hs_loader_new_take (struct hs_decoder *decoder, struct hs_trace *trace,
+                                   struct hs_loader **ret, struct hs_error *err);
+
+/* One batch. HS_OK: call again; HS_AGAIN: wait for the file to grow; HS_END: complete;
+ * HS_CANCELLED or an error: what was read so far is in the trace and stays usable. */
+enum hs_status hs_loader_step (struct hs_loader *loader, struct hs_error *err);
+
+/* hs_loader_step until the end; a growing file counts as ended when it stops giving. */
+enum hs_status hs_loader_run (struct hs_loader *loader, struct hs_error *err);
+
+void hs_loader_cancel (struct hs_loader *loader);                            /* any thread */
+struct hs_load_progress hs_loader_progress (const struct hs_loader *loader); /* any thread */
+const struct hs_format *hs_loader_format (const struct hs_loader *loader);   /* any thread */
+void hs_loader_free (struct hs_loader *loader);
+
+#endif
