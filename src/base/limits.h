@@ -32,6 +32,9 @@
 #define HS_LIMIT_UNPACK_RATIO 2000u
 #define HS_LIMIT_UNPACK_RATIO_FROM_BYTES (UINT64_C (64) << 20)
 
+/* Members of an archive that are looked at; a .diagsession has some tens. */
+#define HS_LIMIT_ARCHIVE_MEMBERS 10000u
+
 /* Time stamps further from the start than this do not move the end of the time line. */
 #define HS_LIMIT_SPAN_DAYS 1000
 

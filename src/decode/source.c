@@ -107,7 +107,8 @@ static const struct hs_source_class memory_class = { memory_read, memory_size, m
                                                      hs_free };
 
 enum hs_status hs_source_new (const struct hs_source_class *class, void *self, const char *name,
-                              struct hs_source **ret, struct hs_error *err)
+                              enum hs_source_mode mode, struct hs_source **ret,
+                              struct hs_error *err)
 {
     struct hs_source *source = HS_NEW (struct hs_source);
 
@@ -119,6 +120,7 @@ enum hs_status hs_source_new (const struct hs_source_class *class, void *self, c
     }
     source->class = class;
     source->self = self;
+    source->mode = mode;
     *ret = source;
     return HS_OK;
 }
@@ -143,12 +145,11 @@ enum hs_status hs_source_open_file (const char *path, enum hs_source_mode mode,
         return hs_error_no_memory (err);
     }
     file->fd = fd;
-    status = hs_source_new (&file_class, file, path, ret, err);
+    status = hs_source_new (&file_class, file, path, mode, ret, err);
     if (status != HS_OK) {
         file_close (file);
         return status;
     }
-    (*ret)->mode = mode;
     return HS_OK;
 }
 
@@ -161,7 +162,7 @@ enum hs_status hs_source_open_memory (struct hs_span bytes, const char *name,
     if (memory == NULL)
         return hs_error_no_memory (err);
     memory->bytes = bytes;
-    status = hs_source_new (&memory_class, memory, name, ret, err);
+    status = hs_source_new (&memory_class, memory, name, HS_SOURCE_WHOLE, ret, err);
     if (status != HS_OK)
         hs_free (memory);
     return status;

@@ -42,8 +42,10 @@ struct hs_source_class {
     double (*progress) (void *self, uint64_t offset);
     void (*close) (void *self);
 };
+/* `self` stays the caller's when this fails. In HS_SOURCE_FOLLOW the end means HS_AGAIN. */
 enum hs_status hs_source_new (const struct hs_source_class *class, void *self, const char *name,
-                              struct hs_source **ret, struct hs_error *err);
+                              enum hs_source_mode mode, struct hs_source **ret,
+                              struct hs_error *err);
 
 /*
  * Lends `n` bytes (n > 0, at most 64 MiB) from `offset`. HS_END: the source ends before

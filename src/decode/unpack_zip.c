@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * ZIP through libarchive; see unpack_zip.h. Both ways of libarchive are enabled: by the central
+ * directory at the end, and, where that is missing (a file cut off), from local header to header.
+ */
+#include "decode/unpack_zip.h"
+
+#include "base/memory.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <stdio.h>
+
+#define BLOCK_BYTES (64u << 10)
+
+struct hs_zip {
+    struct hs_source *packed;
+    struct archive *archive;
+    uint64_t position; /* where libarchive reads next */
+    uint64_t n_read;
+    uint64_t n_out;             /* of the current member */
+    struct hs_error read_error; /* of the source; status HS_OK = none */
+    uint8_t block[BLOCK_BYTES];
+};
+
+static la_ssize_t give_bytes (struct archive *archive, void *data, const void **ret)
+{
+    struct hs_zip *zip = data;
+    size_t n = 0;
+    enum hs_status status =
+        hs_source_read (zip->packed, zip->position, zip->block, BLOCK_BYTES, &n, &zip->read_error);
+
+    if (hs_status_is_error (status)) {
+        archive_set_error (archive, zip->read_error.system_errno, "%s", zip->read_error.text);
+        return -1;
+    }
+    zip->position += n;
+    zip->n_read += n;
+    *ret = zip->block;
+    return (la_ssize_t)n;
+}
+
+static la_int64_t skip_bytes (struct archive *archive, void *data, la_int64_t n)
+{
+    struct hs_zip *zip = data;
+    uint64_t size = hs_source_size (zip->packed);
+    uint64_t rest = size > zip->position ? size - zip->position : 0;
+
+    (void)archive;
+    if (n <= 0)
+        return 0;
+    if ((uint64_t)n > rest)
+        n = (la_int64_t)rest;
+    zip->position += (uint64_t)n;
+    return n;
+}
+
+static la_int64_t seek_bytes (struct archive *archive, void *data, la_int64_t offset, int whence)
+{
+    struct hs_zip *zip = data;
+    la_int64_t from = whence == SEEK_SET   ? 0
+                      : whence == SEEK_CUR ? (la_int64_t)zip->position
+                                           : (la_int64_t)hs_source_size (zip->packed);
+    la_int64_t to;
+
+    (void)archive;
+    if (__builtin_add_overflow (from, offset, &to) || to < 0)
+        return ARCHIVE_FATAL;
+    zip->position = (uint64_t)to;
+    return to;
+}
+
+static enum hs_status failure (struct hs_zip *zip, struct hs_error *err)
+{
+    const char *sentence = archive_error_string (zip->archive);
+
+    if (zip->read_error.status != HS_OK) {
+        if (err != NULL)
+            *err = zip->read_error;
+        return zip->read_error.status;
+    }
+    return hs_error_set (err, HS_DAMAGED, HS_NO_OFFSET, "ZIP: %s",
+                         sentence != NULL ? sentence : "unknown damage");
+}
+
+enum hs_status hs_zip_open (struct hs_source *packed, struct hs_zip **ret, struct hs_error *err)
+{
+    struct hs_zip *zip = HS_NEW (struct hs_zip);
+    enum hs_status status;
+
+    if (zip == NULL)
+        return hs_error_no_memory (err);
+    zip->packed = packed;
+    zip->archive = archive_read_new ();
+    if (zip->archive == NULL) {
+        hs_free (zip);
+        return hs_error_no_memory (err);
+    }
+    (void)archive_read_support_format_zip (zip->archive);
+    (void)archive_read_set_callback_data (zip->archive, zip);
+    (void)archive_read_set_read_callback (zip->archive, give_bytes);
+    (void)archive_read_set_skip_callback (zip->archive, skip_bytes);
+    (void)archive_read_set_seek_callback (zip->archive, seek_bytes);
+    if (archive_read_open1 (zip->archive) != ARCHIVE_OK) {
+        status = failure (zip, err);
+        hs_zip_close (zip);
+        return status;
+    }
+    *ret = zip;
+    return HS_OK;
+}
+
+enum hs_status hs_zip_next_member (struct hs_zip *zip, const char **ret_name, struct hs_error *err)
+{
+    struct archive_entry *entry;
+    const char *name;
+    int outcome;
+
+    do {
+        outcome = archive_read_next_header (zip->archive, &entry);
+        if (outcome == ARCHIVE_EOF)
+            return HS_END;
+        if (outcome < ARCHIVE_WARN)
+            return failure (zip, err);
+    } while (archive_entry_filetype (entry) != AE_IFREG);
+    name = archive_entry_pathname_utf8 (entry);
+    if (name == NULL)
+        name = archive_entry_pathname (entry);
+    zip->n_out = 0;
+    *ret_name = name != NULL ? name : "?";
+    return HS_OK;
+}
+
+enum hs_status hs_zip_read (struct hs_zip *zip, struct hs_span *ret, struct hs_error *err)
+{
+    const void *bytes = NULL;
+    size_t n = 0;
+    la_int64_t offset = (la_int64_t)zip->n_out;
+    int outcome = archive_read_data_block (zip->archive, &bytes, &n, &offset);
+
+    *ret = (struct hs_span){ NULL, 0 };
+    if (outcome == ARCHIVE_EOF)
+        return HS_END;
+    if (outcome < ARCHIVE_WARN)
+        return failure (zip, err);
+    if (n > 0 && (uint64_t)offset != zip->n_out)
+        return hs_error_set (err, HS_DAMAGED, HS_NO_OFFSET, "ZIP: a member has holes");
+    /* A checksum or a size that is not as announced comes as a warning with the last bytes. */
+    *ret = (struct hs_span){ bytes, n };
+    zip->n_out += n;
+    return outcome == ARCHIVE_WARN ? failure (zip, err) : HS_OK;
+}
+
+uint64_t hs_zip_bytes_read (const struct hs_zip *zip)
+{
+    return zip->n_read;
+}
+
+void hs_zip_close (struct hs_zip *zip)
+{
+    if (zip == NULL)
+        return;
+    (void)archive_read_free (zip->archive);
+    hs_free (zip);
+}
