@@ -35,6 +35,18 @@ static inline struct hs_column hs_column_init (uint8_t value_size)
 /* Not for direct use: makes the chunk that value number column->n falls into. */
 bool hs_column_grow (struct hs_column *column);
 
+static inline bool hs_column_append_u16 (struct hs_column *column, uint16_t value)
+{
+    uint64_t n = column->n;
+
+    if ((n & (HS_COLUMN_CHUNK_VALUES - 1)) == 0 && !hs_column_grow (column))
+        return false;
+    ((uint16_t *)column->chunks[n >> HS_COLUMN_CHUNK_SHIFT])[n & (HS_COLUMN_CHUNK_VALUES - 1)] =
+        value;
+    column->n = n + 1;
+    return true;
+}
+
 static inline bool hs_column_append_u32 (struct hs_column *column, uint32_t value)
 {
     uint64_t n = column->n;
@@ -70,6 +82,12 @@ static inline uint32_t hs_column_u32 (const struct hs_column *column, uint64_t i
     return hs_column_chunk_u32 (column, i)[i & (HS_COLUMN_CHUNK_VALUES - 1)];
 }
 
+static inline uint16_t hs_column_u16 (const struct hs_column *column, uint64_t i)
+{
+    return ((const uint16_t *)
+                column->chunks[i >> HS_COLUMN_CHUNK_SHIFT])[i & (HS_COLUMN_CHUNK_VALUES - 1)];
+}
+
 static inline uint64_t hs_column_u64 (const struct hs_column *column, uint64_t i)
 {
     return ((const uint64_t *)
@@ -88,6 +106,23 @@ static inline void hs_column_poke (struct hs_column *column, uint64_t i, uint32_
 {
     uint32_t *at =
         (uint32_t *)column->chunks[i >> HS_COLUMN_CHUNK_SHIFT] + (i & (HS_COLUMN_CHUNK_VALUES - 1));
+
+    __atomic_store_n (at, value, __ATOMIC_RELAXED);
+}
+
+/* As peek and poke, for 64-bit columns. */
+static inline uint64_t hs_column_peek_u64 (const struct hs_column *column, uint64_t i)
+{
+    const uint64_t *at = (const uint64_t *)column->chunks[i >> HS_COLUMN_CHUNK_SHIFT] +
+                         (i & (HS_COLUMN_CHUNK_VALUES - 1));
+
+    return __atomic_load_n (at, __ATOMIC_RELAXED);
+}
+
+static inline void hs_column_poke_u64 (struct hs_column *column, uint64_t i, uint64_t value)
+{
+    uint64_t *at =
+        (uint64_t *)column->chunks[i >> HS_COLUMN_CHUNK_SHIFT] + (i & (HS_COLUMN_CHUNK_VALUES - 1));
 
     __atomic_store_n (at, value, __ATOMIC_RELAXED);
 }

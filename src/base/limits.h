@@ -41,6 +41,12 @@
 /* Events that wait for a stack at one time; older ones are given up and counted. */
 #define HS_LIMIT_PENDING_STACKS (UINT32_C (1) << 22)
 
+/* Heap instances with counters of their own (about 1 KiB each); a real process has some dozens. */
+#define HS_LIMIT_HEAPS (UINT32_C (1) << 18)
+
+/* Slots of call stacks: 30 bits of a row's stack column. */
+#define HS_LIMIT_STACK_SLOTS (UINT32_C (1) << 30)
+
 /* Findings keep their first example and a count; kinds are few, but names in them are not. */
 #define HS_LIMIT_FINDINGS 4096u
 

@@ -6,7 +6,7 @@
  *   end      event that ended it, or HS_NO_EVENT. Peek. A process exit does not end rows: look at
  *            the exit event of the row's process (hs_contexts, tables.h) where that matters.
  *   size     bytes asked for; HS_SIZE_LARGE: look up with hs_rows_size
- *   stack    stack slot | HS_ROW_IS_TEMPORARY. Peek.
+ *   stack    stack slot | HS_ROW_IS_TEMPORARY | HS_ROW_IS_CLAIMED. Peek.
  *   address  low 32 bits; high 32 in the context
  *   context  number of (process, heap, thread, source, high address) in the context columns
  * Event e: a u16 of ticks since the base of its segment; a bit "gave birth to a row" (with the rank
@@ -21,7 +21,8 @@
 
 #define HS_SIZE_LARGE UINT32_MAX
 #define HS_ROW_IS_TEMPORARY (UINT32_C (1) << 31)
-#define HS_ROW_SLOT_MASK (HS_ROW_IS_TEMPORARY - 1)
+#define HS_ROW_IS_CLAIMED (UINT32_C (1) << 30) /* not by Alloc, or a ReAlloc summary took it */
+#define HS_ROW_SLOT_MASK (HS_ROW_IS_CLAIMED - 1)
 
 struct hs_rows {
     struct hs_column end;     /* u32 */

@@ -75,6 +75,11 @@ struct hs_module_info {
     uint32_t pdb_age, link_stamp, checksum;
 };
 
+struct hs_module_order { /* modules by (process, base); brought up to date by hs_trace_lock */
+    uint32_t module;
+    uint64_t furthest_end; /* largest end of this and all before it of the same process */
+};
+
 struct hs_frame_name {               /* one per (process, address, inline depth) */
     uint32_t function, file, module; /* strings */
     uint32_t line;
@@ -132,6 +137,7 @@ struct hs_tables {
     HS_ARRAY (struct hs_process_info) processes; /* by hs_process_id */
     HS_ARRAY (struct hs_heap_info) heaps;
     HS_ARRAY (struct hs_module_info) modules; /* in order of arrival */
+    HS_ARRAY (struct hs_module_order) module_order;
     HS_ARRAY (struct hs_thread_info) threads;
     HS_ARRAY (struct hs_frame_name) frame_names;
     HS_ARRAY (struct hs_finding) findings; /* one per kind, in order of first appearance */
@@ -161,6 +167,12 @@ const struct hs_module_info *hs_tables_module_at (const struct hs_tables *tables
 /* The name of a frame, innermost first (follow .next), or NULL. */
 const struct hs_frame_name *hs_tables_frame_name (const struct hs_tables *tables,
                                                   hs_process_id process, uint64_t address);
+
+/* The key of a frame in frame_index: a hash, so two frames might share a name by crafted input. */
+static inline uint64_t hs_tables_frame_key (hs_process_id process, uint64_t address)
+{
+    return hs_hash_u64 (address + process * UINT64_C (0x9e3779b97f4a7c15));
+}
 
 /* Size class of formats/etl.md 13 as an index into a histogram: 0 for size 0, else k + 1. */
 static inline unsigned hs_size_class (uint64_t size)

@@ -49,7 +49,7 @@ void hs_trace_free (struct hs_trace *trace);
 enum hs_status hs_trace_append (struct hs_trace *trace, const struct hs_event_batch *batch,
                                 struct hs_error *err);
 
-/* Writer: the input has ended; completes the overview and adds the closing findings. */
+/* Writer: the input has ended; completes the overview. */
 enum hs_status hs_trace_finish (struct hs_trace *trace, struct hs_error *err);
 
 /* Any thread. */

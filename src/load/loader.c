@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Decoder to trace, batch by batch; see loader.h. */
+#include "load/loader.h"
+
+#include "base/memory.h"
+
+#include <stdatomic.h>
+
+struct hs_loader {
+    struct hs_decoder *decoder;
+    struct hs_trace *trace;
+    struct hs_event_batch *batch;
+    struct hs_cancel cancel;
+    _Atomic uint32_t progress_millionths;
+    _Atomic uint64_t n_events;
+};
+
+enum hs_status hs_loader_new_take (struct hs_decoder *decoder, struct hs_trace *trace,
+                                   struct hs_loader **ret, struct hs_error *err)
+{
+    struct hs_loader *loader = HS_NEW (struct hs_loader);
+
+    if (loader != NULL)
+        loader->batch = hs_batch_new ();
+    if (loader == NULL || loader->batch == NULL) {
+        hs_free (loader);
+        hs_decoder_close (decoder);
+        return hs_error_no_memory (err);
+    }
+    loader->decoder = decoder;
+    loader->trace = trace;
+    *ret = loader;
+    return HS_OK;
+}
+
+enum hs_status hs_loader_open (const char *const *paths, size_t n_paths, enum hs_source_mode mode,
+                               struct hs_trace *trace, struct hs_loader **ret, struct hs_error *err)
+{
+    struct hs_decoder *decoder;
+    enum hs_status status = hs_decoder_open (paths, n_paths, mode, &decoder, err);
+
+    return status == HS_OK ? hs_loader_new_take (decoder, trace, ret, err) : status;
+}
+
+enum hs_status hs_loader_step (struct hs_loader *loader, struct hs_error *err)
+{
+    enum hs_status read_status, status;
+
+    if (hs_cancel_is_set (&loader->cancel)) {
+        (void)hs_trace_finish (loader->trace, NULL);
+        return HS_CANCELLED;
+    }
+    read_status = hs_decoder_next (loader->decoder, loader->batch, err);
+    /* what came before an error is in the batch and is kept */
+    status = hs_trace_append (loader->trace, loader->batch,
+                              hs_status_is_error (read_status) ? NULL : err);
+    atomic_store_explicit (&loader->n_events, hs_trace_snapshot (loader->trace).n_events,
+                           memory_order_relaxed);
+    atomic_store_explicit (&loader->progress_millionths,
+                           (uint32_t)(hs_decoder_progress (loader->decoder) * 1e6),
+                           memory_order_relaxed);
+    if (read_status == HS_END || hs_status_is_error (read_status) || status != HS_OK) {
+        enum hs_status finish_status = hs_trace_finish (loader->trace, NULL);
+
+        if (status == HS_OK)
+            status = finish_status;
+    }
+    return hs_status_is_error (read_status) || status == HS_OK ? read_status : status;
+}
+
+enum hs_status hs_loader_run (struct hs_loader *loader, struct hs_error *err)
+{
+    enum hs_status status;
+
+    do
+        status = hs_loader_step (loader, err);
+    while (status == HS_OK);
+    if (status != HS_AGAIN)
+        return status;
+    return hs_trace_finish (loader->trace, err) == HS_OK ? HS_END : HS_NO_MEMORY;
+}
+
+void hs_loader_cancel (struct hs_loader *loader)
+{
+    hs_cancel_set (&loader->cancel);
+}
+
+struct hs_load_progress hs_loader_progress (const struct hs_loader *loader)
+{
+    return (struct hs_load_progress){
+        .fraction = atomic_load_explicit (&loader->progress_millionths, memory_order_relaxed) / 1e6,
+        .bytes_total = hs_decoder_bytes_total (loader->decoder),
+        .n_events = atomic_load_explicit (&loader->n_events, memory_order_relaxed),
+    };
+}
+
+const struct hs_format *hs_loader_format (const struct hs_loader *loader)
+{
+    return hs_decoder_format (loader->decoder);
+}
+
+void hs_loader_free (struct hs_loader *loader)
+{
+    if (loader == NULL)
+        return;
+    hs_decoder_close (loader->decoder);
+    hs_batch_free (loader->batch);
+    hs_free (loader);
+}

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The block model: rules of formats/etl.md 7.4, counters of its section 13. */
+#include "trace/trace_private.h"
+
+#include "base/limits.h"
+#include "base/units.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NO_INDEX UINT32_MAX
+
+static struct hs_process_info *process_of (struct hs_trace *trace, hs_process_id process)
+{
+    return &trace->tables.processes.items[process];
+}
+
+static bool heap_equals (const struct hs_heap_info *heap, hs_process_id process, uint64_t handle)
+{
+    return heap->handle == handle && heap->process == process;
+}
+
+static uint64_t heap_hash (hs_process_id process, uint64_t handle)
+{
+    return hs_hash_u64 (handle + process * UINT64_C (0x9e3779b97f4a7c15));
+}
+
+static bool add_heap (struct hs_trace *trace, hs_process_id process, uint64_t handle,
+                      uint32_t instance, uint32_t *ret)
+{
+    uint64_t hash = heap_hash (process, handle);
+    uint32_t heap = (uint32_t)trace->tables.heaps.n;
+    struct hs_process_state *owner = &trace->processes.items[process];
+
+    if (!hs_array_reserve (&trace->tables.heaps, 1) || !hs_array_reserve (&trace->heaps, 1))
+        return false;
+    trace->heaps.items[heap] = (struct hs_heap_state){
+        .older = hs_idmap_get (&trace->heap_index, hash),
+        .next_of_process = owner->first_heap,
+    };
+    if (!hs_idmap_set (&trace->heap_index, hash, heap))
+        return false;
+    trace->tables.heaps.items[heap] = (struct hs_heap_info){
+        .process = process,
+        .handle = handle,
+        .instance = instance,
+        .counters.peak_event = HS_NO_EVENT,
+    };
+    trace->tables.heaps.n++;
+    trace->heaps.n++;
+    owner->first_heap = heap;
+    *ret = heap;
+    return true;
+}
+
+/* The living heap with that handle, made when it is new. *ret is NO_INDEX past HS_LIMIT_HEAPS. */
+static bool need_heap (struct hs_trace *trace, hs_process_id process, uint64_t handle,
+                       uint32_t *ret)
+{
+    const struct hs_heap_info *heaps = trace->tables.heaps.items;
+    uint32_t instance = 0;
+
+    *ret = trace->newest_heap;
+    if (*ret != NO_INDEX && heap_equals (&heaps[*ret], process, handle) &&
+        !heaps[*ret].is_destroyed)
+        return true;
+    *ret = hs_idmap_get (&trace->heap_index, heap_hash (process, handle));
+    while (*ret != NO_INDEX && !heap_equals (&heaps[*ret], process, handle))
+        *ret = trace->heaps.items[*ret].older;
+    if (*ret != NO_INDEX && heaps[*ret].is_destroyed) {
+        instance = heaps[*ret].instance + 1;
+        *ret = NO_INDEX;
+    }
+    if (*ret == NO_INDEX) {
+        if (trace->tables.heaps.n >= HS_LIMIT_HEAPS)
+            return hs_trace_add_finding (
+                trace, HS_NOTE_VALUE_ABSURD, 1, HS_NO_OFFSET,
+                (struct hs_text){ "too many heaps; blocks of further ones are left out", 51 });
+        if (!add_heap (trace, process, handle, instance, ret))
+            return false;
+    }
+    trace->newest_heap = *ret;
+    return true;
+}
+
+struct moment {
+    hs_event_no event;
+    int64_t time;
+};
+
+static void count_open (struct hs_counters *counters, uint64_t size, struct moment at)
+{
+    counters->opened++;
+    counters->opened_bytes = hs_add_saturated (counters->opened_bytes, size);
+    counters->live_count++;
+    counters->live_bytes = hs_add_saturated (counters->live_bytes, size);
+    if (counters->live_bytes > counters->peak_bytes) {
+        counters->peak_bytes = counters->live_bytes;
+        counters->peak_time = at.time;
+        counters->peak_event = at.event;
+        counters->peak_count = counters->live_count;
+    }
+}
+
+static void count_close (struct hs_counters *counters, uint64_t size, uint64_t n)
+{
+    counters->closed += n;
+    counters->closed_bytes = hs_add_saturated (counters->closed_bytes, size);
+    counters->live_count -= n;
+    counters->live_bytes -= size;
+}
+
+/* Adds `n` to the same counter of the heap, its process and the total. */
+#define COUNT(trace, heap, counter, n)                                                             \
+    do {                                                                                           \
+        struct hs_heap_info *of_heap = &(trace)->tables.heaps.items[heap];                         \
+                                                                                                   \
+        of_heap->counters.counter += (n);                                                          \
+        process_of (trace, of_heap->process)->counters.counter += (n);                             \
+        (trace)->tables.totals.counter += (n);                                                     \
+    } while (0)
+
+static bool open_block (struct hs_trace *trace, const struct hs_event *event, uint32_t heap,
+                        hs_event_no number, uint64_t size)
+{
+    struct hs_heap_info *info = &trace->tables.heaps.items[heap];
+    struct moment at = { number, trace->newest_event_time };
+    struct hs_context_key key = {
+        .process = event->process,
+        .heap = heap,
+        .thread = event->thread,
+        .source = event->source,
+        .address_high = (uint32_t)(event->block.address >> 32),
+    };
+
+    if (!hs_idmap_set (&trace->heaps.items[heap].live, event->block.address, trace->n_rows) ||
+        !hs_trace_add_row (trace, number, &key, event->block.address, size))
+        return false;
+    count_open (&info->counters, size, at);
+    count_open (&process_of (trace, event->process)->counters, size, at);
+    count_open (&trace->tables.totals, size, at);
+    info->histogram[hs_size_class (size)]++;
+    return true;
+}
+
+/* Ends a row that has been taken out of its heap's live map. */
+static uint64_t end_row (struct hs_trace *trace, uint32_t heap, hs_row_no row, hs_event_no number)
+{
+    struct hs_heap_info *info = &trace->tables.heaps.items[heap];
+    uint64_t size = hs_rows_size (&trace->rows, row);
+
+    hs_column_poke (&trace->rows.end, row, number);
+    count_close (&info->counters, size, 1);
+    count_close (&process_of (trace, info->process)->counters, size, 1);
+    count_close (&trace->tables.totals, size, 1);
+    return size;
+}
+
+static void set_row_flag (struct hs_trace *trace, hs_row_no row, uint32_t flag)
+{
+    hs_column_poke (&trace->rows.stack, row, hs_column_u32 (&trace->rows.stack, row) | flag);
+}
+
+/* Counts the block as temporary when nothing happened in its process since its birth. */
+static void judge_temporary (struct hs_trace *trace, const struct hs_event *event, uint32_t heap,
+                             hs_row_no row)
+{
+    if (trace->processes.items[event->process].newest_row != row &&
+        !(event->flags & HS_EVENT_COUNTS_TEMPORARY))
+        return;
+    set_row_flag (trace, row, HS_ROW_IS_TEMPORARY);
+    COUNT (trace, heap, temporary, 1);
+}
+
+/* Sizes that cannot be: the block is followed, its bytes count nothing. */
+static bool plausible_size (struct hs_trace *trace, uint64_t *size)
+{
+    char text[96];
+    int n;
+
+    if (*size <= HS_LIMIT_BLOCK_BYTES)
+        return true;
+    n = snprintf (text, sizeof text,
+                  "a block of %#llx bytes is over the limit of 2^47; its size counts as 0",
+                  (unsigned long long)*size);
+    *size = 0;
+    return hs_trace_add_finding (trace, HS_NOTE_VALUE_ABSURD, 1, HS_NO_OFFSET,
+                                 (struct hs_text){ text, (uint32_t)n });
+}
+
+/* The state of the event's thread, made when it is new; NULL when memory is out. */
+static struct hs_thread_state *thread_of (struct hs_trace *trace, const struct hs_event *event)
+{
+    uint64_t key = (uint64_t)event->process << 32 | event->thread;
+    uint32_t index;
+
+    if (trace->threads.n > 0 && trace->newest_thread_key == key)
+        return &trace->threads.items[trace->newest_thread];
+    index = hs_idmap_get (&trace->thread_index, key);
+    if (index == HS_IDMAP_NONE) {
+        index = (uint32_t)trace->threads.n;
+        if (!hs_array_reserve (&trace->threads, 1) ||
+            !hs_idmap_set (&trace->thread_index, key, index))
+            return NULL;
+        trace->threads.items[trace->threads.n++] = (struct hs_thread_state){ 0 };
+    }
+    trace->newest_thread_key = key;
+    trace->newest_thread = index;
+    return &trace->threads.items[index];
+}
+
+static bool alloc (struct hs_trace *trace, const struct hs_event *event, uint32_t heap,
+                   hs_event_no number)
+{
+    uint64_t size = event->block.size;
+    hs_row_no old;
+
+    COUNT (trace, heap, allocs, 1);
+    trace->tables.stack_events++;
+    if (event->block.address == 0)
+        return hs_trace_take_stack (trace, event, HS_NO_ROW, HS_NO_ROW);
+    if (!plausible_size (trace, &size))
+        return false;
+    old = hs_idmap_remove (&trace->heaps.items[heap].live, event->block.address);
+    if (old != HS_NO_ROW) {
+        COUNT (trace, heap, duplicate_allocs, 1);
+        (void)end_row (trace, heap, old, number);
+    }
+    if (!open_block (trace, event, heap, number, size))
+        return false;
+    trace->processes.items[event->process].newest_row = trace->n_rows - 1;
+    return hs_trace_take_stack (trace, event, trace->n_rows - 1, HS_NO_ROW);
+}
+
+static bool release (struct hs_trace *trace, const struct hs_event *event, uint32_t heap,
+                     hs_event_no number)
+{
+    struct hs_thread_state *thread = thread_of (trace, event);
+    hs_row_no row;
+
+    if (thread == NULL)
+        return false;
+    COUNT (trace, heap, frees, 1);
+    if (event->block.address == 0)
+        return true;
+    thread->free_heap = event->block.heap;
+    thread->free_address = event->block.address;
+    thread->free_rows = trace->n_rows;
+    row = hs_idmap_remove (&trace->heaps.items[heap].live, event->block.address);
+    if (row == HS_NO_ROW) {
+        COUNT (trace, heap, unmatched_frees, 1);
+    } else {
+        judge_temporary (trace, event, heap, row);
+        (void)end_row (trace, heap, row, number);
+    }
+    trace->processes.items[event->process].newest_row = HS_NO_ROW;
+    return true;
+}
+
+/* 7.4.3c: whether this ReAlloc only sums up an Alloc(new) and Free(old) that came before it. */
+static bool is_summary (const struct hs_trace *trace, const struct hs_event *event, hs_row_no row)
+{
+    const struct hs_rows *rows = &trace->rows;
+
+    return row != HS_NO_ROW && !(hs_column_u32 (&rows->stack, row) & HS_ROW_IS_CLAIMED) &&
+           hs_rows_size (rows, row) == event->block.size &&
+           hs_column_u32 (&rows->context_thread, hs_column_u32 (&rows->context, row)) ==
+               event->thread;
+}
+
+static bool sum_up_move (struct hs_trace *trace, const struct hs_event *event, uint32_t heap,
+                         hs_event_no number, hs_row_no row)
+{
+    struct hs_thread_state *thread = thread_of (trace, event);
+    struct hs_idmap *live = &trace->heaps.items[heap].live;
+    uint64_t old_address = event->block.old_address;
+    hs_row_no old;
+
+    if (thread == NULL)
+        return false;
+    COUNT (trace, heap, realloc_summary, 1);
+    set_row_flag (trace, row, HS_ROW_IS_CLAIMED);
+    if (thread->free_heap == event->block.heap && thread->free_address == old_address &&
+        thread->free_rows > row)
+        return true;
+    old = hs_idmap_get (live, old_address);
+    if (old != HS_NO_ROW && old < row) {
+        (void)hs_idmap_remove (live, old_address);
+        (void)end_row (trace, heap, old, number);
+    }
+    return true;
+}
+
+static bool reopen (struct hs_trace *trace, const struct hs_event *event, uint32_t heap,
+                    hs_event_no number)
+{
+    struct hs_idmap *live = &trace->heaps.items[heap].live;
+    bool is_in_place = event->block.address == event->block.old_address;
+    hs_row_no old = hs_idmap_remove (live, event->block.old_address);
+    uint64_t size = event->block.size;
+
+    if (is_in_place)
+        COUNT (trace, heap, realloc_inplace, 1);
+    else
+        COUNT (trace, heap, realloc_standalone, 1);
+    if (!plausible_size (trace, &size))
+        return false;
+    if (old != HS_NO_ROW) {
+        judge_temporary (trace, event, heap, old);
+        (void)end_row (trace, heap, old, number);
+    }
+    if (!is_in_place) {
+        hs_row_no over = hs_idmap_remove (live, event->block.address);
+
+        if (over != HS_NO_ROW) {
+            COUNT (trace, heap, duplicate_allocs, 1);
+            (void)end_row (trace, heap, over, number);
+        }
+    }
+    if (!open_block (trace, event, heap, number, size))
+        return false;
+    set_row_flag (trace, trace->n_rows - 1, HS_ROW_IS_CLAIMED);
+    trace->processes.items[event->process].newest_row = trace->n_rows - 1;
+    return hs_trace_take_stack (trace, event, trace->n_rows - 1, is_in_place ? old : HS_NO_ROW);
+}
+
+static bool reallocate (struct hs_trace *trace, const struct hs_event *event, uint32_t heap,
+                        hs_event_no number)
+{
+    hs_row_no row;
+
+    COUNT (trace, heap, reallocs, 1);
+    trace->tables.stack_events++;
+    if (event->block.address == 0) {
+        COUNT (trace, heap, realloc_failed, 1);
+        return hs_trace_take_stack (trace, event, HS_NO_ROW, HS_NO_ROW);
+    }
+    row = hs_idmap_get (&trace->heaps.items[heap].live, event->block.address);
+    if (event->block.address == event->block.old_address || !is_summary (trace, event, row))
+        return reopen (trace, event, heap, number);
+    return sum_up_move (trace, event, heap, number, row) &&
+           hs_trace_take_stack (trace, event, HS_NO_ROW, HS_NO_ROW);
+}
+
+/* After the end of its process an id may not be used: such events are counted and left out. */
+static bool is_alive (struct hs_trace *trace, hs_process_id process, bool *ret)
+{
+    static const char sentence[] = "a heap record after the end of its process was left out";
+
+    if (!hs_trace_need_process (trace, process))
+        return false;
+    *ret = process_of (trace, process)->exit_event == HS_NO_EVENT;
+    return *ret || hs_trace_add_finding (trace, HS_NOTE_OTHER, 1, HS_NO_OFFSET,
+                                         (struct hs_text){ sentence, sizeof sentence - 1 });
+}
+
+bool hs_trace_block_event (struct hs_trace *trace, const struct hs_event *event)
+{
+    hs_event_no number;
+    uint32_t heap;
+    bool alive, is_done;
+
+    if (!is_alive (trace, event->process, &alive))
+        return false;
+    if (!alive)
+        return true;
+    if (!need_heap (trace, event->process, event->block.heap, &heap))
+        return false;
+    if (heap == NO_INDEX)
+        return true;
+    if (!hs_trace_add_event (trace, event->time, &number))
+        return false;
+    if (event->flags & HS_EVENT_ADDRESS_INVENTED)
+        trace->tables.has_invented_addresses = true;
+    if (event->kind == HS_EVENT_ALLOC)
+        is_done = alloc (trace, event, heap, number);
+    else if (event->kind == HS_EVENT_FREE)
+        is_done = release (trace, event, heap, number);
+    else
+        is_done = reallocate (trace, event, heap, number);
+    return is_done && hs_trace_note_level (trace, event->process, number);
+}
+
+/* 7.4.4: every live block of the heap ends with it. */
+static bool destroy_heap (struct hs_trace *trace, uint32_t heap, int64_t time)
+{
+    struct hs_heap_info *info = &trace->tables.heaps.items[heap];
+    struct hs_idmap *live = &trace->heaps.items[heap].live;
+    size_t place = 0;
+    uint64_t address;
+    hs_event_no number;
+    hs_row_no row;
+
+    if (!hs_trace_add_event (trace, time, &number))
+        return false;
+    while (hs_idmap_next (live, &place, &address, &row)) {
+        uint64_t size = end_row (trace, heap, row, number);
+
+        COUNT (trace, heap, destroy_count, 1);
+        COUNT (trace, heap, destroy_bytes, size);
+    }
+    hs_idmap_clear (live);
+    info->is_destroyed = true;
+    info->destroyed = time;
+    trace->processes.items[info->process].newest_row = HS_NO_ROW;
+    return hs_trace_note_level (trace, info->process, number);
+}
+
+static bool create_heap (struct hs_trace *trace, const struct hs_event *event, uint32_t heap)
+{
+    struct hs_heap_info *info = &trace->tables.heaps.items[heap];
+
+    if (info->is_created) { /* 7.4.5: its Destroy was lost */
+        if (!destroy_heap (trace, heap, event->time) ||
+            !need_heap (trace, event->process, event->heap.heap, &heap))
+            return false;
+        if (heap == NO_INDEX)
+            return true;
+        info = &trace->tables.heaps.items[heap];
+    }
+    info->is_created = true;
+    info->created = event->time;
+    return true;
+}
+
+bool hs_trace_heap_event (struct hs_trace *trace, const struct hs_event *event)
+{
+    uint32_t heap;
+    bool alive;
+
+    if (!is_alive (trace, event->process, &alive))
+        return false;
+    if (!alive)
+        return true;
+    if (!need_heap (trace, event->process, event->heap.heap, &heap))
+        return false;
+    if (heap == NO_INDEX)
+        return true;
+    if (event->kind == HS_EVENT_HEAP_CREATE)
+        return create_heap (trace, event, heap);
+    if (event->kind == HS_EVENT_HEAP_DESTROY)
+        return destroy_heap (trace, heap, event->time);
+    return true;
+}
+
+static void exit_counters (struct hs_counters *counters, uint64_t n, uint64_t bytes)
+{
+    counters->exit_count += n;
+    counters->exit_bytes = hs_add_saturated (counters->exit_bytes, bytes);
+    counters->live_count -= n;
+    counters->live_bytes -= bytes;
+}
+
+/* 7.4.6: what is live stays without an end; readers look at the process's exit event. */
+bool hs_trace_process_end (struct hs_trace *trace, const struct hs_event *event)
+{
+    hs_event_no number;
+    struct hs_process_info *process;
+    uint32_t heap;
+    bool alive;
+
+    if (!is_alive (trace, event->process, &alive))
+        return false;
+    if (!alive)
+        return true;
+    if (!hs_trace_add_event (trace, event->time, &number))
+        return false;
+    process = process_of (trace, event->process);
+    process->exit_event = number;
+    process->has_end = true;
+    process->end = event->time;
+    process->end_reason = event->process_info->end_reason;
+    for (heap = trace->processes.items[event->process].first_heap; heap != NO_INDEX;
+         heap = trace->heaps.items[heap].next_of_process) {
+        struct hs_counters *counters = &trace->tables.heaps.items[heap].counters;
+        uint64_t n = counters->live_count, bytes = counters->live_bytes;
+
+        exit_counters (counters, n, bytes);
+        exit_counters (&process->counters, n, bytes);
+        exit_counters (&trace->tables.totals, n, bytes);
+        hs_idmap_clear (&trace->heaps.items[heap].live);
+    }
+    hs_trace_virtual_exit (trace, event->process);
+    return hs_trace_note_level (trace, event->process, number);
+}
+
+static void reset_counters (struct hs_counters *counters)
+{
+    *counters = (struct hs_counters){ .peak_event = HS_NO_EVENT };
+}
+
+void hs_trace_forget_blocks (struct hs_trace *trace)
+{
+    struct hs_tables *tables = &trace->tables;
+
+    trace->first_event = trace->n_events;
+    trace->first_row = trace->n_rows;
+    reset_counters (&tables->totals);
+    for (size_t i = 0; i < tables->processes.n; i++) {
+        reset_counters (&tables->processes.items[i].counters);
+        trace->processes.items[i].newest_row = HS_NO_ROW;
+    }
+    for (size_t i = 0; i < tables->heaps.n; i++) {
+        reset_counters (&tables->heaps.items[i].counters);
+        memset (tables->heaps.items[i].histogram, 0, sizeof tables->heaps.items[i].histogram);
+        hs_idmap_clear (&trace->heaps.items[i].live);
+    }
+}

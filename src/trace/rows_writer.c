@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The writer's side of the columns: events, rows, contexts, overview. Layout in rows.h. */
+#include "trace/trace_private.h"
+
+#include "base/limits.h"
+
+#include <string.h>
+
+static bool begin_segment (struct hs_trace *trace, int64_t time)
+{
+    struct hs_rows *rows = &trace->rows;
+
+    trace->segment_base = time;
+    if (!hs_column_append_u32 (&rows->segment_first, trace->n_events))
+        return false;
+    if (!hs_column_append_u64 (&rows->segment_base, (uint64_t)time)) {
+        rows->segment_first.n--;
+        return false;
+    }
+    return true;
+}
+
+bool hs_trace_add_event (struct hs_trace *trace, int64_t time, hs_event_no *ret)
+{
+    struct hs_rows *rows = &trace->rows;
+    hs_event_no event = trace->n_events;
+
+    if (event >= HS_LIMIT_EVENTS)
+        return false;
+    if (event > 0 && time < trace->newest_event_time)
+        time = trace->newest_event_time;
+    if (event == 0 || (uint64_t)time - (uint64_t)trace->segment_base > UINT16_MAX) {
+        if (!begin_segment (trace, time))
+            return false;
+    }
+    if (event % 64 == 0 && (!hs_column_append_u64 (&rows->birth_bits, 0) ||
+                            !hs_column_append_u32 (&rows->birth_rank, trace->n_rows)))
+        return false;
+    if (!hs_column_append_u16 (&rows->time_delta, (uint16_t)(time - trace->segment_base)))
+        return false;
+    if (event == 0 && time < trace->first_time)
+        trace->first_time = time;
+    trace->newest_event_time = time;
+    trace->n_events++;
+    *ret = event;
+    return true;
+}
+
+static bool add_context (struct hs_trace *trace, const struct hs_context_key *key, uint32_t *ret)
+{
+    struct hs_rows *rows = &trace->rows;
+
+    *ret = (uint32_t)rows->context_process.n;
+    return hs_column_append_u32 (&rows->context_heap, key->heap) &&
+           hs_column_append_u32 (&rows->context_thread, key->thread) &&
+           hs_column_append_u32 (&rows->context_source, key->source) &&
+           hs_column_append_u32 (&rows->context_address_high, key->address_high) &&
+           hs_column_append_u32 (&rows->context_process, key->process);
+}
+
+static bool context_equals (const struct hs_rows *rows, uint32_t context,
+                            const struct hs_context_key *key)
+{
+    return hs_column_u32 (&rows->context_process, context) == key->process &&
+           hs_column_u32 (&rows->context_heap, context) == key->heap &&
+           hs_column_u32 (&rows->context_thread, context) == key->thread &&
+           hs_column_u32 (&rows->context_source, context) == key->source &&
+           hs_column_u32 (&rows->context_address_high, context) == key->address_high;
+}
+
+static bool find_context (struct hs_trace *trace, const struct hs_context_key *key, uint32_t *ret)
+{
+    uint64_t hash = hs_hash_u64 ((uint64_t)key->process << 32 | key->heap);
+    uint32_t context;
+
+    if (trace->rows.context_process.n > 0 &&
+        memcmp (key, &trace->newest_context_key, sizeof *key) == 0) {
+        *ret = trace->newest_context;
+        return true;
+    }
+    hash = hs_hash_u64 (hash ^ ((uint64_t)key->thread << 32 | key->source));
+    hash = hs_hash_u64 (hash ^ key->address_high);
+    /* another key with the same hash: look one further */
+    for (;; hash++) {
+        context = hs_idmap_get (&trace->context_index, hash);
+        if (context == HS_IDMAP_NONE || context_equals (&trace->rows, context, key))
+            break;
+    }
+    if (context == HS_IDMAP_NONE && (!add_context (trace, key, &context) ||
+                                     !hs_idmap_set (&trace->context_index, hash, context)))
+        return false;
+    trace->newest_context_key = *key;
+    trace->newest_context = context;
+    *ret = context;
+    return true;
+}
+
+static bool add_large_size (struct hs_trace *trace, uint64_t size)
+{
+    struct hs_rows *rows = &trace->rows;
+
+    if (!hs_column_append_u32 (&rows->large_row, trace->n_rows) ||
+        !hs_column_append_u64 (&rows->large_size, size))
+        return false;
+    atomic_store_explicit (&rows->n_large, (uint32_t)rows->large_row.n, memory_order_release);
+    return true;
+}
+
+bool hs_trace_add_row (struct hs_trace *trace, hs_event_no event, const struct hs_context_key *key,
+                       uint64_t address, uint64_t size)
+{
+    struct hs_rows *rows = &trace->rows;
+    uint32_t context, word = event / 64;
+    uint64_t bits;
+
+    if (!find_context (trace, key, &context))
+        return false;
+    if (size >= HS_SIZE_LARGE && !add_large_size (trace, size))
+        return false;
+    if (!hs_column_append_u32 (&rows->end, HS_NO_EVENT) ||
+        !hs_column_append_u32 (&rows->size,
+                               size < HS_SIZE_LARGE ? (uint32_t)size : HS_SIZE_LARGE) ||
+        !hs_column_append_u32 (&rows->stack, HS_NO_STACK) ||
+        !hs_column_append_u32 (&rows->address, (uint32_t)address) ||
+        !hs_column_append_u32 (&rows->context, context))
+        return false;
+    bits = hs_column_u64 (&rows->birth_bits, word);
+    hs_column_poke_u64 (&rows->birth_bits, word, bits | UINT64_C (1) << event % 64);
+    trace->n_rows++;
+    return true;
+}
+
+static bool push_overview (struct hs_trace *trace, struct hs_overview_state *state,
+                           hs_process_id process, uint64_t end)
+{
+    struct hs_rows *rows = &trace->rows;
+
+    if (!hs_column_append_u32 (&rows->overview_first, state->first) ||
+        !hs_column_append_u32 (&rows->overview_last, state->last) ||
+        !hs_column_append_u64 (&rows->overview_min, state->min) ||
+        !hs_column_append_u64 (&rows->overview_max, state->max) ||
+        !hs_column_append_u64 (&rows->overview_end, end) ||
+        !hs_column_append_u32 (&rows->overview_process, process))
+        return false;
+    state->n = 0;
+    return true;
+}
+
+static bool note_level (struct hs_trace *trace, struct hs_overview_state *state,
+                        hs_process_id process, hs_event_no event, uint64_t live_bytes)
+{
+    if (state->n == 0) {
+        state->first = event;
+        state->min = state->max = live_bytes;
+    }
+    if (live_bytes < state->min)
+        state->min = live_bytes;
+    if (live_bytes > state->max)
+        state->max = live_bytes;
+    state->last = event;
+    return ++state->n < HS_OVERVIEW_EVENTS || push_overview (trace, state, process, live_bytes);
+}
+
+bool hs_trace_note_level (struct hs_trace *trace, hs_process_id process, hs_event_no event)
+{
+    const struct hs_tables *tables = &trace->tables;
+
+    return note_level (trace, &trace->processes.items[process].overview, process, event,
+                       tables->processes.items[process].counters.live_bytes) &&
+           note_level (trace, &trace->overview, HS_NO_PROCESS, event, tables->totals.live_bytes);
+}
+
+bool hs_trace_flush_overview (struct hs_trace *trace)
+{
+    const struct hs_tables *tables = &trace->tables;
+
+    for (size_t i = 0; i < trace->processes.n; i++) {
+        struct hs_overview_state *state = &trace->processes.items[i].overview;
+
+        if (state->n > 0 && !push_overview (trace, state, (hs_process_id)i,
+                                            tables->processes.items[i].counters.live_bytes))
+            return false;
+    }
+    return trace->overview.n == 0 ||
+           push_overview (trace, &trace->overview, HS_NO_PROCESS, tables->totals.live_bytes);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Who gets which stack. An event may know its slot at once, name it later by its ref, or (a ReAlloc
+ * in place) inherit that of the block it was made of. Refs live in a ring, because stacks usually
+ * follow within a few events; those that leave it wait in a map of limited size.
+ */
+#include "trace/trace_private.h"
+
+#include "base/limits.h"
+
+static bool is_slot_filled (const struct hs_trace *trace, hs_stack_slot slot)
+{
+    uint32_t node;
+
+    if (slot == HS_NO_STACK || slot >= trace->stacks.slot_node.n)
+        return false;
+    node = hs_column_u32 (&trace->stacks.slot_node, slot);
+    return node != HS_NODE_NONE && hs_column_u32 (&trace->stacks.parent, node) != HS_NODE_ROOT;
+}
+
+/* An Alloc or ReAlloc record has got this slot: counts it now, or when the slot is defined. */
+static bool count_use (struct hs_trace *trace, hs_stack_slot slot)
+{
+    if (is_slot_filled (trace, slot)) {
+        trace->tables.stack_events_set++;
+        return true;
+    }
+    while (trace->slot_uses.n <= slot) {
+        if (!hs_column_append_u32 (&trace->slot_uses, 0))
+            return false;
+    }
+    hs_column_poke (&trace->slot_uses, slot, hs_column_u32 (&trace->slot_uses, slot) + 1);
+    return true;
+}
+
+/* Sets the slot of a row, and of the rows made of it in place that still have none of their own. */
+static void set_row_slot (struct hs_trace *trace, hs_row_no row, hs_stack_slot slot)
+{
+    hs_row_no heir;
+
+    for (;;) {
+        uint32_t flags = hs_column_u32 (&trace->rows.stack, row) & ~HS_ROW_SLOT_MASK;
+
+        hs_column_poke (&trace->rows.stack, row, flags | slot);
+        heir = trace->inheritors.n > 0 ? hs_idmap_remove (&trace->inheritors, row) : HS_NO_ROW;
+        if (heir == HS_NO_ROW ||
+            (hs_column_u32 (&trace->rows.stack, heir) & HS_ROW_SLOT_MASK) != HS_NO_STACK)
+            return;
+        row = heir;
+    }
+}
+
+static bool inherit (struct hs_trace *trace, hs_row_no row, hs_row_no from)
+{
+    hs_stack_slot slot = hs_column_u32 (&trace->rows.stack, from) & HS_ROW_SLOT_MASK;
+
+    if (slot == HS_NO_STACK)
+        return hs_idmap_set (&trace->inheritors, from, row);
+    set_row_slot (trace, row, slot);
+    return true;
+}
+
+static bool spill (struct hs_trace *trace, const struct hs_stack_ref *ref)
+{
+    static const char sentence[] =
+        "too many events wait for their call stacks; the oldest are left without";
+
+    if (trace->late_ref_rows.n >= HS_LIMIT_PENDING_STACKS) {
+        trace->n_forgotten_refs++;
+        return trace->n_forgotten_refs > 1 ||
+               hs_trace_add_finding (trace, HS_NOTE_STACK_UNRESOLVED, 1, HS_NO_OFFSET,
+                                     (struct hs_text){ sentence, sizeof sentence - 1 });
+    }
+    if (!hs_array_reserve (&trace->late_ref_rows, 1) ||
+        !hs_idmap_set (&trace->late_refs, ref->ref, (uint32_t)trace->late_ref_rows.n))
+        return false;
+    trace->late_ref_rows.items[trace->late_ref_rows.n++] = *ref;
+    return true;
+}
+
+static bool remember_ref (struct hs_trace *trace, uint64_t ref, hs_row_no row, bool is_counted)
+{
+    struct hs_stack_ref *place = &trace->recent_refs[ref % HS_RECENT_REFS];
+
+    if (place->ref != 0 && !spill (trace, place))
+        return false;
+    *place = (struct hs_stack_ref){ ref, row, is_counted };
+    return true;
+}
+
+bool hs_trace_take_stack (struct hs_trace *trace, const struct hs_event *event, hs_row_no row,
+                          hs_row_no inherits_from)
+{
+    if (event->stack != HS_NO_STACK) {
+        if (!hs_stacks_set_slot (&trace->stacks, event->stack, HS_NODE_NONE))
+            return false;
+        if (row != HS_NO_ROW)
+            set_row_slot (trace, row, event->stack);
+        return count_use (trace, event->stack);
+    }
+    if (inherits_from != HS_NO_ROW && !inherit (trace, row, inherits_from))
+        return false;
+    return event->stack_ref == 0 || remember_ref (trace, event->stack_ref, row, true);
+}
+
+bool hs_trace_link_stack (struct hs_trace *trace, uint64_t ref, hs_stack_slot slot)
+{
+    struct hs_stack_ref *place = &trace->recent_refs[ref % HS_RECENT_REFS];
+    struct hs_stack_ref found = *place;
+
+    if (ref == 0 || slot == HS_NO_STACK)
+        return true;
+    if (found.ref == ref) {
+        place->ref = 0;
+    } else {
+        uint32_t late = hs_idmap_remove (&trace->late_refs, ref);
+
+        if (late == HS_IDMAP_NONE)
+            return true;
+        found = trace->late_ref_rows.items[late];
+        /* the last one takes the free place */
+        trace->late_ref_rows.n--;
+        if (late < trace->late_ref_rows.n) {
+            trace->late_ref_rows.items[late] = trace->late_ref_rows.items[trace->late_ref_rows.n];
+            if (!hs_idmap_set (&trace->late_refs, trace->late_ref_rows.items[late].ref, late))
+                return false;
+        }
+    }
+    if (!hs_stacks_set_slot (&trace->stacks, slot, HS_NODE_NONE))
+        return false;
+    if (found.row != HS_NO_ROW)
+        set_row_slot (trace, found.row, slot);
+    return !found.is_counted || count_use (trace, slot);
+}
+
+bool hs_trace_define_stack (struct hs_trace *trace, const struct hs_event *event)
+{
+    const struct hs_stack_fields *stack = &event->stack_info;
+    uint32_t node;
+
+    if (stack->slot == HS_NO_STACK || is_slot_filled (trace, stack->slot))
+        return true;
+    if (!hs_trace_need_process (trace, event->process) ||
+        !hs_stacks_add (&trace->stacks, event->process, stack->frames, stack->n_frames, &node) ||
+        !hs_stacks_set_slot (&trace->stacks, stack->slot, node))
+        return false;
+    if (stack->n_frames > 0 && stack->slot < trace->slot_uses.n) {
+        trace->tables.stack_events_set += hs_column_u32 (&trace->slot_uses, stack->slot);
+        hs_column_poke (&trace->slot_uses, stack->slot, 0);
+    }
+    return true;
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The life of a trace: made, appended to, published, freed. See trace.h. */
+#include "trace/trace_private.h"
+
+#include "base/limits.h"
+
+static void init_rows (struct hs_rows *rows)
+{
+    struct hs_column *const u32_columns[] = {
+        &rows->end,
+        &rows->size,
+        &rows->stack,
+        &rows->address,
+        &rows->context,
+        &rows->large_row,
+        &rows->segment_first,
+        &rows->birth_rank,
+        &rows->context_process,
+        &rows->context_heap,
+        &rows->context_thread,
+        &rows->context_source,
+        &rows->context_address_high,
+        &rows->overview_process,
+        &rows->overview_first,
+        &rows->overview_last,
+    };
+    struct hs_column *const u64_columns[] = {
+        &rows->large_size,   &rows->segment_base, &rows->birth_bits,
+        &rows->overview_min, &rows->overview_max, &rows->overview_end,
+    };
+
+    for (size_t i = 0; i < sizeof u32_columns / sizeof u32_columns[0]; i++)
+        *u32_columns[i] = hs_column_init (4);
+    for (size_t i = 0; i < sizeof u64_columns / sizeof u64_columns[0]; i++)
+        *u64_columns[i] = hs_column_init (8);
+    rows->time_delta = hs_column_init (2);
+}
+
+/* All columns, to free or to weigh. */
+#define N_COLUMNS 24
+static void list_columns (struct hs_rows *rows, struct hs_column *columns[N_COLUMNS])
+{
+    struct hs_column *const all[N_COLUMNS] = {
+        &rows->end,
+        &rows->size,
+        &rows->stack,
+        &rows->address,
+        &rows->context,
+        &rows->large_row,
+        &rows->large_size,
+        &rows->time_delta,
+        &rows->segment_first,
+        &rows->segment_base,
+        &rows->birth_bits,
+        &rows->birth_rank,
+        &rows->context_process,
+        &rows->context_heap,
+        &rows->context_thread,
+        &rows->context_source,
+        &rows->context_address_high,
+        &rows->overview_process,
+        &rows->overview_first,
+        &rows->overview_last,
+        &rows->overview_min,
+        &rows->overview_max,
+        &rows->overview_end,
+        NULL,
+    };
+
+    for (size_t i = 0; i < N_COLUMNS; i++)
+        columns[i] = all[i];
+}
+
+static void publish (struct hs_trace *trace)
+{
+    struct hs_snapshot next = {
+        .trace = trace,
+        .rows = &trace->rows,
+        .stacks = &trace->stacks,
+        .n_events = trace->n_events,
+        .n_rows = trace->n_rows,
+        .first_event = trace->first_event,
+        .first_row = trace->first_row,
+        .n_segments = (uint32_t)trace->rows.segment_base.n,
+        .n_contexts = (uint32_t)trace->rows.context_process.n,
+        .n_overview = (uint32_t)trace->rows.overview_process.n,
+        .n_nodes = (uint32_t)trace->stacks.frame.n,
+        .n_slots = (uint32_t)trace->stacks.slot_node.n,
+        .first_time = trace->first_time,
+        .last_time = trace->last_time,
+        .ticks_per_second = trace->tables.ticks_per_second,
+        .generation = trace->published.generation + 1,
+    };
+
+    (void)pthread_mutex_lock (&trace->publish_lock);
+    trace->published = next;
+    (void)pthread_mutex_unlock (&trace->publish_lock);
+}
+
+struct hs_trace *hs_trace_new (void)
+{
+    struct hs_trace *trace = HS_NEW (struct hs_trace);
+
+    if (trace == NULL)
+        return NULL;
+    init_rows (&trace->rows);
+    trace->slot_uses = hs_column_init (4);
+    trace->newest_heap = UINT32_MAX;
+    trace->pool_free = UINT32_MAX;
+    trace->tables.ticks_per_second = 1000000000;
+    trace->tables.totals.peak_event = HS_NO_EVENT;
+    trace->recent_refs = hs_alloc_zeroed (HS_RECENT_REFS, sizeof *trace->recent_refs);
+    if (trace->recent_refs == NULL || !hs_stacks_init (&trace->stacks)) {
+        hs_free (trace->recent_refs);
+        hs_free (trace);
+        return NULL;
+    }
+    (void)pthread_mutex_init (&trace->tables_lock, NULL);
+    (void)pthread_mutex_init (&trace->publish_lock, NULL);
+    publish (trace);
+    return trace;
+}
+
+static void clear_tables (struct hs_tables *tables)
+{
+    hs_intern_clear (&tables->strings);
+    hs_array_clear (&tables->processes);
+    hs_array_clear (&tables->heaps);
+    hs_array_clear (&tables->modules);
+    hs_array_clear (&tables->module_order);
+    hs_array_clear (&tables->threads);
+    hs_array_clear (&tables->frame_names);
+    hs_array_clear (&tables->findings);
+    hs_array_clear (&tables->facts);
+    hs_array_clear (&tables->counts);
+    hs_array_clear (&tables->marks);
+    hs_array_clear (&tables->samples);
+    hs_array_clear (&tables->gaps);
+    hs_array_clear (&tables->suppressions);
+    hs_array_clear (&tables->pool.tags);
+    hs_idmap_clear (&tables->frame_index);
+}
+
+static void clear_writer (struct hs_trace *trace)
+{
+    for (size_t i = 0; i < trace->heaps.n; i++)
+        hs_idmap_clear (&trace->heaps.items[i].live);
+    for (size_t i = 0; i < trace->processes.n; i++) {
+        hs_ranges_clear (&trace->processes.items[i].reserved);
+        hs_ranges_clear (&trace->processes.items[i].committed);
+    }
+    hs_array_clear (&trace->heaps);
+    hs_array_clear (&trace->processes);
+    hs_array_clear (&trace->threads);
+    hs_array_clear (&trace->late_ref_rows);
+    hs_array_clear (&trace->pool_blocks);
+    hs_idmap_clear (&trace->heap_index);
+    hs_idmap_clear (&trace->thread_index);
+    hs_idmap_clear (&trace->context_index);
+    hs_idmap_clear (&trace->pid_instances);
+    hs_idmap_clear (&trace->module_index);
+    hs_idmap_clear (&trace->fact_index);
+    hs_idmap_clear (&trace->count_index);
+    hs_idmap_clear (&trace->late_refs);
+    hs_idmap_clear (&trace->inheritors);
+    hs_idmap_clear (&trace->pool_live);
+    hs_column_clear (&trace->slot_uses);
+    hs_free (trace->recent_refs);
+}
+
+void hs_trace_free (struct hs_trace *trace)
+{
+    struct hs_column *columns[N_COLUMNS];
+
+    if (trace == NULL)
+        return;
+    list_columns (&trace->rows, columns);
+    for (size_t i = 0; columns[i] != NULL; i++)
+        hs_column_clear (columns[i]);
+    hs_stacks_clear (&trace->stacks);
+    clear_tables (&trace->tables);
+    clear_writer (trace);
+    (void)pthread_mutex_destroy (&trace->tables_lock);
+    (void)pthread_mutex_destroy (&trace->publish_lock);
+    hs_free (trace);
+}
+
+static bool append_one (struct hs_trace *trace, const struct hs_event *event)
+{
+    switch ((enum hs_event_kind)event->kind) {
+    case HS_EVENT_ALLOC:
+    case HS_EVENT_FREE:
+    case HS_EVENT_REALLOC:
+        return hs_trace_block_event (trace, event);
+    case HS_EVENT_HEAP_CREATE:
+    case HS_EVENT_HEAP_DESTROY:
+    case HS_EVENT_HEAP_SEEN:
+        return hs_trace_heap_event (trace, event);
+    case HS_EVENT_PROCESS_END:
+        return hs_trace_process_end (trace, event);
+    case HS_EVENT_VIRTUAL:
+        return hs_trace_virtual_event (trace, event);
+    case HS_EVENT_POOL:
+        return hs_trace_pool_event (trace, event);
+    case HS_EVENT_STACK:
+        return hs_trace_define_stack (trace, event);
+    case HS_EVENT_STACK_LINK:
+        return hs_trace_link_stack (trace, event->stack_info.ref, event->stack_info.slot);
+    case HS_EVENT_RESET:
+        hs_trace_forget_blocks (trace);
+        return true;
+    case HS_EVENT_HEAP_RANGE: /* counted as records only, until a view shows heap ranges */
+    case HS_EVENT_NONE:
+        return true;
+    case HS_EVENT_MEMORY_SAMPLE:
+    case HS_EVENT_CLOCK:
+    case HS_EVENT_PROCESS:
+    case HS_EVENT_THREAD:
+    case HS_EVENT_MODULE:
+    case HS_EVENT_FRAME_NAME:
+    case HS_EVENT_SUPPRESSION:
+    case HS_EVENT_MARK:
+    case HS_EVENT_FACT:
+    case HS_EVENT_COUNT:
+    case HS_EVENT_NOTE:
+    case HS_EVENT_GAP:
+    case HS_EVENT_LOST:
+    case HS_N_EVENT_KINDS:
+        break;
+    }
+    return hs_trace_describe (trace, event);
+}
+
+static bool is_plausible (const struct hs_trace *trace, int64_t time)
+{
+    __int128 limit = (__int128)trace->tables.ticks_per_second * 86400 * HS_LIMIT_SPAN_DAYS;
+
+    return time <= limit && time >= -limit;
+}
+
+enum hs_status hs_trace_append (struct hs_trace *trace, const struct hs_event_batch *batch,
+                                struct hs_error *err)
+{
+    bool is_done = !trace->is_broken && !batch->is_out_of_memory;
+
+    (void)pthread_mutex_lock (&trace->tables_lock);
+    for (uint32_t i = 0; i < batch->n && is_done; i++)
+        is_done = append_one (trace, &batch->events[i]);
+    if (batch->has_last_time && batch->last_time > trace->last_time &&
+        is_plausible (trace, batch->last_time))
+        trace->last_time = batch->last_time;
+    (void)pthread_mutex_unlock (&trace->tables_lock);
+    publish (trace);
+    if (is_done)
+        return HS_OK;
+    trace->is_broken = true; /* columns may differ in length now: read, but never append again */
+    if (trace->n_events >= HS_LIMIT_EVENTS)
+        return hs_error_set (err, HS_TOO_LARGE, HS_NO_OFFSET,
+                             "the trace has more than %u events; what came before is kept",
+                             HS_LIMIT_EVENTS);
+    return hs_error_no_memory (err);
+}
+
+enum hs_status hs_trace_finish (struct hs_trace *trace, struct hs_error *err)
+{
+    bool is_done;
+
+    (void)pthread_mutex_lock (&trace->tables_lock);
+    is_done = trace->is_broken || hs_trace_flush_overview (trace);
+    (void)pthread_mutex_unlock (&trace->tables_lock);
+    publish (trace);
+    return is_done ? HS_OK : hs_error_no_memory (err);
+}
+
+struct hs_snapshot hs_trace_snapshot (const struct hs_trace *trace)
+{
+    struct hs_trace *mutable = (struct hs_trace *)trace; /* only its lock is touched */
+    struct hs_snapshot snapshot;
+
+    (void)pthread_mutex_lock (&mutable->publish_lock);
+    snapshot = trace->published;
+    (void)pthread_mutex_unlock (&mutable->publish_lock);
+    return snapshot;
+}
+
+const struct hs_tables *hs_trace_lock (const struct hs_trace *trace)
+{
+    struct hs_trace *mutable = (struct hs_trace *)trace; /* its lock, and an index kept on demand */
+
+    (void)pthread_mutex_lock (&mutable->tables_lock);
+    if (trace->are_modules_dirty)
+        mutable->are_modules_dirty = !hs_tables_index_modules (&mutable->tables);
+    return &trace->tables;
+}
+
+void hs_trace_unlock (const struct hs_trace *trace)
+{
+    (void)pthread_mutex_unlock (&((struct hs_trace *)trace)->tables_lock);
+}
+
+uint64_t hs_trace_memory (const struct hs_trace *trace)
+{
+    struct hs_column *columns[N_COLUMNS];
+    const struct hs_tables *tables = hs_trace_lock (trace);
+    uint64_t n = 0;
+
+    list_columns (&((struct hs_trace *)trace)->rows, columns);
+    for (size_t i = 0; columns[i] != NULL; i++)
+        n += hs_column_bytes (columns[i]);
+    n += hs_column_bytes (&trace->stacks.parent) + hs_column_bytes (&trace->stacks.frame) +
+         hs_column_bytes (&trace->stacks.slot_node) + trace->stacks.table_size * sizeof (uint32_t);
+    for (size_t i = 0; i < trace->heaps.n; i++)
+        n += trace->heaps.items[i].live.capacity * (sizeof (uint64_t) + sizeof (uint32_t));
+    n += tables->strings.texts.n_bytes + tables->heaps.n * sizeof *tables->heaps.items +
+         tables->modules.n * sizeof *tables->modules.items +
+         tables->frame_names.n * sizeof *tables->frame_names.items;
+    hs_trace_unlock (trace);
+    return n;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The inside of a trace, shared by the files that build it: the writer's state beside the published
+ * columns and tables. Not for readers. Everything here belongs to the writer's thread; functions
+ * return false when memory is out.
+ */
+#ifndef HS_TRACE_TRACE_PRIVATE_H
+#define HS_TRACE_TRACE_PRIVATE_H
+
+#include "trace/ranges.h"
+#include "trace/trace.h"
+
+#include <pthread.h>
+
+#define HS_RECENT_REFS (UINT32_C (1) << 16)
+
+struct hs_heap_state {    /* beside tables.heaps */
+    struct hs_idmap live; /* address -> row */
+    uint32_t older; /* the heap known before this one under the same hash, UINT32_MAX = none */
+    uint32_t next_of_process;
+};
+
+struct hs_overview_state { /* of one process, or of all */
+    hs_event_no first, last;
+    uint32_t n;
+    uint64_t min, max;
+};
+
+struct hs_process_state { /* beside tables.processes */
+    uint32_t first_heap;  /* list through next_of_process, UINT32_MAX = none */
+    hs_row_no newest_row; /* born by the process's latest block event, HS_NO_ROW otherwise */
+    struct hs_overview_state overview;
+    struct hs_ranges reserved, committed;
+};
+
+struct hs_thread_state {
+    uint64_t free_heap, free_address; /* its latest Free */
+    hs_row_no free_rows;              /* rows that existed then */
+};
+
+struct hs_stack_ref { /* an event that waits for its stack */
+    uint64_t ref;     /* 0 = nobody */
+    hs_row_no row;    /* HS_NO_ROW: the event opened none */
+    bool is_counted;  /* Alloc or ReAlloc record */
+};
+
+struct hs_context_key {
+    uint32_t process, heap, thread, source, address_high;
+};
+
+struct hs_trace {
+    struct hs_rows rows;
+    struct hs_stacks stacks;
+    struct hs_tables tables;
+    pthread_mutex_t tables_lock;
+    struct hs_snapshot published;
+    pthread_mutex_t publish_lock; /* held for a copy of `published` only */
+    bool are_modules_dirty;
+    bool is_broken; /* memory ran out once */
+
+    hs_event_no n_events;
+    hs_row_no n_rows;
+    hs_event_no first_event;
+    hs_row_no first_row;
+    int64_t newest_event_time;
+    int64_t segment_base;
+    int64_t first_time, last_time;
+
+    HS_ARRAY (struct hs_heap_state) heaps;
+    HS_ARRAY (struct hs_process_state) processes;
+    HS_ARRAY (struct hs_thread_state) threads;
+    struct hs_idmap heap_index;              /* hash of (process, handle) -> newest heap */
+    struct hs_idmap thread_index;            /* process << 32 | thread -> threads */
+    struct hs_idmap context_index;           /* hash of hs_context_key -> context */
+    struct hs_idmap pid_instances;           /* pid -> processes seen with it */
+    struct hs_idmap module_index;            /* hash of (process, base) -> newest module */
+    struct hs_idmap fact_index, count_index; /* name -> facts, counts */
+    struct hs_overview_state overview;       /* of all processes together */
+
+    uint32_t newest_heap; /* the one used last: most events hit it again */
+    uint64_t newest_thread_key;
+    uint32_t newest_thread;
+    struct hs_context_key newest_context_key;
+    uint32_t newest_context;
+    uint32_t newest_frame_name; /* the chain that deeper inlined frames are added to */
+    uint64_t newest_frame_key;
+
+    struct hs_stack_ref *recent_refs; /* ring by ref */
+    struct hs_idmap late_refs;        /* ref -> late_ref_rows, those that left the ring */
+    HS_ARRAY (struct hs_stack_ref) late_ref_rows;
+    uint64_t n_forgotten_refs;
+    struct hs_idmap inheritors; /* row -> row that was made of it in place, while it has no stack */
+    struct hs_column slot_uses; /* u32 per slot: Alloc and ReAlloc records that wait for it */
+
+    struct hs_idmap pool_live; /* address -> pool_blocks */
+    HS_ARRAY (struct hs_pool_block {
+        uint64_t size;
+        uint32_t tag; /* tables.pool.tags */
+        uint32_t next_free;
+    })
+    pool_blocks;
+    uint32_t pool_free;
+};
+
+/* hs_rows_writer.c: the columns */
+bool hs_trace_add_event (struct hs_trace *trace, int64_t time, hs_event_no *ret);
+bool hs_trace_add_row (struct hs_trace *trace, hs_event_no event, const struct hs_context_key *key,
+                       uint64_t address, uint64_t size);
+bool hs_trace_note_level (struct hs_trace *trace, hs_process_id process, hs_event_no event);
+bool hs_trace_flush_overview (struct hs_trace *trace);
+
+/* blocks.c: formats/etl.md 7.4 */
+bool hs_trace_block_event (struct hs_trace *trace, const struct hs_event *event);
+bool hs_trace_heap_event (struct hs_trace *trace, const struct hs_event *event);
+bool hs_trace_process_end (struct hs_trace *trace, const struct hs_event *event);
+void hs_trace_forget_blocks (struct hs_trace *trace);
+
+/* stack_links.c: who gets which stack */
+bool hs_trace_take_stack (struct hs_trace *trace, const struct hs_event *event, hs_row_no row,
+                          hs_row_no inherits_from);
+bool hs_trace_define_stack (struct hs_trace *trace, const struct hs_event *event);
+bool hs_trace_link_stack (struct hs_trace *trace, uint64_t ref, hs_stack_slot slot);
+
+/* describe.c: processes, modules, names, facts, notes */
+bool hs_trace_need_process (struct hs_trace *trace, hs_process_id process);
+bool hs_trace_describe (struct hs_trace *trace, const struct hs_event *event);
+bool hs_trace_add_finding (struct hs_trace *trace, enum hs_note_kind kind, uint64_t count,
+                           uint64_t file_offset, struct hs_text example);
+bool hs_tables_index_modules (struct hs_tables *tables);
+
+/* address_space.c: VirtualAlloc and pool */
+bool hs_trace_virtual_event (struct hs_trace *trace, const struct hs_event *event);
+void hs_trace_virtual_exit (struct hs_trace *trace, hs_process_id process);
+bool hs_trace_pool_event (struct hs_trace *trace, const struct hs_event *event);
+
+#endif
