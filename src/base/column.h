@@ -110,6 +110,12 @@ static inline void hs_column_poke (struct hs_column *column, uint64_t i, uint32_
     __atomic_store_n (at, value, __ATOMIC_RELAXED);
 }
 
+/* Brings a 32-bit value into the cache ahead of its change. */
+static inline void hs_column_prefetch (const struct hs_column *column, uint64_t i)
+{
+    __builtin_prefetch (&hs_column_chunk_u32 (column, i)[i & (HS_COLUMN_CHUNK_VALUES - 1)], 1);
+}
+
 /* As peek and poke, for 64-bit columns. */
 static inline uint64_t hs_column_peek_u64 (const struct hs_column *column, uint64_t i)
 {

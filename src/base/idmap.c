@@ -4,14 +4,30 @@
 
 #include "base/memory.h"
 
+#include <string.h>
+
 #define FIRST_CAPACITY 16
+
+static uint64_t key_at (const struct hs_idmap *map, size_t at)
+{
+    uint64_t key;
+
+    memcpy (&key, map->places[at].key, sizeof key);
+    return key;
+}
+
+static void put_at (struct hs_idmap *map, size_t at, uint64_t key, uint32_t value)
+{
+    memcpy (map->places[at].key, &key, sizeof key);
+    map->places[at].value = value;
+}
 
 static size_t find (const struct hs_idmap *map, uint64_t key)
 {
     size_t mask = map->capacity - 1;
     size_t at = (size_t)hs_hash_u64 (key) & mask;
 
-    while (map->values[at] != HS_IDMAP_NONE && map->keys[at] != key)
+    while (map->places[at].value != HS_IDMAP_NONE && key_at (map, at) != key)
         at = (at + 1) & mask;
     return at;
 }
@@ -21,20 +37,16 @@ static bool grow (struct hs_idmap *map)
     struct hs_idmap larger = { 0 };
 
     larger.capacity = map->capacity == 0 ? FIRST_CAPACITY : map->capacity * 2;
-    larger.keys = hs_alloc_array (larger.capacity, sizeof *larger.keys);
-    larger.values = hs_alloc_array (larger.capacity, sizeof *larger.values);
-    if (larger.keys == NULL || larger.values == NULL) {
-        hs_idmap_clear (&larger);
+    larger.places = hs_alloc_array (larger.capacity, sizeof *larger.places);
+    if (larger.places == NULL)
         return false;
-    }
     for (size_t i = 0; i < larger.capacity; i++)
-        larger.values[i] = HS_IDMAP_NONE;
+        larger.places[i].value = HS_IDMAP_NONE;
     for (size_t i = 0; i < map->capacity; i++) {
-        if (map->values[i] != HS_IDMAP_NONE) {
-            size_t at = find (&larger, map->keys[i]);
+        if (map->places[i].value != HS_IDMAP_NONE) {
+            uint64_t key = key_at (map, i);
 
-            larger.keys[at] = map->keys[i];
-            larger.values[at] = map->values[i];
+            put_at (&larger, find (&larger, key), key, map->places[i].value);
         }
     }
     larger.n = map->n;
@@ -45,21 +57,19 @@ static bool grow (struct hs_idmap *map)
 
 uint32_t hs_idmap_get (const struct hs_idmap *map, uint64_t key)
 {
-    return map->capacity > 0 ? map->values[find (map, key)] : HS_IDMAP_NONE;
+    return map->capacity > 0 ? map->places[find (map, key)].value : HS_IDMAP_NONE;
 }
 
 bool hs_idmap_set (struct hs_idmap *map, uint64_t key, uint32_t value)
 {
     size_t at;
 
-    if (map->n + map->n / 2 >= map->capacity && !grow (map))
+    if (map->n * 2 >= map->capacity && !grow (map))
         return false;
     at = find (map, key);
-    if (map->values[at] == HS_IDMAP_NONE) {
-        map->keys[at] = key;
+    if (map->places[at].value == HS_IDMAP_NONE)
         map->n++;
-    }
-    map->values[at] = value;
+    put_at (map, at, key, value);
     return true;
 }
 
@@ -72,20 +82,19 @@ uint32_t hs_idmap_remove (struct hs_idmap *map, uint64_t key)
     if (map->capacity == 0)
         return HS_IDMAP_NONE;
     hole = find (map, key);
-    value = map->values[hole];
+    value = map->places[hole].value;
     if (value == HS_IDMAP_NONE)
         return HS_IDMAP_NONE;
     /* Move later members of the run back when the hole lies between their home and them. */
-    for (at = (hole + 1) & mask; map->values[at] != HS_IDMAP_NONE; at = (at + 1) & mask) {
-        size_t home = (size_t)hs_hash_u64 (map->keys[at]) & mask;
+    for (at = (hole + 1) & mask; map->places[at].value != HS_IDMAP_NONE; at = (at + 1) & mask) {
+        size_t home = (size_t)hs_hash_u64 (key_at (map, at)) & mask;
 
         if (((at - home) & mask) >= ((at - hole) & mask)) {
-            map->keys[hole] = map->keys[at];
-            map->values[hole] = map->values[at];
+            map->places[hole] = map->places[at];
             hole = at;
         }
     }
-    map->values[hole] = HS_IDMAP_NONE;
+    map->places[hole].value = HS_IDMAP_NONE;
     map->n--;
     return value;
 }
@@ -94,9 +103,9 @@ bool hs_idmap_next (const struct hs_idmap *map, size_t *place, uint64_t *ret_key
                     uint32_t *ret_value)
 {
     for (; *place < map->capacity; (*place)++) {
-        if (map->values[*place] != HS_IDMAP_NONE) {
-            *ret_key = map->keys[*place];
-            *ret_value = map->values[*place];
+        if (map->places[*place].value != HS_IDMAP_NONE) {
+            *ret_key = key_at (map, *place);
+            *ret_value = map->places[*place].value;
             (*place)++;
             return true;
         }
@@ -106,17 +115,12 @@ bool hs_idmap_next (const struct hs_idmap *map, size_t *place, uint64_t *ret_key
 
 void hs_idmap_prefetch (const struct hs_idmap *map, uint64_t key)
 {
-    if (map->capacity > 0) {
-        size_t at = (size_t)hs_hash_u64 (key) & (map->capacity - 1);
-
-        __builtin_prefetch (&map->keys[at]);
-        __builtin_prefetch (&map->values[at]);
-    }
+    if (map->capacity > 0)
+        __builtin_prefetch (&map->places[hs_hash_u64 (key) & (map->capacity - 1)]);
 }
 
 void hs_idmap_clear (struct hs_idmap *map)
 {
-    hs_free (map->keys);
-    hs_free (map->values);
+    hs_free (map->places);
     *map = (struct hs_idmap){ 0 };
 }

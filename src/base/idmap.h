@@ -13,10 +13,14 @@
 
 #define HS_IDMAP_NONE UINT32_MAX
 
+struct hs_idmap_place { /* 12 bytes side by side: one cache line per look-up, not two */
+    uint32_t value;     /* HS_IDMAP_NONE marks a free place, so it cannot be stored */
+    uint32_t key[2];
+};
+
 struct hs_idmap {
-    uint64_t *keys;
-    uint32_t *values; /* HS_IDMAP_NONE marks a free place, so it cannot be stored */
-    size_t capacity;  /* 0 or a power of two */
+    struct hs_idmap_place *places;
+    size_t capacity; /* 0 or a power of two; at most half of it is used */
     size_t n;
 };
 

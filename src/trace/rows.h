@@ -64,7 +64,7 @@ struct hs_rows {
     struct hs_column overview_end;     /* u64: live bytes after the last event */
 };
 
-#define HS_OVERVIEW_EVENTS 256
+#define HS_OVERVIEW_EVENTS 1024
 
 /* Bytes of a row, large ones too. */
 uint64_t hs_rows_size (const struct hs_rows *rows, hs_row_no row);

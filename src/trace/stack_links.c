@@ -8,29 +8,37 @@
 
 #include "base/limits.h"
 
-static bool is_slot_filled (const struct hs_trace *trace, hs_stack_slot slot)
-{
-    uint32_t node;
+/* In slot_uses: the slot stands for a stack with frames. Looked at once per allocation, so one
+ * small column answers instead of slot -> node -> parent. */
+#define IS_FILLED UINT32_MAX
 
-    if (slot == HS_NO_STACK || slot >= trace->stacks.slot_node.n)
-        return false;
-    node = hs_column_u32 (&trace->stacks.slot_node, slot);
-    return node != HS_NODE_NONE && hs_column_u32 (&trace->stacks.parent, node) != HS_NODE_ROOT;
+static uint32_t slot_use (const struct hs_trace *trace, hs_stack_slot slot)
+{
+    return slot < trace->slot_uses.n ? hs_column_u32 (&trace->slot_uses, slot) : 0;
+}
+
+static bool set_slot_use (struct hs_trace *trace, hs_stack_slot slot, uint32_t use)
+{
+    while (trace->slot_uses.n <= slot) {
+        if (!hs_column_append_u32 (&trace->slot_uses, 0))
+            return false;
+    }
+    hs_column_poke (&trace->slot_uses, slot, use);
+    return true;
 }
 
 /* An Alloc or ReAlloc record has got this slot: counts it now, or when the slot is defined. */
 static bool count_use (struct hs_trace *trace, hs_stack_slot slot)
 {
-    if (is_slot_filled (trace, slot)) {
+    uint32_t use = slot_use (trace, slot);
+
+    if (use == IS_FILLED) {
         trace->tables.stack_events_set++;
         return true;
     }
-    while (trace->slot_uses.n <= slot) {
-        if (!hs_column_append_u32 (&trace->slot_uses, 0))
-            return false;
-    }
-    hs_column_poke (&trace->slot_uses, slot, hs_column_u32 (&trace->slot_uses, slot) + 1);
-    return true;
+    /* room for the slot, in case it is used before it is defined */
+    return hs_stacks_set_slot (&trace->stacks, slot, HS_NODE_NONE) &&
+           set_slot_use (trace, slot, use + 1);
 }
 
 /* Sets the slot of a row, and of the rows made of it in place that still have none of their own. */
@@ -92,7 +100,7 @@ bool hs_trace_take_stack (struct hs_trace *trace, const struct hs_event *event, 
                           hs_row_no inherits_from)
 {
     if (event->stack != HS_NO_STACK) {
-        if (!hs_stacks_set_slot (&trace->stacks, event->stack, HS_NODE_NONE))
+        if (event->stack >= HS_LIMIT_STACK_SLOTS)
             return false;
         if (row != HS_NO_ROW)
             set_row_slot (trace, row, event->stack);
@@ -126,27 +134,27 @@ bool hs_trace_link_stack (struct hs_trace *trace, uint64_t ref, hs_stack_slot sl
                 return false;
         }
     }
-    if (!hs_stacks_set_slot (&trace->stacks, slot, HS_NODE_NONE))
+    if (slot >= HS_LIMIT_STACK_SLOTS)
         return false;
     if (found.row != HS_NO_ROW)
         set_row_slot (trace, found.row, slot);
-    return !found.is_counted || count_use (trace, slot);
+    return found.is_counted ? count_use (trace, slot)
+                            : hs_stacks_set_slot (&trace->stacks, slot, HS_NODE_NONE);
 }
 
 bool hs_trace_define_stack (struct hs_trace *trace, const struct hs_event *event)
 {
     const struct hs_stack_fields *stack = &event->stack_info;
-    uint32_t node;
+    uint32_t node, use = slot_use (trace, stack->slot);
 
-    if (stack->slot == HS_NO_STACK || is_slot_filled (trace, stack->slot))
+    if (stack->slot == HS_NO_STACK || use == IS_FILLED)
         return true;
     if (!hs_trace_need_process (trace, event->process) ||
         !hs_stacks_add (&trace->stacks, event->process, stack->frames, stack->n_frames, &node) ||
         !hs_stacks_set_slot (&trace->stacks, stack->slot, node))
         return false;
-    if (stack->n_frames > 0 && stack->slot < trace->slot_uses.n) {
-        trace->tables.stack_events_set += hs_column_u32 (&trace->slot_uses, stack->slot);
-        hs_column_poke (&trace->slot_uses, stack->slot, 0);
-    }
-    return true;
+    if (stack->n_frames == 0)
+        return true;
+    trace->tables.stack_events_set += use;
+    return set_slot_use (trace, stack->slot, IS_FILLED);
 }

@@ -166,6 +166,7 @@ static void clear_writer (struct hs_trace *trace)
     hs_idmap_clear (&trace->pool_live);
     hs_column_clear (&trace->slot_uses);
     hs_free (trace->recent_refs);
+    trace->recent_refs = NULL;
 }
 
 void hs_trace_free (struct hs_trace *trace)
@@ -231,6 +232,32 @@ static bool append_one (struct hs_trace *trace, const struct hs_event *event)
     return hs_trace_describe (trace, event);
 }
 
+/*
+ * Pairing waits for memory: the live map and the columns of the block that a free ends. Both are
+ * asked for ahead, on the guess that the heap is the one used last (a wrong guess costs nothing).
+ */
+#define PREFETCH_MAP 16
+#define PREFETCH_ROW 8
+
+static void prefetch (const struct hs_trace *trace, const struct hs_event_batch *batch, uint32_t i)
+{
+    const struct hs_idmap *live;
+
+    if (trace->newest_heap == UINT32_MAX || i + PREFETCH_MAP >= batch->n)
+        return;
+    live = &trace->heaps.items[trace->newest_heap].live;
+    if (batch->events[i + PREFETCH_MAP].kind <= HS_EVENT_REALLOC)
+        hs_idmap_prefetch (live, batch->events[i + PREFETCH_MAP].block.address);
+    if (batch->events[i + PREFETCH_ROW].kind == HS_EVENT_FREE) {
+        hs_row_no row = hs_idmap_get (live, batch->events[i + PREFETCH_ROW].block.address);
+
+        if (row != HS_NO_ROW) {
+            hs_column_prefetch (&trace->rows.end, row);
+            hs_column_prefetch (&trace->rows.size, row);
+        }
+    }
+}
+
 static bool is_plausible (const struct hs_trace *trace, int64_t time)
 {
     __int128 limit = (__int128)trace->tables.ticks_per_second * 86400 * HS_LIMIT_SPAN_DAYS;
@@ -241,11 +268,13 @@ static bool is_plausible (const struct hs_trace *trace, int64_t time)
 enum hs_status hs_trace_append (struct hs_trace *trace, const struct hs_event_batch *batch,
                                 struct hs_error *err)
 {
-    bool is_done = !trace->is_broken && !batch->is_out_of_memory;
+    bool is_done = !trace->is_closed && !batch->is_out_of_memory;
 
     (void)pthread_mutex_lock (&trace->tables_lock);
-    for (uint32_t i = 0; i < batch->n && is_done; i++)
+    for (uint32_t i = 0; i < batch->n && is_done; i++) {
+        prefetch (trace, batch, i);
         is_done = append_one (trace, &batch->events[i]);
+    }
     if (batch->has_last_time && batch->last_time > trace->last_time &&
         is_plausible (trace, batch->last_time))
         trace->last_time = batch->last_time;
@@ -253,7 +282,7 @@ enum hs_status hs_trace_append (struct hs_trace *trace, const struct hs_event_ba
     publish (trace);
     if (is_done)
         return HS_OK;
-    trace->is_broken = true; /* columns may differ in length now: read, but never append again */
+    trace->is_closed = true; /* columns may differ in length now: read, but never append again */
     if (trace->n_events >= HS_LIMIT_EVENTS)
         return hs_error_set (err, HS_TOO_LARGE, HS_NO_OFFSET,
                              "the trace has more than %u events; what came before is kept",
@@ -266,7 +295,9 @@ enum hs_status hs_trace_finish (struct hs_trace *trace, struct hs_error *err)
     bool is_done;
 
     (void)pthread_mutex_lock (&trace->tables_lock);
-    is_done = trace->is_broken || hs_trace_flush_overview (trace);
+    is_done = trace->is_closed || hs_trace_flush_overview (trace);
+    clear_writer (trace);
+    trace->is_closed = true;
     (void)pthread_mutex_unlock (&trace->tables_lock);
     publish (trace);
     return is_done ? HS_OK : hs_error_no_memory (err);
@@ -310,7 +341,7 @@ uint64_t hs_trace_memory (const struct hs_trace *trace)
     n += hs_column_bytes (&trace->stacks.parent) + hs_column_bytes (&trace->stacks.frame) +
          hs_column_bytes (&trace->stacks.slot_node) + trace->stacks.table_size * sizeof (uint32_t);
     for (size_t i = 0; i < trace->heaps.n; i++)
-        n += trace->heaps.items[i].live.capacity * (sizeof (uint64_t) + sizeof (uint32_t));
+        n += trace->heaps.items[i].live.capacity * sizeof (struct hs_idmap_place);
     n += tables->strings.texts.n_bytes + tables->heaps.n * sizeof *tables->heaps.items +
          tables->modules.n * sizeof *tables->modules.items +
          tables->frame_names.n * sizeof *tables->frame_names.items;

@@ -45,11 +45,13 @@ struct hs_snapshot {
 struct hs_trace *hs_trace_new (void);
 void hs_trace_free (struct hs_trace *trace);
 
-/* Writer. HS_TOO_LARGE past HS_LIMIT_EVENTS, HS_NO_MEMORY; the trace stays usable. */
+/* Writer. HS_TOO_LARGE past HS_LIMIT_EVENTS, HS_NO_MEMORY: what was published stays readable,
+ * nothing more can be appended. */
 enum hs_status hs_trace_append (struct hs_trace *trace, const struct hs_event_batch *batch,
                                 struct hs_error *err);
 
-/* Writer: the input has ended; completes the overview. */
+/* Writer: the input has ended. Completes the overview and frees what only a writer needs; nothing
+ * can be appended afterwards. */
 enum hs_status hs_trace_finish (struct hs_trace *trace, struct hs_error *err);
 
 /* Any thread. */

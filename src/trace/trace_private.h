@@ -56,7 +56,7 @@ struct hs_trace {
     struct hs_snapshot published;
     pthread_mutex_t publish_lock; /* held for a copy of `published` only */
     bool are_modules_dirty;
-    bool is_broken; /* memory ran out once */
+    bool is_closed; /* finished, or memory ran out: nothing more is appended */
 
     hs_event_no n_events;
     hs_row_no n_rows;
