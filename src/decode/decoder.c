@@ -125,25 +125,29 @@ static enum hs_status add_input (struct hs_decoder *decoder, struct hs_source *s
     return HS_OK;
 }
 
+struct nesting {
+    const struct hs_unpack *outer;
+    unsigned depth; /* packings already taken off */
+};
+
 static enum hs_status add_source (struct hs_decoder *decoder, struct hs_source *source,
-                                  const struct hs_unpack *outer, unsigned depth,
-                                  struct hs_error *err);
+                                  struct nesting nesting, struct hs_error *err);
 
 static enum hs_status add_unpacked (struct hs_decoder *decoder, struct hs_source *packed,
                                     enum hs_packing packing, unsigned member,
-                                    const struct hs_unpack *outer, unsigned depth,
-                                    struct hs_error *err)
+                                    struct nesting nesting, struct hs_error *err)
 {
     struct hs_unpack *unpack;
     enum hs_status status;
 
     if (!hs_array_reserve (&decoder->unpacks, 1))
         return hs_error_no_memory (err);
-    status = hs_unpack_open (packed, packing, member, outer, &unpack, err);
+    status = hs_unpack_open (packed, packing, member, nesting.outer, &unpack, err);
     if (status != HS_OK)
         return status;
     decoder->unpacks.items[decoder->unpacks.n++] = unpack;
-    status = add_source (decoder, hs_unpack_source (unpack), unpack, depth, err);
+    nesting.outer = unpack;
+    status = add_source (decoder, hs_unpack_source (unpack), nesting, err);
     if (status == HS_UNSUPPORTED && hs_unpack_damage (unpack) != NULL) {
         /* nothing that could be recognised came out: the damage is the better sentence */
         if (err != NULL)
@@ -154,10 +158,9 @@ static enum hs_status add_unpacked (struct hs_decoder *decoder, struct hs_source
 }
 
 static enum hs_status add_members (struct hs_decoder *decoder, struct hs_source *packed,
-                                   const struct hs_unpack *outer, unsigned depth,
-                                   struct hs_error *err)
+                                   struct nesting nesting, struct hs_error *err)
 {
-    struct choice choice = { .may_be_packed = depth < PACKED_DEPTH };
+    struct choice choice = { .may_be_packed = nesting.depth < PACKED_DEPTH };
     enum hs_status status = hs_unpack_walk_members (packed, choose_member, &choice, err);
 
     if (choice.is_out_of_memory)
@@ -167,17 +170,15 @@ static enum hs_status add_members (struct hs_decoder *decoder, struct hs_source 
                                "no member of the archive is a heap trace (%u seen: %s)",
                                choice.n_members, choice.names);
     for (size_t i = 0; status == HS_OK && i < choice.members.n; i++)
-        status = add_unpacked (decoder, packed, HS_PACKING_ZIP, choice.members.items[i], outer,
-                               depth, err);
+        status =
+            add_unpacked (decoder, packed, HS_PACKING_ZIP, choice.members.items[i], nesting, err);
     decoder->n_left_aside += choice.n_left_aside;
     hs_array_clear (&choice.members);
     return status;
 }
 
-/* `depth` counts the packings already taken off. */
 static enum hs_status add_source (struct hs_decoder *decoder, struct hs_source *source,
-                                  const struct hs_unpack *outer, unsigned depth,
-                                  struct hs_error *err)
+                                  struct nesting nesting, struct hs_error *err)
 {
     uint8_t bytes[HS_PROBE_BYTES];
     struct hs_span head = { bytes, 0 };
@@ -195,14 +196,14 @@ static enum hs_status add_source (struct hs_decoder *decoder, struct hs_source *
         return hs_error_set (err, HS_UNSUPPORTED, 0,
                              "an OLE compound file (.diagsession of Visual Studio 17.1 or later) "
                              "cannot be read; only those that are ZIP archives can");
-    if (depth >= PACKED_DEPTH)
+    if (nesting.depth++ >= PACKED_DEPTH)
         return hs_error_set (err, HS_UNSUPPORTED, 0, "packed more than %d times", PACKED_DEPTH);
     if (strstr (decoder->packing, hs_packing_name (packing)) == NULL)
         (void)snprintf (decoder->packing + used, sizeof decoder->packing - used, "%s%s",
                         used > 0 ? ", " : "", hs_packing_name (packing));
     if (packing == HS_PACKING_ZIP)
-        return add_members (decoder, source, outer, depth + 1, err);
-    return add_unpacked (decoder, source, packing, 0, outer, depth + 1, err);
+        return add_members (decoder, source, nesting, err);
+    return add_unpacked (decoder, source, packing, 0, nesting, err);
 }
 
 /* Takes `source` over. */
@@ -215,7 +216,7 @@ static enum hs_status add_file_take (struct hs_decoder *decoder, struct hs_sourc
     }
     decoder->files.items[decoder->files.n++] = source;
     decoder->bytes_total += hs_source_size (source);
-    return add_source (decoder, source, NULL, 0, err);
+    return add_source (decoder, source, (struct nesting){ 0 }, err);
 }
 
 static enum hs_status open_sources (struct hs_decoder *decoder, size_t n, struct hs_error *err)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Looking things up in the tables; see tables.h. */
+#include "trace/tables.h"
+
 #include "trace/trace_private.h"
 
 #include <stdlib.h>

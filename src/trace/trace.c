@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The life of a trace: made, appended to, published, freed. See trace.h. */
-#include "trace/trace_private.h"
+#include "trace/trace.h"
 
+#include "trace/trace_private.h"
 #include "base/limits.h"
 
 static void init_rows (struct hs_rows *rows)
