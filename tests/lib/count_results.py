@@ -3,8 +3,8 @@
 """Sums up meson's test logs into the last line of `./dev test`.
 
 A meson test is a whole program; what counts are the single tests in it: the checks of a Check
-program, the lines of a TAP program, the methods of a Python unittest. Any other program is one test.
-A program that meson calls failed counts as at least one failure whatever it printed.
+program, the lines of a TAP program, the methods of a Python unittest. Any other program is one
+test. A program that meson calls failed counts as at least one failure whatever it printed.
 """
 
 import json
@@ -12,7 +12,7 @@ import re
 import sys
 
 CHECK = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", re.M)
-TAP = re.compile(r"^(ok|not ok)\b[^#\n]*(# *SKIP)?", re.M | re.I)
+TAP = re.compile(r"^(ok|not ok)\b[^#\n]*(# *(?:SKIP|TODO))?", re.M | re.I)
 UNITTEST = re.compile(r"^Ran (\d+) tests? in", re.M)
 UNITTEST_PART = re.compile(r"(failures|errors|skipped|expected failures)=(\d+)")
 

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The list of style rules. A rule is a function (tree) -> complaints, registered together with a
+made-up tree that it must complain about, so that no rule can go blind unnoticed."""
+
+RULES = []
+
+
+class Rule:
+    def __init__(self, name, check, bad, good, tool, todo):
+        self.name, self.check, self.bad, self.good = name, check, bad, good
+        self.tool, self.todo = tool, todo
+
+
+def rule(name, bad, good=None, tool=None, todo=None):
+    """`bad` maps a label to a made-up tree the rule must complain about, `good` one to accept.
+    `tool` is a program without which the rule is skipped; `todo` says why it may still fail."""
+    def register(check):
+        RULES.append(Rule(name, check, bad, good or {}, tool, todo))
+        return check
+    return register
+
+
+class Warn(str):
+    """A complaint that is shown but does not fail."""
