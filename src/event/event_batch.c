@@ -116,22 +116,29 @@ struct hs_event *hs_batch_add_frame (struct hs_event_batch *batch,
     return event;
 }
 
-void hs_batch_add_note (struct hs_event_batch *batch, enum hs_note_kind kind, uint64_t file_offset,
-                        const char *format, ...)
+void hs_batch_add_notes (struct hs_event_batch *batch, enum hs_note_kind kind, uint32_t count,
+                         uint64_t file_offset, const char *sentence)
 {
     struct hs_event *event = hs_batch_add (batch, HS_EVENT_NOTE, 0);
-    struct hs_note_fields fields = { .kind = kind, .count = 1, .file_offset = file_offset };
+    struct hs_note_fields fields = { .kind = kind, .count = count, .file_offset = file_offset };
     struct hs_note_fields *copy = copy_fields (batch, event, &fields, sizeof fields);
-    char sentence[512];
-    va_list args;
 
     if (copy == NULL)
         return;
+    copy->text = hs_batch_text (batch, sentence, strlen (sentence));
+    event->note = copy;
+}
+
+void hs_batch_add_note (struct hs_event_batch *batch, enum hs_note_kind kind, uint64_t file_offset,
+                        const char *format, ...)
+{
+    char sentence[512];
+    va_list args;
+
     va_start (args, format);
     (void)vsnprintf (sentence, sizeof sentence, format, args);
     va_end (args);
-    copy->text = hs_batch_text (batch, sentence, strlen (sentence));
-    event->note = copy;
+    hs_batch_add_notes (batch, kind, 1, file_offset, sentence);
 }
 
 static struct hs_fact_fields *add_fact (struct hs_event_batch *batch, enum hs_event_kind kind,

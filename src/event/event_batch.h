@@ -70,6 +70,9 @@ struct hs_event *hs_batch_add_frame (struct hs_event_batch *batch,
                                      const struct hs_frame_fields *fields);
 void hs_batch_add_note (struct hs_event_batch *batch, enum hs_note_kind kind, uint64_t file_offset,
                         const char *format, ...) __attribute__ ((format (printf, 4, 5)));
+/* A note that stands for `count` cases, of which `sentence` is the first. */
+void hs_batch_add_notes (struct hs_event_batch *batch, enum hs_note_kind kind, uint32_t count,
+                         uint64_t file_offset, const char *sentence);
 void hs_batch_add_fact_number (struct hs_event_batch *batch, const char *name, int64_t number);
 void hs_batch_add_fact_unsigned (struct hs_event_batch *batch, const char *name, uint64_t number);
 void hs_batch_add_fact_text (struct hs_event_batch *batch, const char *name, const char *text);
