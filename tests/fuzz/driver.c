@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Runs a fuzz target without libFuzzer: on each file (or each file of each folder) named, and on
+ * what damage makes of small ones - cut off after every byte, and every byte set to 0, to 255 and
+ * turned round. Crashes are the sanitizers' and the target's own; the seeds are the files, so
+ * every run is the same. Prints how much was run.
+ */
+#include <dirent.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
+
+#define SMALL 4096u
+
+static unsigned long n_runs;
+
+/* A copy of exactly this size, so that the address sanitizer sees every byte too far. */
+static void run (const uint8_t *data, size_t size)
+{
+    uint8_t *exact = malloc (size > 0 ? size : 1);
+
+    if (exact == NULL)
+        exit (2);
+    memcpy (exact, data, size);
+    (void)LLVMFuzzerTestOneInput (exact, size);
+    free (exact);
+    n_runs++;
+}
+
+/* `step` 1 tries every place. */
+static void run_damaged (uint8_t *data, size_t size, size_t step)
+{
+    for (size_t cut = 0; cut < size; cut += step)
+        run (data, cut);
+    for (size_t at = 0; at < size; at += step) {
+        const uint8_t keep = data[at];
+        const uint8_t changed[] = { 0, 0xff, (uint8_t)~keep, keep ^ 1 };
+
+        for (size_t i = 0; i < sizeof changed; i++) {
+            data[at] = changed[i];
+            if (changed[i] != keep)
+                run (data, size);
+        }
+        data[at] = keep;
+    }
+}
+
+/* 0 is for "as it is only". */
+static int run_file (const char *path, size_t step)
+{
+    FILE *file = fopen (path, "rb");
+    uint8_t *data;
+    size_t size;
+
+    if (file == NULL) {
+        perror (path);
+        return 1;
+    }
+    (void)fseek (file, 0, SEEK_END);
+    size = (size_t)ftell (file);
+    rewind (file);
+    data = malloc (size + 1);
+    if (data == NULL || fread (data, 1, size, file) != size) {
+        perror (path);
+        (void)fclose (file);
+        free (data);
+        return 1;
+    }
+    (void)fclose (file);
+    run (data, size);
+    if (step > 0 && size <= SMALL)
+        run_damaged (data, size, step);
+    free (data);
+    return 0;
+}
+
+static int run_folder (DIR *folder, const char *path, size_t step)
+{
+    struct dirent *entry;
+    char name[4096];
+    int failed = 0;
+
+    while ((entry = readdir (folder)) != NULL) {
+        if (entry->d_name[0] == '.' || entry->d_type == DT_DIR)
+            continue;
+        (void)snprintf (name, sizeof name, "%s/%s", path, entry->d_name);
+        failed |= run_file (name, step);
+    }
+    return failed;
+}
+
+/* driver [--every STEP] PATH… */
+int main (int argc, char **argv)
+{
+    size_t step = 0;
+    int failed = 0;
+
+    for (int i = 1; i < argc; i++) {
+        DIR *folder;
+
+        if (strcmp (argv[i], "--every") == 0 && i + 1 < argc) {
+            step = strtoul (argv[++i], NULL, 10);
+            continue;
+        }
+        folder = opendir (argv[i]);
+        if (folder != NULL) {
+            failed |= run_folder (folder, argv[i], step);
+            (void)closedir (folder);
+        } else {
+            failed |= run_file (argv[i], step);
+        }
+    }
+    printf ("%lu inputs\n", n_runs);
+    return failed;
+}
