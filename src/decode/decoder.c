@@ -26,8 +26,8 @@ struct hs_decoder {
     HS_ARRAY (struct input) inputs;
     const struct hs_format *format;
     void *self;
-    char *name;       /* of the first path, for sentences */
-    char packing[32]; /* "zip", "gzip, zip" …; empty = not packed */
+    char *name;                             /* of the first path, for sentences */
+    enum hs_packing packings[PACKED_DEPTH]; /* outermost first; of the first input */
     uint64_t bytes_total;
     unsigned n_left_aside; /* traces in an archive beside the one that is read */
     size_t n_damage_told;  /* unpacks whose damage is in a note */
@@ -184,7 +184,6 @@ static enum hs_status add_source (struct hs_decoder *decoder, struct hs_source *
     struct hs_span head = { bytes, 0 };
     enum hs_status status = hs_source_read (source, 0, bytes, sizeof bytes, &head.size, err);
     enum hs_packing packing = hs_packing_of (head);
-    size_t used = strlen (decoder->packing);
 
     if (hs_status_is_error (status))
         return status;
@@ -196,11 +195,11 @@ static enum hs_status add_source (struct hs_decoder *decoder, struct hs_source *
         return hs_error_set (err, HS_UNSUPPORTED, 0,
                              "an OLE compound file (.diagsession of Visual Studio 17.1 or later) "
                              "cannot be read; only those that are ZIP archives can");
-    if (nesting.depth++ >= PACKED_DEPTH)
+    if (nesting.depth >= PACKED_DEPTH)
         return hs_error_set (err, HS_UNSUPPORTED, 0, "packed more than %d times", PACKED_DEPTH);
-    if (strstr (decoder->packing, hs_packing_name (packing)) == NULL)
-        (void)snprintf (decoder->packing + used, sizeof decoder->packing - used, "%s%s",
-                        used > 0 ? ", " : "", hs_packing_name (packing));
+    if (decoder->packings[nesting.depth] == HS_PACKING_NONE)
+        decoder->packings[nesting.depth] = packing;
+    nesting.depth++;
     if (packing == HS_PACKING_ZIP)
         return add_members (decoder, source, nesting, err);
     return add_unpacked (decoder, source, packing, 0, nesting, err);
@@ -313,9 +312,16 @@ enum hs_status hs_decoder_open_memory (struct hs_span bytes, struct hs_decoder *
 /* What was learned while opening. True when the batch is worth delivering by itself. */
 static bool begin (struct hs_decoder *decoder, struct hs_event_batch *out)
 {
+    char text[32];
+
     decoder->has_begun = true;
-    if (decoder->packing[0] != '\0')
-        hs_batch_add_fact_text (out, "file.packing", decoder->packing);
+    if (decoder->packings[0] != HS_PACKING_NONE) {
+        (void)snprintf (
+            text, sizeof text, "%s%s%s", hs_packing_name (decoder->packings[0]),
+            decoder->packings[1] != HS_PACKING_NONE ? ", " : "",
+            decoder->packings[1] != HS_PACKING_NONE ? hs_packing_name (decoder->packings[1]) : "");
+        hs_batch_add_fact_text (out, "file.packing", text);
+    }
     if (decoder->n_left_aside > 0)
         hs_batch_add_note (out, HS_NOTE_UNSUPPORTED, HS_NO_OFFSET,
                            "The archive holds %u more %s, left aside: unpack it to open them.",

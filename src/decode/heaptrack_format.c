@@ -125,10 +125,11 @@ static void note_long_lines (struct hs_heaptrack *self)
                           "A line is longer than %u bytes and is left out.", HS_LIMIT_LINE_BYTES);
 }
 
-/* The end, or the end so far; false when the batch has no room for what is told there. */
-static bool pause (struct hs_heaptrack *self, struct hs_event_batch *out)
+/* The end, or the end so far, where a module list may be incomplete; false when the batch has no
+ * room for what is told there. */
+static bool pause (struct hs_heaptrack *self, enum hs_status status, struct hs_event_batch *out)
 {
-    if (self->modules.has_changed &&
+    if (status == HS_END && self->modules.has_changed &&
         !hs_heaptrack_modules_flush (&self->modules, HS_HEAPTRACK_PROCESS, self->time,
                                      HS_N_NOTE_KINDS, out))
         return false;
@@ -150,7 +151,7 @@ static enum hs_status heaptrack_next (void *data, struct hs_event_batch *out, st
         if (status == HS_OK)
             status = hs_heaptrack_read_lines (self, ROOM, out, err);
     }
-    if ((status == HS_END || status == HS_AGAIN) && !pause (self, out))
+    if ((status == HS_END || status == HS_AGAIN) && !pause (self, status, out))
         status = HS_OK;
     note_long_lines (self);
     hs_note_pile_flush (&self->notes, out);

@@ -141,14 +141,12 @@ enum hs_status hs_zip_read (struct hs_zip *zip, struct hs_span *ret, struct hs_e
     *ret = (struct hs_span){ NULL, 0 };
     if (outcome == ARCHIVE_EOF)
         return HS_END;
-    if (outcome < ARCHIVE_WARN)
-        return failure (zip, err);
     if (n > 0 && (uint64_t)offset != zip->n_out)
         return hs_error_set (err, HS_DAMAGED, HS_NO_OFFSET, "ZIP: a member has holes");
-    /* A checksum or a size that is not as announced comes as a warning with the last bytes. */
+    /* A wrong checksum, or an end that is cut off, comes together with the last bytes. */
     *ret = (struct hs_span){ bytes, n };
     zip->n_out += n;
-    return outcome == ARCHIVE_WARN ? failure (zip, err) : HS_OK;
+    return outcome == ARCHIVE_OK ? HS_OK : failure (zip, err);
 }
 
 uint64_t hs_zip_bytes_read (const struct hs_zip *zip)
