@@ -41,14 +41,53 @@ struct hs_filter hs_filter_all (void);
 struct hs_scan {
     struct hs_snapshot snapshot;
     hs_event_no begin, end; /* events of the range */
+    hs_row_no row_begin;    /* rows born before `begin`: a row is AO… when its number is lower */
     hs_row_no row_end;      /* rows born before `end`; rows of interest are [first_row, row_end) */
     uint64_t size_min, size_max;
     uint8_t *context_passes;   /* per context: 1 when process, thread and heap pass */
     hs_event_no *context_exit; /* per context: exit event of its process, HS_NO_EVENT = none */
+    bool passes_all;           /* every context passes: scans need not look */
+    bool has_exits;            /* some context has an exit event */
 };
 enum hs_status hs_scan_init (struct hs_scan *scan, const struct hs_snapshot *snapshot,
                              const struct hs_filter *filter, struct hs_error *err);
 void hs_scan_clear (struct hs_scan *scan);
+
+/*
+ * The rows from `first` on that lie in one chunk of the columns, up to `end`: what a tight loop
+ * runs over, and how often it looks at its cancel flag. Index each pointer with 0 .. n - 1.
+ */
+struct hs_row_run {
+    hs_row_no first;
+    uint32_t n;
+    const uint32_t *end, *size, *stack, *context;
+};
+struct hs_row_run hs_row_run_at (const struct hs_snapshot *snapshot, hs_row_no first,
+                                 hs_row_no end);
+
+/* A value of a run that the writer may still change (end, stack). */
+static inline uint32_t hs_run_peek (const uint32_t *values, uint32_t i)
+{
+    return __atomic_load_n (&values[i], __ATOMIC_RELAXED);
+}
+
+/* Bytes of row i of a run. */
+static inline uint64_t hs_run_size (const struct hs_snapshot *snapshot,
+                                    const struct hs_row_run *run, uint32_t i)
+{
+    uint32_t size = run->size[i];
+
+    return size != HS_SIZE_LARGE ? size : hs_rows_size (snapshot->rows, run->first + i);
+}
+
+/* Whether process, thread, heap and size of row i of a run pass; *ret_size are its bytes. */
+static inline bool hs_scan_passes (const struct hs_scan *scan, const struct hs_row_run *run,
+                                   uint32_t i, uint64_t *ret_size)
+{
+    *ret_size = hs_run_size (&scan->snapshot, run, i);
+    return (scan->passes_all || scan->context_passes[run->context[i]]) &&
+           *ret_size >= scan->size_min && *ret_size <= scan->size_max;
+}
 
 /* The four classes as an index 0..3 (AIFI, AIFO, AOFI, AOFO), or -1 when the row is not touched by
  * the range (ended before it, born after it). `ended` is the row's end column value. */

@@ -37,6 +37,8 @@ void hs_sums_add (struct hs_sums *to, const struct hs_sums *from);
 
 struct hs_stack_sum {
     uint32_t node; /* leaf node of the stack; HS_NODE_NONE: no stack, or not yet known */
+    hs_process_id process;
+    hs_row_no row; /* the newest row of it that was looked at: the stack was taken at its birth */
     struct hs_sums sums;
 };
 
@@ -45,7 +47,7 @@ struct hs_stack_sums {
     struct hs_sums total;
     hs_event_no peak_event; /* the moment peak_* means; HS_NO_EVENT when nothing was ever live */
     int64_t peak_time;
-    struct hs_stack_sum stacks[]; /* by node, those with any nonzero sum */
+    struct hs_stack_sum stacks[]; /* by node, then process; those with any nonzero sum */
 };
 
 /* Any thread. The peak moment is that of the filtered process (or of all) in the whole trace. */

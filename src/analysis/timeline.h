@@ -3,8 +3,10 @@
  * Outstanding bytes and rates over time, one entry per column of pixels.
  *
  * Live bytes here are what is in memory: the exit of a process takes its blocks away. Values at
- * column borders are exact; minimum and maximum within a column are exact when the range has up to
- * HS_TIMELINE_REPLAY_EVENTS events or nothing but process is filtered, else of the borders.
+ * column borders are exact. Minimum and maximum within a column are exact when the range has up to
+ * HS_TIMELINE_REPLAY_EVENTS events. Above that, when nothing but process is filtered, they are
+ * those of the overview blocks that touch the column (rows.h: never too narrow, too wide by one
+ * block at a border at most); else those of its two borders.
  */
 #ifndef HS_ANALYSIS_TIMELINE_H
 #define HS_ANALYSIS_TIMELINE_H
@@ -41,6 +43,22 @@ struct hs_timeline {
 enum hs_status hs_timeline (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
                             const struct hs_timeline_query *query, const struct hs_cancel *cancel,
                             struct hs_timeline **ret, struct hs_error *err);
+
+/* One moment of a process: the state after all events with time <= the moment. */
+struct hs_moment {
+    uint64_t live_bytes, live_count;
+};
+
+/*
+ * The state at `n` given moments (ticks, ascending) for every process at once, in one scan; what a
+ * report needs of many processes. *ret, to be freed with hs_free, holds n moments of process 0,
+ * then n of process 1 …, at last n of all processes together: (n_processes + 1) * n. `n_processes`
+ * must be more than every process id in the snapshot.
+ */
+enum hs_status hs_timeline_moments (const struct hs_snapshot *snapshot, const int64_t *times,
+                                    uint32_t n, uint32_t n_processes, struct hs_moment **ret,
+                                    struct hs_error *err);
+
 struct hs_timeline *hs_timeline_ref (struct hs_timeline *timeline);
 void hs_timeline_unref (struct hs_timeline *timeline); /* NULL is allowed */
 

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A filter made ready for scans; see filter.h. */
+#include "analysis/filter.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+struct hs_filter hs_filter_all (void)
+{
+    return (struct hs_filter){
+        .process = HS_NO_PROCESS,
+        .size_max = UINT64_MAX,
+        .classes = HS_CLASS_ALL,
+    };
+}
+
+static void set_range (struct hs_scan *scan, const struct hs_filter *filter)
+{
+    const struct hs_snapshot *snapshot = &scan->snapshot;
+
+    scan->begin = snapshot->first_event;
+    scan->end = snapshot->n_events;
+    scan->row_begin = snapshot->first_row;
+    scan->row_end = snapshot->n_rows;
+    if (!filter->has_range)
+        return;
+    if (filter->from > filter->to) {
+        scan->end = scan->begin;
+        scan->row_end = scan->row_begin;
+        return;
+    }
+    if (filter->from != INT64_MIN)
+        scan->begin = hs_snapshot_event_at_or_after (snapshot, filter->from);
+    scan->end = hs_snapshot_event_after (snapshot, filter->to);
+    if (scan->begin < snapshot->first_event)
+        scan->begin = snapshot->first_event;
+    if (scan->end < scan->begin)
+        scan->end = scan->begin;
+    scan->row_begin = hs_snapshot_rows_before (snapshot, scan->begin);
+    scan->row_end = hs_snapshot_rows_before (snapshot, scan->end);
+}
+
+static bool context_passes (const struct hs_tables *tables, const struct hs_rows *rows,
+                            const struct hs_filter *filter, uint32_t context)
+{
+    hs_process_id process = hs_column_u32 (&rows->context_process, context);
+
+    if (filter->process != HS_NO_PROCESS && filter->process != process)
+        return false;
+    if (filter->has_thread && filter->thread != hs_column_u32 (&rows->context_thread, context))
+        return false;
+    return !filter->has_heap ||
+           tables->heaps.items[hs_column_u32 (&rows->context_heap, context)].handle == filter->heap;
+}
+
+static void set_contexts (struct hs_scan *scan, const struct hs_filter *filter)
+{
+    const struct hs_tables *tables = hs_trace_lock (scan->snapshot.trace);
+    const struct hs_rows *rows = scan->snapshot.rows;
+
+    scan->passes_all = true;
+    for (uint32_t i = 0; i < scan->snapshot.n_contexts; i++) {
+        hs_event_no exit =
+            tables->processes.items[hs_column_u32 (&rows->context_process, i)].exit_event;
+
+        scan->context_passes[i] = context_passes (tables, rows, filter, i);
+        scan->passes_all &= scan->context_passes[i] != 0;
+        /* an exit that came after the snapshot is none in it */
+        scan->context_exit[i] = exit < scan->snapshot.n_events ? exit : HS_NO_EVENT;
+        scan->has_exits |= scan->context_exit[i] != HS_NO_EVENT;
+    }
+    hs_trace_unlock (scan->snapshot.trace);
+}
+
+enum hs_status hs_scan_init (struct hs_scan *scan, const struct hs_snapshot *snapshot,
+                             const struct hs_filter *filter, struct hs_error *err)
+{
+    *scan = (struct hs_scan){
+        .snapshot = *snapshot,
+        .size_min = filter->size_min,
+        .size_max = filter->size_max,
+    };
+    scan->context_passes = hs_alloc_zeroed (snapshot->n_contexts, sizeof *scan->context_passes);
+    scan->context_exit = hs_alloc_array (snapshot->n_contexts, sizeof *scan->context_exit);
+    if (scan->context_passes == NULL || scan->context_exit == NULL) {
+        hs_scan_clear (scan);
+        return hs_error_no_memory (err);
+    }
+    set_range (scan, filter);
+    set_contexts (scan, filter);
+    return HS_OK;
+}
+
+void hs_scan_clear (struct hs_scan *scan)
+{
+    hs_free (scan->context_passes);
+    hs_free (scan->context_exit);
+    scan->context_passes = NULL;
+    scan->context_exit = NULL;
+}
+
+struct hs_row_run hs_row_run_at (const struct hs_snapshot *snapshot, hs_row_no first, hs_row_no end)
+{
+    const struct hs_rows *rows = snapshot->rows;
+    uint32_t at = first & (HS_COLUMN_CHUNK_VALUES - 1);
+    struct hs_row_run run = { .first = first };
+
+    if (first >= end)
+        return run;
+    run.n = HS_COLUMN_CHUNK_VALUES - at;
+    if (run.n > end - first)
+        run.n = end - first;
+    run.end = hs_column_chunk_u32 (&rows->end, first) + at;
+    run.size = hs_column_chunk_u32 (&rows->size, first) + at;
+    run.stack = hs_column_chunk_u32 (&rows->stack, first) + at;
+    run.context = hs_column_chunk_u32 (&rows->context, first) + at;
+    return run;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Deltas per event from one scan; see replay.h. */
+#include "analysis/replay.h"
+
+#include "base/memory.h"
+
+struct replay {
+    hs_event_no begin, end;
+    uint64_t *deltas;
+    uint64_t start;
+};
+
+static inline void add_delta (struct replay *replay, hs_event_no event, uint64_t delta)
+{
+    if (event < replay->begin)
+        replay->start += delta;
+    else if (event < replay->end)
+        replay->deltas[event - replay->begin] += delta;
+}
+
+static void replay_run (struct replay *replay, const struct hs_scan *scan,
+                        const struct hs_row_run *run, struct hs_birth_walk *births)
+{
+    for (uint32_t i = 0; i < run->n; i++) {
+        hs_event_no birth = hs_birth_walk_next (births);
+        hs_event_no gone = hs_scan_gone (scan, run->context[i], hs_run_peek (run->end, i));
+        uint64_t size;
+
+        if (gone < replay->begin || !hs_scan_passes (scan, run, i, &size))
+            continue;
+        add_delta (replay, birth, size);
+        add_delta (replay, gone, 0 - size);
+    }
+}
+
+enum hs_status hs_replay (const struct hs_scan *scan, hs_event_no begin, hs_event_no end,
+                          const struct hs_cancel *cancel, uint64_t **ret, uint64_t *ret_start)
+{
+    const struct hs_snapshot *snapshot = &scan->snapshot;
+    struct replay replay = { .begin = begin, .end = end };
+    hs_row_no row_end = hs_snapshot_rows_before (snapshot, end);
+    struct hs_birth_walk births = hs_birth_walk_init (snapshot, snapshot->first_row);
+    struct hs_row_run run;
+
+    replay.deltas = hs_alloc_zeroed (end - begin, sizeof *replay.deltas);
+    if (replay.deltas == NULL)
+        return HS_NO_MEMORY;
+    for (hs_row_no row = snapshot->first_row; row < row_end; row += run.n) {
+        if (hs_cancel_is_set (cancel)) {
+            hs_free (replay.deltas);
+            return HS_CANCELLED;
+        }
+        run = hs_row_run_at (snapshot, row, row_end);
+        replay_run (&replay, scan, &run, &births);
+    }
+    *ret = replay.deltas;
+    *ret_start = replay.start;
+    return HS_OK;
+}
+
+/* The overview block of the process with the highest maximum, the first one of several; and where
+ * the events begin that no block of it holds yet. */
+struct candidate {
+    hs_event_no begin, end;
+    uint64_t max;
+    hs_event_no tail;
+};
+
+static struct candidate best_block (const struct hs_snapshot *snapshot, hs_process_id process)
+{
+    const struct hs_rows *rows = snapshot->rows;
+    struct candidate best = { .tail = snapshot->first_event };
+
+    for (uint32_t i = 0; i < snapshot->n_overview; i++) {
+        uint64_t max = hs_column_u64 (&rows->overview_max, i);
+        hs_event_no first = hs_column_u32 (&rows->overview_first, i);
+        hs_event_no last = hs_column_u32 (&rows->overview_last, i);
+
+        if (hs_column_u32 (&rows->overview_process, i) != process || last < snapshot->first_event)
+            continue;
+        if (max > best.max) {
+            best.max = max;
+            best.begin = first < snapshot->first_event ? snapshot->first_event : first;
+            best.end = last + 1;
+        }
+        best.tail = last + 1;
+    }
+    return best;
+}
+
+struct peak {
+    uint64_t bytes;
+    hs_event_no event;
+};
+
+static enum hs_status find_in (const struct hs_scan *scan, hs_event_no begin, hs_event_no end,
+                               const struct hs_cancel *cancel, struct peak *peak)
+{
+    uint64_t *deltas, level;
+    enum hs_status status;
+
+    if (begin >= end)
+        return HS_OK;
+    status = hs_replay (scan, begin, end, cancel, &deltas, &level);
+    if (status != HS_OK)
+        return status;
+    for (uint32_t i = 0; i < end - begin; i++) {
+        level += deltas[i];
+        if (level > peak->bytes) {
+            peak->bytes = level;
+            peak->event = begin + i;
+        }
+    }
+    hs_free (deltas);
+    return HS_OK;
+}
+
+enum hs_status hs_replay_find_peak (const struct hs_snapshot *snapshot, hs_process_id process,
+                                    const struct hs_cancel *cancel, hs_event_no *ret,
+                                    struct hs_error *err)
+{
+    struct hs_filter filter = hs_filter_all ();
+    struct candidate best = best_block (snapshot, process);
+    struct peak peak = { 0, HS_NO_EVENT };
+    struct hs_scan scan;
+    enum hs_status status;
+
+    filter.process = process;
+    status = hs_scan_init (&scan, snapshot, &filter, err);
+    if (status != HS_OK)
+        return status;
+    status = find_in (&scan, best.begin, best.end, cancel, &peak);
+    if (status == HS_OK)
+        status = find_in (&scan, best.tail, snapshot->n_events, cancel, &peak);
+    hs_scan_clear (&scan);
+    if (status == HS_NO_MEMORY)
+        return hs_error_no_memory (err);
+    if (status == HS_OK)
+        *ret = peak.event;
+    return status;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Sums per stack from one scan; see stack_sums.h. Rows are added up per slot, one cache line each;
+ * slots become nodes at the end, when there are far fewer of them than rows.
+ */
+#include "analysis/stack_sums.h"
+
+#include "analysis/replay.h"
+#include "base/memory.h"
+#include "base/units.h"
+
+#include <stdlib.h>
+
+struct slot_sums { /* 64 bytes: rows are 32-bit numbers, so are counts */
+    uint64_t bytes[4];
+    uint64_t peak_bytes;
+    uint32_t count[4];
+    uint32_t peak_count;
+    uint32_t temporary;
+};
+_Static_assert(sizeof (struct slot_sums) == 64, "a cache line");
+
+struct build {
+    struct hs_scan scan;
+    struct slot_sums *slots; /* n_slots, then one per process for rows without a stack */
+    hs_row_no *slot_row;     /* newest row of each of them */
+    uint32_t n_slots, n_processes;
+    uint8_t *context_at_peak; /* per context: its process had not ended at the peak */
+    hs_event_no peak_event;
+    hs_row_no peak_rows; /* rows born up to the peak */
+};
+
+void hs_sums_add (struct hs_sums *to, const struct hs_sums *from)
+{
+    for (int i = 0; i < 4; i++) {
+        to->count[i] += from->count[i];
+        to->bytes[i] = hs_add_saturated (to->bytes[i], from->bytes[i]);
+    }
+    to->peak_count += from->peak_count;
+    to->peak_bytes = hs_add_saturated (to->peak_bytes, from->peak_bytes);
+    to->temporary += from->temporary;
+}
+
+static enum hs_status set_peak (struct build *build, hs_process_id process,
+                                const struct hs_cancel *cancel, struct hs_error *err)
+{
+    const struct hs_snapshot *snapshot = &build->scan.snapshot;
+    const struct hs_tables *tables = hs_trace_lock (snapshot->trace);
+    enum hs_status status = HS_OK;
+
+    build->n_processes = (uint32_t)tables->processes.n;
+    build->peak_event = HS_NO_EVENT;
+    if (process == HS_NO_PROCESS)
+        build->peak_event = tables->totals.peak_event;
+    else if (process < build->n_processes)
+        build->peak_event = tables->processes.items[process].counters.peak_event;
+    hs_trace_unlock (snapshot->trace);
+    /* a trace that grew since the snapshot has a newer peak: find the one of the snapshot */
+    if (build->peak_event != HS_NO_EVENT && build->peak_event >= snapshot->n_events)
+        status = hs_replay_find_peak (snapshot, process, cancel, &build->peak_event, err);
+    if (status == HS_OK && build->peak_event != HS_NO_EVENT)
+        build->peak_rows = hs_snapshot_rows_before (snapshot, build->peak_event + 1);
+    return status;
+}
+
+static enum hs_status begin (struct build *build, struct hs_error *err)
+{
+    const struct hs_snapshot *snapshot = &build->scan.snapshot;
+    size_t n = (size_t)snapshot->n_slots + build->n_processes;
+
+    build->n_slots = snapshot->n_slots;
+    build->slots = hs_alloc_zeroed (n, sizeof *build->slots);
+    build->slot_row = hs_alloc_zeroed (n, sizeof *build->slot_row);
+    build->context_at_peak = hs_alloc_zeroed (snapshot->n_contexts, 1);
+    if (build->slots == NULL || build->slot_row == NULL || build->context_at_peak == NULL)
+        return hs_error_no_memory (err);
+    for (uint32_t i = 0; i < snapshot->n_contexts; i++) {
+        hs_event_no exit = build->scan.context_exit[i];
+
+        build->context_at_peak[i] = exit == HS_NO_EVENT || exit > build->peak_event;
+    }
+    return HS_OK;
+}
+
+/* Where the rows of a run stand to the range. */
+enum run_place {
+    RUN_BEFORE = 2, /* AO…: class 2 or 3 */
+    RUN_INSIDE = 0, /* AI…: class 0 or 1 */
+    RUN_AFTER = 4,  /* looked at for the peak only */
+};
+
+/* The place of a row's sums: its slot, or its process's place for those without one. */
+static inline size_t place_of (const struct build *build, const struct hs_row_run *run, uint32_t i,
+                               uint32_t slot)
+{
+    const struct hs_rows *rows = build->scan.snapshot.rows;
+
+    if (slot != HS_NO_STACK && slot < build->n_slots)
+        return slot;
+    return (size_t)build->n_slots + hs_column_u32 (&rows->context_process, run->context[i]);
+}
+
+static inline __attribute__ ((always_inline)) void scan_run (struct build *build,
+                                                             const struct hs_row_run *run,
+                                                             enum run_place place, bool has_peak)
+{
+    const struct hs_scan *scan = &build->scan;
+    hs_event_no begin_event = scan->begin, end_event = scan->end, peak = build->peak_event;
+
+    for (uint32_t i = 0; i < run->n; i++) {
+        hs_event_no ended = hs_run_peek (run->end, i);
+        bool is_at_peak = has_peak && ended > peak && build->context_at_peak[run->context[i]];
+        bool is_in_range = place != RUN_AFTER && ended >= begin_event;
+        unsigned class = (unsigned)place + (ended >= end_event);
+        struct slot_sums *sums;
+        uint32_t stack;
+        uint64_t size;
+        size_t at;
+
+        if ((!is_at_peak && !is_in_range) || !hs_scan_passes (scan, run, i, &size))
+            continue;
+        stack = hs_run_peek (run->stack, i);
+        at = place_of (build, run, i, stack & HS_ROW_SLOT_MASK);
+        build->slot_row[at] = run->first + i;
+        sums = &build->slots[at];
+        if (is_in_range) {
+            sums->count[class]++;
+            sums->bytes[class] = hs_add_saturated (sums->bytes[class], size);
+            sums->temporary += class == 0 && (stack & HS_ROW_IS_TEMPORARY) != 0;
+        }
+        if (is_at_peak) {
+            sums->peak_count++;
+            sums->peak_bytes = hs_add_saturated (sums->peak_bytes, size);
+        }
+    }
+}
+
+/* Rows [first, end), all of the same place. */
+static enum hs_status scan_part (struct build *build, hs_row_no first, hs_row_no end,
+                                 enum run_place place, const struct hs_cancel *cancel)
+{
+    struct hs_row_run run;
+
+    for (hs_row_no row = first; row < end; row += run.n) {
+        bool has_peak = row < build->peak_rows;
+
+        if (hs_cancel_is_set (cancel))
+            return HS_CANCELLED;
+        run = hs_row_run_at (&build->scan.snapshot, row,
+                             has_peak && build->peak_rows < end ? build->peak_rows : end);
+        if (place == RUN_BEFORE)
+            scan_run (build, &run, RUN_BEFORE, has_peak);
+        else if (place == RUN_AFTER)
+            scan_run (build, &run, RUN_AFTER, true);
+        else if (has_peak)
+            scan_run (build, &run, RUN_INSIDE, true);
+        else
+            scan_run (build, &run, RUN_INSIDE, false);
+    }
+    return HS_OK;
+}
+
+static enum hs_status scan_rows (struct build *build, const struct hs_cancel *cancel)
+{
+    const struct hs_scan *scan = &build->scan;
+    enum hs_status status =
+        scan_part (build, scan->snapshot.first_row, scan->row_begin, RUN_BEFORE, cancel);
+
+    if (status == HS_OK)
+        status = scan_part (build, scan->row_begin, scan->row_end, RUN_INSIDE, cancel);
+    if (status == HS_OK)
+        status = scan_part (build, scan->row_end, build->peak_rows, RUN_AFTER, cancel);
+    return status;
+}
+
+static bool is_any (const struct slot_sums *sums)
+{
+    return (sums->count[0] | sums->count[1] | sums->count[2] | sums->count[3] | sums->peak_count) !=
+           0;
+}
+
+static void set_stack (const struct build *build, size_t at, struct hs_stack_sum *ret)
+{
+    const struct hs_snapshot *snapshot = &build->scan.snapshot;
+    const struct slot_sums *from = &build->slots[at];
+
+    *ret = (struct hs_stack_sum){
+        .node = HS_NODE_NONE,
+        .row = build->slot_row[at],
+        .sums = { .peak_count = from->peak_count,
+                  .peak_bytes = from->peak_bytes,
+                  .temporary = from->temporary },
+    };
+    for (int i = 0; i < 4; i++) {
+        ret->sums.count[i] = from->count[i];
+        ret->sums.bytes[i] = from->bytes[i];
+    }
+    if (at < build->n_slots)
+        ret->node = hs_column_peek (&snapshot->stacks->slot_node, at);
+    if (ret->node != HS_NODE_NONE && ret->node >= snapshot->n_nodes)
+        ret->node = HS_NODE_NONE; /* defined after the snapshot */
+    ret->process = hs_column_u32 (&snapshot->rows->context_process,
+                                  hs_column_u32 (&snapshot->rows->context, ret->row));
+}
+
+static int compare_stacks (const void *a, const void *b)
+{
+    const struct hs_stack_sum *left = a, *right = b;
+
+    if (left->node != right->node)
+        return left->node < right->node ? -1 : 1;
+    return left->process < right->process ? -1 : left->process > right->process;
+}
+
+/* Slots to nodes: sorts, and makes one of several slots of the same stack. */
+static enum hs_status collect (const struct build *build, struct hs_stack_sums **ret,
+                               struct hs_error *err)
+{
+    size_t n_places = (size_t)build->n_slots + build->n_processes, n = 0;
+    struct hs_stack_sums *sums;
+    uint32_t n_kept = 0;
+
+    for (size_t i = 0; i < n_places; i++)
+        n += is_any (&build->slots[i]);
+    sums = hs_alloc_zeroed (1, sizeof *sums + n * sizeof sums->stacks[0]);
+    if (sums == NULL)
+        return hs_error_no_memory (err);
+    n = 0;
+    for (size_t i = 0; i < n_places; i++) {
+        if (is_any (&build->slots[i]))
+            set_stack (build, i, &sums->stacks[n++]);
+    }
+    if (n > 0)
+        qsort (sums->stacks, n, sizeof sums->stacks[0], compare_stacks);
+    for (size_t i = 0; i < n; i++) {
+        struct hs_stack_sum *last = n_kept > 0 ? &sums->stacks[n_kept - 1] : NULL;
+
+        hs_sums_add (&sums->total, &sums->stacks[i].sums);
+        if (last == NULL || compare_stacks (last, &sums->stacks[i]) != 0) {
+            sums->stacks[n_kept++] = sums->stacks[i];
+            continue;
+        }
+        hs_sums_add (&last->sums, &sums->stacks[i].sums);
+        if (last->row < sums->stacks[i].row)
+            last->row = sums->stacks[i].row;
+    }
+    sums->n = n_kept;
+    sums->peak_event = build->peak_event;
+    if (build->peak_event != HS_NO_EVENT)
+        sums->peak_time = hs_snapshot_event_time (&build->scan.snapshot, build->peak_event);
+    *ret = sums;
+    return HS_OK;
+}
+
+enum hs_status hs_stack_sums (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                              const struct hs_cancel *cancel, struct hs_stack_sums **ret,
+                              struct hs_error *err)
+{
+    struct build build = { 0 };
+    enum hs_status status = hs_scan_init (&build.scan, snapshot, filter, err);
+
+    if (status != HS_OK)
+        return status;
+    status = set_peak (&build, filter->process, cancel, err);
+    if (status == HS_OK)
+        status = begin (&build, err);
+    if (status == HS_OK)
+        status = scan_rows (&build, cancel);
+    if (status == HS_OK)
+        status = collect (&build, ret, err);
+    hs_free (build.slots);
+    hs_free (build.slot_row);
+    hs_free (build.context_at_peak);
+    hs_scan_clear (&build.scan);
+    return status;
+}
+
+void hs_stack_sums_free (struct hs_stack_sums *sums)
+{
+    hs_free (sums);
+}
