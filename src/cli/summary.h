@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What `heapstrata summary` tells of a trace, computed once and then printed as text
+ * (cmd_summary.c) or JSON (summary_json.c). The tables of the trace stay locked from init to clear:
+ * only for a trace that nobody writes any more.
+ */
+#ifndef HS_CLI_SUMMARY_H
+#define HS_CLI_SUMMARY_H
+
+#include "analysis/stack_sums.h"
+#include "analysis/timeline.h"
+#include "cli/open_trace.h"
+
+#define SUMMARY_POINTS 100u /* of a time line: t_i = last * i / 99 */
+#define SUMMARY_STACKS 50u  /* per process, unless --limit says otherwise */
+
+struct summary {
+    const struct open_trace *open;
+    const struct hs_tables *tables;
+    struct hs_stack_sums *stacks;
+    struct hs_moment *moments; /* by process, then the sum; SUMMARY_POINTS each */
+    int64_t times[SUMMARY_POINTS];
+    hs_process_id *order; /* processes by pid and instance, the ones worth telling */
+    uint32_t n_processes;
+    uint32_t stack_limit;
+};
+
+enum hs_status summary_init (struct summary *summary, const struct open_trace *open,
+                             uint32_t stack_limit, struct hs_error *err);
+void summary_clear (struct summary *summary);
+
+/* The stacks of a process: the heaviest first (live bytes, then opened bytes), an array of `*ret_n`
+ * to be freed with g_free; *ret_n_set is how many of all have frames. */
+const struct hs_stack_sum **summary_stacks (const struct summary *summary, hs_process_id process,
+                                            uint32_t *ret_n, uint32_t *ret_n_set);
+
+/* Whether a heap of the process was seen: only such processes have stacks and a time line. */
+bool summary_has_heaps (const struct summary *summary, hs_process_id process);
+
+uint64_t summary_n_issues (const struct summary *summary); /* structural damage */
+
+void summary_print_json (const struct summary *summary);
+
+extern const struct cli_json_field summary_json_fields[];
+
+#endif
