@@ -20,6 +20,16 @@
 /* An ETW session buffer is at most 16 MiB (formats/etl.md section 10). */
 #define HS_LIMIT_ETL_BUFFER_BYTES (16u << 20)
 
+/* A chain of an ETL file is one processor of one session; Windows has at most 2,048 processors. */
+#define HS_LIMIT_ETL_CHAINS 0x2000u
+
+/* All buffers of an ETL merge that are in memory at one time: two for each chain, so 32 processors
+ * with the largest buffers there are. Beyond half of it a chain keeps one. */
+#define HS_LIMIT_ETL_MERGE_BYTES (UINT64_C (1) << 30)
+
+/* Files of one session (kernel, user, rundown …) that are joined. */
+#define HS_LIMIT_ETL_FILES 64u
+
 /* A line of a heaptrack file; the longest seen (C++ templates) are some 20 KiB. */
 #define HS_LIMIT_LINE_BYTES (1u << 20)
 

@@ -19,7 +19,7 @@
 enum hs_etl_record_kind {
     HS_ETL_CLASSIC, /* SYSTEM, COMPACT, PERFINFO, FULL_HEADER, INSTANCE */
     HS_ETL_EVENT,   /* EVENT_HEADER */
-    HS_ETL_MESSAGE, /* WPP and MESSAGE: no group, no guid */
+    HS_ETL_MESSAGE, /* WPP, MESSAGE, ERROR: no group; a guid when the message names one */
 };
 
 struct hs_etl_stack_item {    /* extended items 5, 6, 11, 12 of an EVENT_HEADER */
@@ -30,14 +30,15 @@ struct hs_etl_stack_item {    /* extended items 5, 6, 11, 12 of an EVENT_HEADER 
 };
 
 struct hs_etl_record {
-    int64_t time;             /* raw stamp */
+    int64_t time;             /* raw stamp; never decreases, see raw_time */
+    int64_t raw_time;         /* as it stands in the file: differs when time ran backwards there */
     uint64_t file_offset;     /* of the record, or of its buffer when that was packed */
     uint32_t thread, process; /* HS_ETL_NO_ID when the header has none */
     uint16_t cpu;
     uint16_t file;  /* which of the joined files */
     uint16_t group; /* formats/etl.md 5, by header or GUID; HS_ETL_NO_GROUP otherwise */
     uint16_t version;
-    uint16_t event_id; /* EVENT only */
+    uint16_t event_id; /* of an EVENT, or the number of a MESSAGE */
     uint8_t opcode;
     uint8_t pointer_size; /* 4 or 8: of this record's payload */
     uint8_t kind;         /* enum hs_etl_record_kind */
@@ -80,7 +81,7 @@ enum hs_status hs_etl_merge_open (struct hs_source *const *sources, size_t n_sou
  * the next call. HS_AGAIN / HS_END / error as in format.h. Notes about damage met on the way are
  * added to `notes`, which must have room for HS_ETL_MERGE_NOTES events.
  */
-#define HS_ETL_MERGE_NOTES 16
+#define HS_ETL_MERGE_NOTES 32
 enum hs_status hs_etl_merge_next (struct hs_etl_merge *merge, struct hs_event_batch *notes,
                                   struct hs_etl_record *ret, struct hs_error *err);
 
@@ -90,7 +91,7 @@ uint64_t hs_etl_merge_n_buffers (const struct hs_etl_merge *merge); /* found so 
 double hs_etl_merge_progress (const struct hs_etl_merge *merge);
 void hs_etl_merge_close (struct hs_etl_merge *merge);
 
-/* Group of a class GUID, HS_ETL_NO_GROUP if none; and its name in `summary` ("Heap", "Group42"). */
+/* Group of a class GUID, HS_ETL_NO_GROUP if none; and its name in `summary` ("Heap", "group42"). */
 uint16_t hs_etl_group_of_guid (const uint8_t guid[16]);
 const char *hs_etl_group_name (uint16_t group, char buffer[16]);
 

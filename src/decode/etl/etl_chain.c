@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Chains of buffers; see etl_chain.h. */
+#include "decode/etl/etl_chain.h"
+
+#include "base/limits.h"
+#include "decode/etl/etl_layout.h"
+#include "decode/etl/xpress.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static int compare_places (const void *left, const void *right)
+{
+    const struct hs_etl_place *a = left;
+    const struct hs_etl_place *b = right;
+
+    if (a->run != b->run)
+        return a->run < b->run ? -1 : 1;
+    if (a->sequence != b->sequence)
+        return a->sequence < b->sequence ? -1 : 1;
+    return a->offset < b->offset ? -1 : a->offset > b->offset;
+}
+
+void hs_etl_chain_sort (struct hs_etl_chain *chain)
+{
+    for (size_t i = 1; i < chain->places.n; i++) {
+        if (compare_places (&chain->places.items[i - 1], &chain->places.items[i]) > 0) {
+            qsort (chain->places.items, chain->places.n, sizeof chain->places.items[0],
+                   compare_places);
+            return;
+        }
+    }
+}
+
+/* Makes room for `n` bytes; HS_TOO_LARGE (without `err`) when all pages together hold too much. */
+static enum hs_status reserve (struct hs_etl_page *page, uint32_t n, uint64_t limit,
+                               struct hs_etl_loading *loading, struct hs_error *err)
+{
+    uint8_t *bytes;
+
+    if (page->capacity >= n)
+        return HS_OK;
+    if (loading->page_bytes + n - page->capacity > limit)
+        return HS_TOO_LARGE;
+    hs_free (page->bytes);
+    loading->page_bytes -= page->capacity;
+    page->bytes = NULL;
+    page->capacity = 0;
+    bytes = hs_alloc_array (n, 1);
+    if (bytes == NULL)
+        return hs_error_no_memory (err);
+    page->bytes = bytes;
+    page->capacity = n;
+    loading->page_bytes += n;
+    return HS_OK;
+}
+
+/* Reads exactly `n` bytes unless the file has become shorter: HS_DAMAGED without `err`. */
+static enum hs_status read_exactly (struct hs_source *source, uint64_t offset, uint8_t *bytes,
+                                    size_t n, struct hs_error *err)
+{
+    size_t got;
+    enum hs_status status = hs_source_read (source, offset, bytes, n, &got, err);
+
+    if (hs_status_is_error (status))
+        return status;
+    return got == n ? HS_OK : HS_DAMAGED;
+}
+
+static enum hs_status unpack (struct hs_etl_page *page, const struct hs_etl_place *place,
+                              struct hs_etl_loading *loading, struct hs_error *err)
+{
+    size_t n_packed = place->size - ETL_BUFFER_HEADER_BYTES;
+    size_t n_wanted = place->filled - ETL_BUFFER_HEADER_BYTES;
+    size_t n;
+    enum hs_xpress_outcome outcome;
+    enum hs_status status;
+
+    if (loading->packed_capacity < n_packed) {
+        uint8_t *packed = hs_realloc_array (loading->packed, n_packed, 1);
+
+        if (packed == NULL)
+            return hs_error_no_memory (err);
+        loading->packed = packed;
+        loading->packed_capacity = n_packed;
+    }
+    status = read_exactly (loading->source, place->offset + ETL_BUFFER_HEADER_BYTES,
+                           loading->packed, n_packed, err);
+    if (status != HS_OK)
+        return status;
+    outcome = hs_xpress_decode ((struct hs_span){ loading->packed, n_packed },
+                                page->bytes + ETL_BUFFER_HEADER_BYTES, n_wanted, &n);
+    page->filled = ETL_BUFFER_HEADER_BYTES + (uint32_t)n;
+    if ((outcome == HS_XPRESS_DONE && n == n_wanted) ||
+        (place->is_truncated && outcome != HS_XPRESS_DAMAGED))
+        return HS_OK;
+    hs_note_pile_add (loading->notes, HS_NOTE_DECOMPRESSION, place->offset,
+                      "The packed buffer at 0x%" PRIx64
+                      " does not unpack to its %zu bytes (%s after %zu); it was skipped.",
+                      place->offset, n_wanted,
+                      outcome == HS_XPRESS_DAMAGED ? "damaged"
+                      : outcome == HS_XPRESS_CUT   ? "cut off"
+                                                   : "at its end",
+                      n);
+    page->filled = 0;
+    return HS_OK;
+}
+
+static enum hs_status read_plain (struct hs_etl_page *page, const struct hs_etl_place *place,
+                                  struct hs_etl_loading *loading, struct hs_error *err)
+{
+    page->filled = place->filled < place->size ? place->filled : place->size;
+    return read_exactly (loading->source, place->offset, page->bytes, page->filled, err);
+}
+
+/* Loads one buffer into an empty page. */
+static enum hs_status load (struct hs_etl_chain *chain, struct hs_etl_page *page,
+                            const struct hs_etl_place *place, struct hs_etl_loading *loading,
+                            struct hs_error *err)
+{
+    size_t n_entries = page->entries.capacity;
+    enum hs_status status;
+
+    page->offset = place->offset;
+    page->was_packed = place->is_packed;
+    page->is_truncated = place->is_truncated;
+    loading->done_bytes += place->size;
+    status = place->is_packed ? unpack (page, place, loading, err)
+                              : read_plain (page, place, loading, err);
+    if (status == HS_DAMAGED) {
+        hs_note_pile_add (loading->notes, HS_NOTE_TRUNCATED, place->offset,
+                          "The buffer at 0x%" PRIx64
+                          " is gone: the file became shorter while it was read.",
+                          place->offset);
+        page->filled = 0;
+        return HS_OK;
+    }
+    if (status != HS_OK)
+        return status;
+    status = hs_etl_page_scan (page, chain->last_time, &loading->range, loading->notes, err);
+    loading->page_bytes += (page->entries.capacity - n_entries) * sizeof page->entries.items[0];
+    if (page->entries.n > 0)
+        chain->last_time = page->entries.items[page->entries.n - 1].time;
+    return status;
+}
+
+/* Fills one page with the next buffer that has records, as long as there are buffers. */
+static enum hs_status fill_page (struct hs_etl_chain *chain, struct hs_etl_page *page,
+                                 uint64_t limit, struct hs_etl_loading *loading,
+                                 struct hs_error *err)
+{
+    while (chain->next_place < chain->places.n) {
+        const struct hs_etl_place *place = &chain->places.items[chain->next_place];
+        enum hs_status status = reserve (page, place->filled, limit, loading, err);
+
+        if (status == HS_TOO_LARGE && limit < HS_LIMIT_ETL_MERGE_BYTES)
+            return HS_OK;
+        chain->next_place++;
+        if (status == HS_TOO_LARGE) {
+            hs_note_pile_add (loading->notes, HS_NOTE_VALUE_ABSURD, place->offset,
+                              "The buffer at 0x%" PRIx64 " of %" PRIu32
+                              " bytes was skipped: the buffers needed at one time are over the "
+                              "limit of %" PRIu64 " bytes.",
+                              place->offset, place->filled, HS_LIMIT_ETL_MERGE_BYTES);
+            continue;
+        }
+        if (status == HS_OK)
+            status = load (chain, page, place, loading, err);
+        if (status != HS_OK || page->entries.n > 0)
+            return status;
+    }
+    return HS_OK;
+}
+
+static void release (struct hs_etl_page *page, struct hs_etl_loading *loading)
+{
+    loading->page_bytes -= page->capacity + page->entries.capacity * sizeof page->entries.items[0];
+    hs_etl_page_clear (page);
+}
+
+enum hs_status hs_etl_chain_refill (struct hs_etl_chain *chain, struct hs_etl_loading *loading,
+                                    struct hs_error *err)
+{
+    struct hs_etl_page *page = &chain->pages[chain->current];
+    struct hs_etl_page *ahead = &chain->pages[chain->current ^ 1];
+    enum hs_status status = HS_OK;
+
+    if (page->next >= page->entries.n) {
+        struct hs_etl_page *other = page;
+
+        page->entries.n = page->next = 0;
+        chain->current ^= 1;
+        page = ahead;
+        ahead = other;
+    }
+    if (page->next >= page->entries.n) {
+        page->entries.n = page->next = 0;
+        status = fill_page (chain, page, HS_LIMIT_ETL_MERGE_BYTES, loading, err);
+    }
+    if (status == HS_OK && ahead->next >= ahead->entries.n) {
+        ahead->entries.n = ahead->next = 0;
+        status = fill_page (chain, ahead, HS_LIMIT_ETL_MERGE_BYTES / 2, loading, err);
+    }
+    if (chain->next_place < chain->places.n)
+        return status;
+    if (ahead->entries.n == 0)
+        release (ahead, loading);
+    if (page->entries.n == 0)
+        release (page, loading);
+    return status;
+}
+
+void hs_etl_chain_clear (struct hs_etl_chain *chain)
+{
+    hs_etl_page_clear (&chain->pages[0]);
+    hs_etl_page_clear (&chain->pages[1]);
+    hs_array_clear (&chain->places);
+}

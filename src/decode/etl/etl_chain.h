@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One chain of an ETL file: the buffers of one processor of one session, in their order, and the
+ * two of them that are in memory - the current one and the one ahead. Time stamps inside a chain
+ * do not decrease in sound files; where they do, records are put in order inside a buffer and
+ * between the two (formats/etl.md 4.1 and 4.2). Disorder that reaches further is left to the merge.
+ */
+#ifndef HS_DECODE_ETL_ETL_CHAIN_H
+#define HS_DECODE_ETL_ETL_CHAIN_H
+
+#include "decode/etl/etl_buffers.h"
+#include "decode/etl/etl_records.h"
+
+struct hs_etl_place { /* where a buffer lies: 40 bytes for each buffer of the file are kept */
+    uint64_t offset;
+    int64_t sequence;
+    uint32_t size;
+    uint32_t filled;
+    uint16_t run;
+    bool is_packed;
+    bool is_truncated;
+    bool is_header;
+};
+
+struct hs_etl_chain {
+    uint64_t rank; /* order among equal times: processor, file, first appearance */
+    uint16_t file, cpu;
+    bool is_queued;    /* in the merge's heap */
+    bool has_data;     /* holds more than the header buffer */
+    int64_t last_time; /* of the last record that was listed */
+    size_t next_place; /* first buffer not loaded yet */
+    HS_ARRAY (struct hs_etl_place) places;
+    struct hs_etl_page pages[2]; /* [current] goes first among equal times */
+    unsigned current;
+};
+
+/* What chains share: the merge's. */
+struct hs_etl_loading {
+    struct hs_source *source; /* of the chain's file; borrowed */
+    struct hs_etl_time_range range;
+    struct hs_note_pile *notes;
+    uint8_t *packed; /* owned: packed bytes of the buffer that is being unpacked */
+    size_t packed_capacity;
+    uint64_t page_bytes; /* memory of all pages of all chains */
+    uint64_t done_bytes; /* of the files: loaded so far */
+};
+
+/* Puts the buffers into the order of their numbers; once, before the first load. */
+void hs_etl_chain_sort (struct hs_etl_chain *chain);
+
+/* Loads what pages are used up. Records lent before are gone after that. */
+enum hs_status hs_etl_chain_refill (struct hs_etl_chain *chain, struct hs_etl_loading *loading,
+                                    struct hs_error *err);
+
+void hs_etl_chain_clear (struct hs_etl_chain *chain);
+
+/* The page whose next record comes first; NULL when there is none. */
+static inline struct hs_etl_page *hs_etl_chain_first (struct hs_etl_chain *chain)
+{
+    struct hs_etl_page *page = &chain->pages[chain->current];
+    struct hs_etl_page *ahead = &chain->pages[chain->current ^ 1];
+
+    if (page->next >= page->entries.n)
+        return ahead->next < ahead->entries.n ? ahead : NULL;
+    if (ahead->next < ahead->entries.n &&
+        ahead->entries.items[ahead->next].time < page->entries.items[page->next].time)
+        return ahead;
+    return page;
+}
+
+/* Whether refilling has something to do. */
+static inline bool hs_etl_chain_is_low (const struct hs_etl_chain *chain)
+{
+    return (chain->pages[0].next >= chain->pages[0].entries.n ||
+            chain->pages[1].next >= chain->pages[1].entries.n);
+}
+
+#endif

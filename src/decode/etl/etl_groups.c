@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The system groups of ETW: GUID to group, group to name (formats/etl.md 5); see record.h. */
+#include "decode/etl/record.h"
+
+#include <stdio.h>
+
+struct class_guid { /* as a GUID is written: 3d6fa8d3-fe05-11d0-9dda-00c04fd7ba7c */
+    uint32_t first;
+    uint16_t second, third;
+    uint8_t rest[8];
+    uint16_t group;
+};
+
+static const struct class_guid classes[] = {
+    { 0xdef2fe46, 0x7bd6, 0x4b80, { 0xbd, 0x94, 0xf5, 0x7f, 0xe2, 0x0d, 0x0c, 0xe3 }, 0x18 },
+    { 0x222962ab, 0x6180, 0x4b88, { 0xa8, 0x25, 0x34, 0x6b, 0x75, 0xf2, 0xa2, 0x4a }, 0x10 },
+    { 0x2cb15d1d, 0x5fc1, 0x11d2, { 0xab, 0xe1, 0x00, 0xa0, 0xc9, 0x11, 0xf5, 0x18 }, 0x14 },
+    { 0x3d6fa8d0, 0xfe05, 0x11d0, { 0x9d, 0xda, 0x00, 0xc0, 0x4f, 0xd7, 0xba, 0x7c }, 0x03 },
+    { 0x3d6fa8d1, 0xfe05, 0x11d0, { 0x9d, 0xda, 0x00, 0xc0, 0x4f, 0xd7, 0xba, 0x7c }, 0x05 },
+    { 0x3d6fa8d3, 0xfe05, 0x11d0, { 0x9d, 0xda, 0x00, 0xc0, 0x4f, 0xd7, 0xba, 0x7c }, 0x02 },
+    { 0x01853a65, 0x418f, 0x4f36, { 0xae, 0xfc, 0xdc, 0x0f, 0x1d, 0x2f, 0xd2, 0x35 }, 0x0b },
+    { 0x0268a8b6, 0x74fd, 0x4302, { 0x9d, 0xd0, 0x6e, 0x8f, 0x17, 0x95, 0xc0, 0xcf }, 0x0e },
+    { 0xce1dbfb4, 0x137e, 0x4da6, { 0x87, 0xb0, 0x3f, 0x59, 0xaa, 0x10, 0x2c, 0xbc }, 0x0f },
+    { 0x3ac66736, 0xcc59, 0x4cff, { 0x81, 0x15, 0x8d, 0xf5, 0x0e, 0x39, 0x81, 0x6b }, 0x17 },
+    { 0x68fdd900, 0x4a3e, 0x11d1, { 0x84, 0xf4, 0x00, 0x00, 0xf8, 0x04, 0x64, 0xe3 }, 0x00 },
+    /* the heap range provider: its records are those of group 02 */
+    { 0xd781ca11, 0x61c0, 0x4387, { 0xb8, 0x3d, 0xaf, 0x52, 0xd3, 0xd2, 0xdd, 0x6a }, 0x02 },
+};
+
+static const char *const names[] = {
+    "EventTrace", "DiskIo",     "PageFault",   "Process",   "FileIo",       "Thread",   "TcpIp",
+    "Job",        "UdpIp",      "Registry",    "DbgPrint",  "SystemConfig", "Spare1",   "Wnf",
+    "Pool",       "PerfInfo",   "Heap",        "Object",    "Power",        "ModBound", "Image",
+    "Dpc",        "Cc",         "CritSec",     "StackWalk", "Ums",          "Alpc",     "SplitIo",
+    "ThreadPool", "Hypervisor", "HypervisorX",
+};
+
+uint16_t hs_etl_group_of_guid (const uint8_t guid[16])
+{
+    uint32_t first = hs_get_u32 (guid);
+
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        const struct class_guid *candidate = &classes[i];
+
+        if (candidate->first == first && candidate->second == hs_get_u16 (guid + 4) &&
+            candidate->third == hs_get_u16 (guid + 6) &&
+            memcmp (candidate->rest, guid + 8, sizeof candidate->rest) == 0)
+            return candidate->group;
+    }
+    return HS_ETL_NO_GROUP;
+}
+
+const char *hs_etl_group_name (uint16_t group, char buffer[16])
+{
+    if (group < sizeof names / sizeof names[0])
+        return names[group];
+    (void)snprintf (buffer, 16, "group%u", group);
+    return buffer;
+}
