@@ -3,6 +3,7 @@
 #ifndef HS_BASE_ENDIAN_H
 #define HS_BASE_ENDIAN_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -34,6 +35,16 @@ static inline uint64_t hs_get_u64 (const uint8_t *at)
 
     memcpy (&value, at, sizeof value);
     return HS_LE (64, value);
+}
+
+/* `n` values into an array; a plain copy where the machine is little-endian. */
+static inline void hs_get_u64s (uint64_t *values, const uint8_t *at, size_t n)
+{
+    if (n == 0)
+        return;
+    memcpy (values, at, n * sizeof *values);
+    for (size_t i = 0; __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ && i < n; i++)
+        values[i] = HS_LE (64, values[i]);
 }
 
 static inline void hs_put_u16 (uint8_t *at, uint16_t value)

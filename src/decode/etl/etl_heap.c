@@ -153,6 +153,7 @@ void hs_etl_heap_record (struct hs_etl_processes *processes, struct hs_etl_stack
     event = hs_batch_add (sink->batch, event_kind (record->opcode), time);
     event->process = process;
     event->thread = record->thread;
+    event->flags = sink->block_flags;
     if (record->opcode == ALLOC || record->opcode == FREE || record->opcode == REALLOC)
         fill_block (event, record);
     else

@@ -8,6 +8,7 @@
 #include "decode/etl/etl_heap.h"
 #include "decode/etl/etl_image.h"
 #include "decode/etl/etl_memory.h"
+#include "decode/etl/etl_own.h"
 #include "decode/etl/etl_process.h"
 #include "decode/etl/etl_stacks.h"
 
@@ -29,6 +30,7 @@ struct hs_etl_meaning {
     struct hs_etl_sink sink;
     struct hs_etl_processes processes;
     struct hs_etl_images images;
+    struct hs_etl_own own;
     struct hs_etl_stacks stacks;
     struct hs_etl_facts facts;
     struct hs_etl_header header;
@@ -53,6 +55,8 @@ struct hs_etl_meaning *hs_etl_meaning_new (const struct hs_etl_header *header)
         span > INT64_MAX)
         span = INT64_MAX;
     meaning->plausible_time = (int64_t)span;
+    meaning->own.ticks_per_second = meaning->ticks_per_second;
+    meaning->own.zero_filetime = header->start_filetime;
     hs_etl_processes_init (&meaning->processes, meaning->ticks_per_second,
                            header->pointer_size == 4);
     if (!hs_etl_stacks_init (&meaning->stacks, &meaning->processes, &meaning->sink) ||
@@ -69,6 +73,7 @@ void hs_etl_meaning_free (struct hs_etl_meaning *meaning)
         return;
     hs_etl_facts_clear (&meaning->facts);
     hs_etl_stacks_clear (&meaning->stacks);
+    hs_etl_own_clear (&meaning->own);
     hs_etl_images_clear (&meaning->images);
     hs_etl_processes_clear (&meaning->processes);
     hs_etl_sink_clear (&meaning->sink);
@@ -109,10 +114,12 @@ static void read_other (struct hs_etl_meaning *meaning, const struct hs_etl_reco
 {
     struct hs_etl_sink *sink = &meaning->sink;
 
-    if (record->guid == NULL)
+    if (record->guid == NULL || record->kind == HS_ETL_MESSAGE)
         return;
     if (hs_etl_is_image_id (record->guid)) {
         hs_etl_image_id_record (&meaning->images, &meaning->processes, sink, record);
+    } else if (record->kind == HS_ETL_EVENT && hs_etl_is_own (record->guid)) {
+        hs_etl_own_record (&meaning->own, &meaning->processes, sink, record);
     } else if (is_lost_events (record->guid) && record->opcode >= OPCODE_LOST_FIRST &&
                record->opcode <= OPCODE_LOST_LAST) {
         int64_t time = hs_etl_ticks (sink, record->time);

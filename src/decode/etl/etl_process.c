@@ -52,7 +52,7 @@ static void send (struct hs_etl_processes *processes, struct hs_etl_sink *sink, 
 {
     const struct hs_etl_process *process = &processes->items.items[id];
     struct hs_process_fields fields = {
-        .pid = process->pid,
+        .pid = process->shown_pid,
         .parent_pid = process->parent_pid,
         .image = process->image,
         .command_line = process->command_line,
@@ -78,6 +78,7 @@ static hs_process_id add_instance (struct hs_etl_processes *processes, struct hs
     }
     processes->items.items[processes->items.n++] =
         (struct hs_etl_process){ .pid = pid,
+                                 .shown_pid = pid,
                                  .first_time = time,
                                  .is_32bit = processes->is_os_32bit,
                                  .image = { "", 0 },
@@ -222,11 +223,27 @@ static void describe (struct hs_etl_processes *processes, struct hs_etl_sink *si
     }
 }
 
+void hs_etl_process_rename (struct hs_etl_processes *processes, struct hs_etl_sink *sink,
+                            hs_process_id id, const struct hs_etl_names *names, int64_t time)
+{
+    struct hs_etl_process *process = &processes->items.items[id];
+
+    process->shown_pid = names->shown_pid;
+    if (names->image.length > 0) {
+        process->image = keep_text (processes, sink, names->image.bytes, names->image.length);
+        process->is_image_known = true;
+    }
+    if (names->command_line.length > 0)
+        process->command_line =
+            keep_text (processes, sink, names->command_line.bytes, names->command_line.length);
+    send (processes, sink, id, time);
+}
+
 static void end_instance (struct hs_etl_processes *processes, struct hs_etl_sink *sink,
                           hs_process_id id, int64_t time)
 {
     struct hs_etl_process *process = &processes->items.items[id];
-    struct hs_process_fields fields = { .pid = process->pid,
+    struct hs_process_fields fields = { .pid = process->shown_pid,
                                         .exit_status = process->exit_status,
                                         .image = { "", 0 },
                                         .command_line = { "", 0 },

@@ -14,12 +14,18 @@
 
 struct hs_etl_process {
     uint32_t pid, parent_pid;
+    uint32_t shown_pid;  /* what is sent; pid is what records name */
     uint64_t unique_key; /* 0 = unknown */
     int64_t first_time;  /* ticks */
     int64_t start;
     int32_t exit_status;
     bool has_start, is_ended, is_32bit, is_image_known;
     bool is_described; /* by a process record; otherwise only seen in other records */
+    struct hs_text image, command_line;
+};
+
+struct hs_etl_names {
+    uint32_t shown_pid;
     struct hs_text image, command_line;
 };
 
@@ -67,6 +73,10 @@ hs_process_id hs_etl_process_trailing (struct hs_etl_processes *processes, struc
 /* A record of 32-bit form came from this process. */
 void hs_etl_process_set_32bit (struct hs_etl_processes *processes, struct hs_etl_sink *sink,
                                hs_process_id id, int64_t time);
+
+/* What our own provider knows better than a process record; the texts are copied. */
+void hs_etl_process_rename (struct hs_etl_processes *processes, struct hs_etl_sink *sink,
+                            hs_process_id id, const struct hs_etl_names *names, int64_t time);
 
 /* Group 03, but for image loads (opcode 10). Adds at most three events. */
 void hs_etl_process_record (struct hs_etl_processes *processes, struct hs_etl_sink *sink,

@@ -29,6 +29,7 @@ struct hs_etl_sink {
     struct hs_event_batch *batch;
     uint64_t batch_number; /* changes with every batch: events of older ones are out of reach */
     int64_t zero;          /* T0: raw stamp of the log file header */
+    uint8_t block_flags;   /* hs_event.flags of all block events */
     uint64_t n_refs;       /* stack_ref values given out */
     HS_ARRAY (struct hs_etl_deferred) deferred;
     size_t n_drained;

@@ -46,30 +46,34 @@ uint32_t hs_etl_stack_table_read (struct hs_etl_stack_table *table, struct hs_sp
 
     if (n > HS_LIMIT_STACK_DEPTH)
         n = HS_LIMIT_STACK_DEPTH;
-    for (size_t i = 0; i < n; i++) {
-        table->scratch[i] = address_size == 8 ? hs_get_u64 (addresses.data + 8 * i)
-                                              : hs_get_u32 (addresses.data + 4 * i);
+    if (address_size == 8) {
+        hs_get_u64s (table->scratch, addresses.data, n);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            table->scratch[i] = hs_get_u32 (addresses.data + 4 * i);
     }
     return (uint32_t)n;
 }
 
-/* Two lanes, so that the multiplications of neighbours overlap. */
+/* One wide multiplication for two frames: hashing is most of the cost of a known stack. */
+static uint64_t fold (uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
 static uint32_t hash_frames (hs_process_id process, const uint64_t *frames, uint32_t n)
 {
     const uint64_t k = UINT64_C (0x9fb21c651e98df25);
-    uint64_t a = process + UINT64_C (0x243f6a8885a308d3);
-    uint64_t b = n;
+    uint64_t hash = ((uint64_t)process << 32 | n) ^ UINT64_C (0x243f6a8885a308d3);
     uint32_t i;
 
-    for (i = 0; i + 1 < n; i += 2) {
-        a = (a ^ frames[i]) * k;
-        b = (b ^ frames[i + 1]) * k;
-        a ^= a >> 29;
-        b ^= b >> 29;
-    }
+    for (i = 0; i + 1 < n; i += 2)
+        hash = fold (frames[i] ^ k, frames[i + 1] ^ hash);
     if (i < n)
-        a = (a ^ frames[i]) * k;
-    return (uint32_t)(hs_hash_u64 (a ^ b * 3) >> 16) | 1;
+        hash = fold (frames[i] ^ k, hash ^ k);
+    return (uint32_t)(hs_hash_u64 (hash) >> 16) | 1;
 }
 
 static bool grow_places (struct hs_etl_stack_table *table)

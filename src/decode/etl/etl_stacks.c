@@ -17,10 +17,24 @@
 
 enum { STACK = 32, KEY_CREATE = 34, KEY_DELETE, KEY_RUNDOWN, KERNEL_REFERENCE, USER_REFERENCE };
 
+/* The bits that follow from the states of the kinds; after every change of one. */
+static void sum_up_kinds (struct hs_etl_stacks *stacks)
+{
+    stacks->useful = 0;
+    stacks->doubtful = DOUBTFUL_KINDS;
+    for (unsigned kind = 0; kind < HS_ETL_N_STACK_KINDS; kind++) {
+        if (!stacks->kinds[kind].is_off)
+            stacks->useful |= 1u << kind;
+        if (stacks->kinds[kind].has_evidence)
+            stacks->doubtful &= ~(1u << kind);
+    }
+}
+
 bool hs_etl_stacks_init (struct hs_etl_stacks *stacks, struct hs_etl_processes *processes,
                          struct hs_etl_sink *sink)
 {
     *stacks = (struct hs_etl_stacks){ .processes = processes, .sink = sink, .now = INT64_MIN };
+    sum_up_kinds (stacks);
     return hs_etl_stack_table_init (&stacks->table);
 }
 
@@ -31,17 +45,6 @@ void hs_etl_stacks_clear (struct hs_etl_stacks *stacks)
     hs_array_clear (&stacks->halves);
     hs_idmap_clear (&stacks->half_of_thread);
     hs_idmap_clear (&stacks->half_of_match);
-}
-
-static unsigned doubtful_kinds (const struct hs_etl_stacks *stacks)
-{
-    unsigned doubtful = DOUBTFUL_KINDS;
-
-    for (unsigned kind = 0; kind < HS_ETL_N_STACK_KINDS; kind++) {
-        if (stacks->kinds[kind].has_evidence)
-            doubtful &= ~(1u << kind);
-    }
-    return doubtful;
 }
 
 /* Gives an event its slot: in its batch while that is at hand, by a link later. */
@@ -221,11 +224,14 @@ static bool place (struct hs_etl_stacks *stacks, struct hs_etl_arrival *arrival,
 
     if (arrival->side == HS_ETL_USER_SIDE && stacks->n_halves > 0 && serve_halves (stacks, arrival))
         return true;
-    waiter = hs_etl_waiting_find (&stacks->waiting, &arrival->key, doubtful_kinds (stacks), find);
+    waiter = hs_etl_waiting_find (&stacks->waiting, &arrival->key, stacks->doubtful, find);
     if (waiter == NULL)
         return false;
     stacks->kinds[waiter->kind].n_in_vain = 0;
-    stacks->kinds[waiter->kind].has_evidence = true;
+    if (!stacks->kinds[waiter->kind].has_evidence) {
+        stacks->kinds[waiter->kind].has_evidence = true;
+        sum_up_kinds (stacks);
+    }
     target = waiter->target;
     target.process = process_of (stacks, waiter, arrival->key.pid);
     hs_etl_waiting_take (&stacks->waiting, waiter);
@@ -255,8 +261,10 @@ static void settle (struct hs_etl_stacks *stacks, struct hs_etl_arrival *arrival
     if (kinds == 0)
         stacks->counts.orphans++;
     for (unsigned kind = 0; kind < HS_ETL_N_STACK_KINDS; kind++) {
-        if (stacks->kinds[kind].is_off && (kinds >> kind & 1) != 0)
+        if (stacks->kinds[kind].is_off && (kinds >> kind & 1) != 0) {
             stacks->kinds[kind] = (struct hs_etl_stack_state){ .has_evidence = true };
+            sum_up_kinds (stacks);
+        }
     }
 }
 
@@ -280,9 +288,8 @@ static void remove_early (struct hs_etl_stacks *stacks, uint32_t i)
              (stacks->n_early - i) * sizeof stacks->early[0]);
 }
 
-static void advance (struct hs_etl_stacks *stacks, int64_t time)
+static void settle_early (struct hs_etl_stacks *stacks, int64_t time)
 {
-    stacks->now = time;
     for (uint32_t i = 0; i < stacks->n_early;) {
         if (stacks->early[i].key.time < time) {
             struct hs_etl_arrival arrival = stacks->early[i];
@@ -295,10 +302,18 @@ static void advance (struct hs_etl_stacks *stacks, int64_t time)
     }
 }
 
+static inline void advance (struct hs_etl_stacks *stacks, int64_t time)
+{
+    if (time <= stacks->now)
+        return;
+    stacks->now = time;
+    if (stacks->n_early > 0)
+        settle_early (stacks, time);
+}
+
 void hs_etl_stacks_tick (struct hs_etl_stacks *stacks, const struct hs_etl_record *record)
 {
-    if (record->time > stacks->now)
-        advance (stacks, record->time);
+    advance (stacks, record->time);
     if (!hs_etl_recent_add (&stacks->waiting, record->time))
         stacks->sink->is_out_of_memory = true;
 }
@@ -386,32 +401,35 @@ void hs_etl_stacks_event (struct hs_etl_stacks *stacks, const struct hs_etl_reco
 {
     struct hs_etl_sink *sink = stacks->sink;
     struct hs_etl_stack_state *state = &stacks->kinds[kind];
-    struct hs_etl_waiter waiter = {
-        .time = record->time,
-        .pid = pid,
-        .thread = record->thread,
-        .cpu = record->cpu,
-        .kind = (uint8_t)kind,
-        .has_ids = record->thread != HS_ETL_NO_ID && record->process != HS_ETL_NO_ID,
-        .target = { sink->batch_number, 0, (uint32_t)(event - sink->batch->events),
-                    event->process },
-    };
-    unsigned useful = 0;
+    struct hs_etl_target target = { sink->batch_number, 0, (uint32_t)(event - sink->batch->events),
+                                    event->process };
+    struct hs_etl_waiter *waiter;
 
     hs_etl_recent_set_kind (&stacks->waiting, kind);
     if (record->stack.address_size == 0 && state->is_off)
         return;
-    waiter.target.ref = event->stack_ref = ++sink->n_refs;
+    target.ref = event->stack_ref = ++sink->n_refs;
     if (record->stack.address_size != 0) {
-        take_item (stacks, record, &waiter.target);
+        take_item (stacks, record, &target);
         return;
     }
-    for (unsigned i = 0; i < HS_ETL_N_STACK_KINDS; i++)
-        useful |= stacks->kinds[i].is_off ? 0 : 1u << i;
-    if (!hs_etl_waiting_add (&stacks->waiting, &waiter, useful))
+    waiter = hs_etl_waiting_add (&stacks->waiting, stacks->useful);
+    if (waiter == NULL) {
         sink->is_out_of_memory = true;
-    if (++state->n_in_vain >= (state->has_evidence ? OFF_AFTER_EVER : OFF_AFTER_NEVER))
+        return;
+    }
+    waiter->time = record->time;
+    waiter->pid = pid;
+    waiter->thread = record->thread;
+    waiter->cpu = record->cpu;
+    waiter->kind = (uint8_t)kind;
+    waiter->has_ids = record->thread != HS_ETL_NO_ID && record->process != HS_ETL_NO_ID;
+    waiter->is_done = false;
+    waiter->target = target;
+    if (++state->n_in_vain >= (state->has_evidence ? OFF_AFTER_EVER : OFF_AFTER_NEVER)) {
         state->is_off = true;
+        sum_up_kinds (stacks);
+    }
     for (uint32_t i = 0; i < stacks->n_early;) {
         struct hs_etl_arrival arrival = stacks->early[i];
 
@@ -489,8 +507,7 @@ void hs_etl_stacks_record (struct hs_etl_stacks *stacks, const struct hs_etl_rec
     unsigned p = record->pointer_size;
     size_t least;
 
-    if (record->time > stacks->now)
-        advance (stacks, record->time);
+    advance (stacks, record->time);
     if (record->opcode == STACK)
         least = 16;
     else if (record->opcode == KERNEL_REFERENCE || record->opcode == USER_REFERENCE)

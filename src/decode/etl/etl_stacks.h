@@ -62,6 +62,7 @@ struct hs_etl_stacks {
     struct hs_etl_processes *processes; /* borrowed */
     struct hs_etl_sink *sink;           /* borrowed */
     struct hs_etl_stack_state kinds[HS_ETL_N_STACK_KINDS];
+    unsigned useful, doubtful; /* bit per kind: not is_off; asked last */
     HS_ARRAY (struct hs_etl_half) halves;
     struct hs_idmap half_of_thread; /* owner -> first half */
     struct hs_idmap half_of_match;

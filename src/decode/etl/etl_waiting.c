@@ -6,13 +6,11 @@
 #include "base/memory.h"
 
 #define FIRST_CAPACITY 256
-/* Stacks that must be told from orphans come within 0.1 s, or with a thread that slept: a million
- * records back is more than any trace looked at needed. */
-#define RECENT_MAX (UINT32_C (1) << 20)
 #define RECENT_FIRST 1024
 /* Events with one stamp that are looked at: clocks that tick every 15 ms make many, hostile files
  * make all. */
 #define MAX_TIES 1024
+#define SURE_SCORE 10
 
 static struct hs_etl_waiter *at (const struct hs_etl_waiting *waiting, size_t i)
 {
@@ -57,7 +55,7 @@ static bool grow (struct hs_etl_waiting *waiting)
     return true;
 }
 
-static bool make_room (struct hs_etl_waiting *waiting, unsigned useful)
+bool hs_etl_waiting_make_room (struct hs_etl_waiting *waiting, unsigned useful)
 {
     tidy (waiting, useful);
     if (waiting->n <= waiting->capacity / 4 * 3 && waiting->capacity > 0)
@@ -68,15 +66,6 @@ static bool make_room (struct hs_etl_waiting *waiting, unsigned useful)
     waiting->n_given_up += waiting->n / 4;
     waiting->head = (waiting->head + waiting->n / 4) & (waiting->capacity - 1);
     waiting->n -= waiting->n / 4;
-    return true;
-}
-
-bool hs_etl_waiting_add (struct hs_etl_waiting *waiting, const struct hs_etl_waiter *waiter,
-                         unsigned useful)
-{
-    if (waiting->n == waiting->capacity && !make_room (waiting, useful))
-        return false;
-    *at (waiting, waiting->n++) = *waiter;
     return true;
 }
 
@@ -115,7 +104,9 @@ static unsigned score (const struct hs_etl_waiter *waiter, const struct hs_etl_s
     if (waiter->is_done)
         return 0;
     if (waiter->has_ids)
-        return waiter->thread != key->thread || waiter->pid != key->pid ? 0 : is_doubtful ? 1 : 10;
+        return waiter->thread != key->thread || waiter->pid != key->pid ? 0
+               : is_doubtful                                            ? 1
+                                                                        : SURE_SCORE;
     return (is_doubtful ? 1u : 6u) + (waiter->cpu == key->cpu ? 2u : 0u) +
            (waiter->pid == key->pid ? 1u : 0u);
 }
@@ -126,8 +117,17 @@ struct hs_etl_waiter *hs_etl_waiting_find (struct hs_etl_waiting *waiting,
 {
     struct hs_etl_waiter *best = NULL;
     unsigned best_score = find == HS_ETL_FIND_SURE ? 5 : 0;
-    size_t first = lower_bound (waiting, key->time);
-    size_t end = key->time < INT64_MAX ? lower_bound (waiting, key->time + 1) : waiting->n;
+    size_t first, end;
+
+    if (waiting->n == 0 || at (waiting, waiting->n - 1)->time < key->time)
+        return NULL;
+    best = at (waiting, waiting->n - 1); /* nearly always: the newest, and no other has its stamp */
+    if (best->time == key->time && score (best, key, doubtful) == SURE_SCORE &&
+        (waiting->n == 1 || at (waiting, waiting->n - 2)->time != key->time))
+        return best;
+    best = NULL;
+    first = lower_bound (waiting, key->time);
+    end = key->time < INT64_MAX ? lower_bound (waiting, key->time + 1) : waiting->n;
 
     for (size_t i = end - first > MAX_TIES ? end - MAX_TIES : first; i < end; i++) {
         struct hs_etl_waiter *waiter = at (waiting, i);
@@ -152,76 +152,43 @@ void hs_etl_waiting_take (struct hs_etl_waiting *waiting, struct hs_etl_waiter *
     }
 }
 
-static bool grow_recent (struct hs_etl_waiting *waiting)
+/* Only while nothing has been overwritten: the ring begins at place 0. */
+bool hs_etl_recent_grow (struct hs_etl_waiting *waiting)
 {
-    size_t old = waiting->recent_capacity;
-    size_t capacity = old == 0 ? RECENT_FIRST : old * 2;
-    int64_t *times = hs_alloc_array (capacity, sizeof *times);
-    uint8_t *kinds = hs_alloc_array (capacity, sizeof *kinds);
+    size_t capacity = waiting->recent_capacity == 0 ? RECENT_FIRST : waiting->recent_capacity * 2;
+    int64_t *times = hs_realloc_array (waiting->recent_times, capacity, sizeof *times);
+    uint8_t *kinds;
 
-    if (times == NULL || kinds == NULL) {
-        hs_free (times);
-        hs_free (kinds);
+    if (times == NULL)
         return false;
-    }
-    for (size_t i = 0; i < waiting->recent_n; i++) {
-        times[i] = waiting->recent_times[(waiting->recent_head + i) & (old - 1)];
-        kinds[i] = waiting->recent_kinds[(waiting->recent_head + i) & (old - 1)];
-    }
-    hs_free (waiting->recent_times);
-    hs_free (waiting->recent_kinds);
     waiting->recent_times = times;
+    kinds = hs_realloc_array (waiting->recent_kinds, capacity, sizeof *kinds);
+    if (kinds == NULL)
+        return false;
     waiting->recent_kinds = kinds;
     waiting->recent_capacity = capacity;
-    waiting->recent_head = 0;
     return true;
-}
-
-bool hs_etl_recent_add (struct hs_etl_waiting *waiting, int64_t time)
-{
-    size_t place;
-
-    if (waiting->recent_n == waiting->recent_capacity) {
-        if (waiting->recent_capacity == RECENT_MAX) {
-            waiting->recent_head = (waiting->recent_head + 1) & (RECENT_MAX - 1);
-            waiting->recent_n--;
-        } else if (!grow_recent (waiting)) {
-            return false;
-        }
-    }
-    place = (waiting->recent_head + waiting->recent_n++) & (waiting->recent_capacity - 1);
-    waiting->recent_times[place] = time;
-    waiting->recent_kinds[place] = HS_ETL_STACK_OF_OTHER;
-    return true;
-}
-
-void hs_etl_recent_set_kind (struct hs_etl_waiting *waiting, enum hs_etl_stack_kind kind)
-{
-    if (waiting->recent_n > 0)
-        waiting->recent_kinds[(waiting->recent_head + waiting->recent_n - 1) &
-                              (waiting->recent_capacity - 1)] = (uint8_t)kind;
 }
 
 unsigned hs_etl_recent_kinds (const struct hs_etl_waiting *waiting, int64_t time)
 {
     size_t mask = waiting->recent_capacity - 1;
-    size_t low = 0, high = waiting->recent_n;
+    uint64_t high = waiting->recent_end;
+    uint64_t low = high > waiting->recent_capacity ? high - waiting->recent_capacity : 0;
     unsigned kinds = 0;
 
     while (low < high) {
-        size_t middle = low + (high - low) / 2;
+        uint64_t middle = low + (high - low) / 2;
 
-        if (waiting->recent_times[(waiting->recent_head + middle) & mask] < time)
+        if (waiting->recent_times[middle & mask] < time)
             low = middle + 1;
         else
             high = middle;
     }
-    for (size_t i = low; i < waiting->recent_n && i - low < MAX_TIES; i++) {
-        size_t place = (waiting->recent_head + i) & mask;
-
-        if (waiting->recent_times[place] != time)
+    for (high = low; high < waiting->recent_end && high - low < MAX_TIES; high++) {
+        if (waiting->recent_times[high & mask] != time)
             break;
-        kinds |= 1u << waiting->recent_kinds[place];
+        kinds |= 1u << waiting->recent_kinds[high & mask];
     }
     return kinds;
 }
