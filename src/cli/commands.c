@@ -10,10 +10,16 @@
 
 extern const struct cli_command cli_command_summary;
 extern const struct cli_command cli_command_dump;
+#ifdef HEAPSTRATA_LIBEXEC_DIR
+extern const struct cli_command cli_command_record;
+#endif
 
 const struct cli_command *const cli_commands[] = {
     &cli_command_summary,
     &cli_command_dump,
+#ifdef HEAPSTRATA_LIBEXEC_DIR /* where recording is possible: meson.build */
+    &cli_command_record,
+#endif
     NULL,
 };
 

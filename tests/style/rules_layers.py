@@ -33,18 +33,19 @@ app:       views model base                                          + glib gtk 
 
 FOREIGN = {
     "zlib": r"zlib\.h", "zstd": r"zstd\.h|zstd_errors\.h", "libarchive": r"archive(_entry)?\.h",
-    "elfutils": r"elfutils/.*|dwarf\.h|gelf\.h|libelf\.h|elf\.h", "pcre2": r"pcre2\.h",
+    "elfutils": r"elfutils/.*|dwarf\.h|gelf\.h|libelf\.h", "pcre2": r"pcre2\.h",
     "cairo": r"(cairo/)?cairo.*\.h", "pango": r"pango/.*",
     "glib": r"glib\.h|glib/.*|glib-.*|gio/.*|gobject/.*", "json": r"json-glib/.*",
     "gtk": r"gtk/.*|gdk/.*|gdk-pixbuf/.*|atk/.*|gtksourceview/.*",
-    "check": r"check\.h",
+    "check": r"check\.h", "libunwind": r"libunwind\.h",
 }
 
 # The C library and the kernel's interface; everything between < > that is not here needs a line in
 # the table. GLib is not here on purpose: it aborts when memory runs out.
 LIBC = re.compile(
-    r"(assert|ctype|dirent|dlfcn|endian|errno|fcntl|fenv|float|getopt|inttypes|libintl|limits|link"
-    r"|locale|math|poll|pthread|sched|semaphore|setjmp|signal|spawn|stdalign|stdarg|stdatomic"
+    r"(assert|ctype|dirent|dlfcn|elf|endian|errno|fcntl|fenv|float|getopt|inttypes|libintl|limits"
+    r"|link|locale|malloc|math|poll|pthread|sched|semaphore|setjmp|signal|spawn|stdalign|stdarg"
+    r"|stdatomic"
     r"|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|syscall|threads|time|uchar"
     r"|ucontext|unistd|wchar|wctype|(arpa|linux|netinet|sys|sanitizer)/.*|[a-z]*intrin)\.h")
 

@@ -15,8 +15,9 @@ bool hs_etl_stack_table_init (struct hs_etl_stack_table *table)
     *table = (struct hs_etl_stack_table){ .n_places = FIRST_PLACES };
     table->scratch = hs_alloc_array (HS_LIMIT_STACK_DEPTH, sizeof *table->scratch);
     table->places = hs_alloc_zeroed (FIRST_PLACES, sizeof *table->places);
-    if (table->scratch == NULL || table->places == NULL || !hs_array_reserve (&table->lists, 1) ||
-        !hs_array_reserve (&table->keys, 1))
+    table->hashes = hs_alloc_zeroed (FIRST_PLACES, sizeof *table->hashes);
+    if (table->scratch == NULL || table->places == NULL || table->hashes == NULL ||
+        !hs_array_reserve (&table->lists, 1) || !hs_array_reserve (&table->keys, 1))
         return false;
     table->lists.items[table->lists.n++] = (struct hs_etl_frame_list){ 0 };
     table->keys.items[table->keys.n++] = (struct hs_etl_key){ 0 };
@@ -27,6 +28,7 @@ void hs_etl_stack_table_clear (struct hs_etl_stack_table *table)
 {
     hs_array_clear (&table->lists);
     hs_free (table->places);
+    hs_free (table->hashes);
     hs_arena_clear (&table->frames);
     hs_array_clear (&table->keys);
     for (unsigned space = 0; space < HS_ETL_N_KEY_SPACES; space++)
@@ -77,21 +79,28 @@ static uint32_t hash_frames (hs_process_id process, const uint64_t *frames, uint
 static bool grow_places (struct hs_etl_stack_table *table)
 {
     size_t n = table->n_places * 2;
-    struct hs_etl_stack_place *places = hs_alloc_zeroed (n, sizeof *places);
+    uint32_t *places = hs_alloc_zeroed (n, sizeof *places);
+    uint32_t *hashes = hs_alloc_zeroed (n, sizeof *hashes);
 
-    if (places == NULL)
+    if (places == NULL || hashes == NULL) {
+        hs_free (places);
+        hs_free (hashes);
         return false;
+    }
     for (size_t i = 0; i < table->n_places; i++) {
-        size_t at = table->places[i].hash & (n - 1);
+        size_t at = table->hashes[i] & (n - 1);
 
-        if (table->places[i].list == 0)
+        if (table->places[i] == 0)
             continue;
-        while (places[at].list != 0)
+        while (places[at] != 0)
             at = (at + 1) & (n - 1);
         places[at] = table->places[i];
+        hashes[at] = table->hashes[i];
     }
     hs_free (table->places);
+    hs_free (table->hashes);
     table->places = places;
+    table->hashes = hashes;
     table->n_places = n;
     return true;
 }
@@ -117,22 +126,24 @@ static uint32_t intern (struct hs_etl_stack_table *table, hs_process_id process,
                         const uint64_t *frames, uint32_t n)
 {
     uint32_t hash = hash_frames (process, frames, n);
-    size_t mask, at;
+    size_t at;
     uint32_t number;
 
-    if (table->lists.n * 2 >= table->n_places && !grow_places (table))
+    if (table->lists.n + table->lists.n / 2 >= table->n_places && !grow_places (table))
         return 0;
-    mask = table->n_places - 1;
-    for (at = hash & mask; (number = table->places[at].list) != 0; at = (at + 1) & mask) {
+    for (at = hash & (table->n_places - 1); (number = table->places[at]) != 0;
+         at = (at + 1) & (table->n_places - 1)) {
         const struct hs_etl_frame_list *list = &table->lists.items[number];
 
-        if (table->places[at].hash == hash && list->n == n && list->process == process &&
+        if (table->hashes[at] == hash && list->n == n && list->process == process &&
             memcmp (list->frames, frames, (size_t)n * sizeof *frames) == 0)
             return number;
     }
     number = add_list (table, process, frames, n);
-    if (number != 0)
-        table->places[at] = (struct hs_etl_stack_place){ hash, number };
+    if (number != 0) {
+        table->places[at] = number;
+        table->hashes[at] = hash;
+    }
     return number;
 }
 

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of the agent: the .so that lives in other people's programs.
+ *
+ * It has no DT_NEEDED, makes its own system calls, never prints, exits, aborts or changes errno,
+ * and stands aside when it cannot work. Per thread there is one struct agent_thread, found through
+ * one 8-byte initial-exec TLS word.
+ */
+#ifndef HS_CAPTURE_AGENT_AGENT_H
+#define HS_CAPTURE_AGENT_AGENT_H
+
+#include "capture/ring/ring.h"
+#include "capture/unwind/unwind.h"
+
+#include <stddef.h>
+
+#define AGENT_STACKS 32768u /* known stacks per thread, a power of two; full: all are told anew */
+#define AGENT_MODULES 64u
+
+struct agent_stack {
+    uint64_t hash; /* 0 = free */
+    uint32_t id;
+};
+
+struct agent_thread {
+    struct hs_ring_head *ring;
+    uint8_t *body; /* mapped twice */
+    uint64_t head; /* the producer's own copy */
+    uint64_t tail_seen;
+    uint64_t n_lost; /* not yet told */
+    int is_busy;     /* inside the agent, or inside a hooked call made by another hooked call */
+    int has_no_ring;
+    uint32_t module_generation;
+    uintptr_t stack_begin, stack_end; /* the proven interval */
+    uint32_t n_stacks, next_stack_id;
+    uint32_t n_modules;
+    uintptr_t modules[AGENT_MODULES]; /* begin of those told through this ring */
+    struct agent_stack stacks[AGENT_STACKS];
+    struct hs_unwinder unwinder;
+};
+
+struct agent {
+    struct hs_arena_head *arena;
+    struct hs_ring_head *rings;
+    uint8_t *bodies;       /* each twice: ring i at i * 2 * HS_RING_BYTES */
+    const uint32_t *alive; /* a page that reads 0 after fork */
+    _Atomic uint32_t module_generation;
+    _Atomic uint64_t wait_epoch, wait_ticks; /* time spent on full rings in this second */
+};
+
+extern struct agent agent __attribute__ ((visibility ("hidden")));
+
+/* The calling thread's state, made on first use; NULL when nothing is to be recorded. */
+struct agent_thread *agent_enter (void) __attribute__ ((visibility ("hidden")));
+
+/* agent_events.c; the caller's registers lead the walk */
+struct agent_frame {
+    uintptr_t pc, sp, rbp;
+};
+void agent_alloc (struct agent_thread *thread, void *address, size_t size,
+                  const struct agent_frame *frame) __attribute__ ((visibility ("hidden")));
+void agent_free (struct agent_thread *thread, void *address)
+    __attribute__ ((visibility ("hidden")));
+void agent_realloc_begin (struct agent_thread *thread, void *old)
+    __attribute__ ((visibility ("hidden")));
+void agent_realloc_end (struct agent_thread *thread, void *address, size_t size,
+                        const struct agent_frame *frame) __attribute__ ((visibility ("hidden")));
+
+/* agent_stacks.c: the id of the stack above `frame`, told through the ring when it is new; 0 = none
+ */
+uint32_t agent_stack_id (struct agent_thread *thread, const struct agent_frame *frame)
+    __attribute__ ((visibility ("hidden")));
+
+/* agent_ring.c: room for `n` bytes (a multiple of 8), or NULL when the ring is full; then publish
+ */
+uint8_t *agent_reserve (struct agent_thread *thread, uint32_t n)
+    __attribute__ ((visibility ("hidden")));
+void agent_publish (struct agent_thread *thread, uint32_t n, uint64_t stamp)
+    __attribute__ ((visibility ("hidden")));
+
+static inline void agent_begin_stamp (struct agent_thread *thread)
+{
+    atomic_store_explicit (&thread->ring->pending, 1, memory_order_relaxed);
+    __asm__ volatile("" ::: "memory");
+}
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* A thread's ring: taking one, room in it, waiting when it is full. */
+#include "capture/agent/agent.h"
+
+#include "capture/agent/system.h"
+
+#include <sys/mman.h>
+
+#define WAIT_MS_PER_SECOND 50u   /* at most, for all threads together */
+#define HEARTBEAT_MS 1000u       /* an older one: the recorder is gone */
+#define SMALLEST_WAIT_TURNS 200u /* spins before the clock is looked at */
+
+static __thread struct agent_thread *self __attribute__ ((tls_model ("initial-exec")));
+
+/* Takes a free ring; NULL when all are in use. */
+static struct hs_ring_head *take_ring (uint32_t *ret)
+{
+    for (uint32_t i = 0; i < HS_RINGS; i++) {
+        struct hs_ring_head *ring = (void *)((uint8_t *)agent.rings + (size_t)i * HS_ARENA_PAGE);
+        uint32_t expected = HS_RING_FREE;
+
+        if (atomic_compare_exchange_strong (&ring->state, &expected, HS_RING_OWNED)) {
+            *ret = i;
+            return ring;
+        }
+    }
+    return NULL;
+}
+
+static struct agent_thread *make_thread (void)
+{
+    struct agent_thread *thread;
+    uint32_t number;
+
+    thread =
+        sys_map (NULL, sizeof *thread, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (sys_is_error (thread))
+        return NULL;
+    thread->ring = take_ring (&number);
+    if (thread->ring == NULL) {
+        thread->has_no_ring = 1;
+        return thread;
+    }
+    thread->body = agent.bodies + (size_t)number * 2 * HS_RING_BYTES;
+    thread->head = atomic_load_explicit (&thread->ring->head, memory_order_relaxed);
+    thread->tail_seen = atomic_load_explicit (&thread->ring->tail, memory_order_acquire);
+    thread->next_stack_id = 1;
+    atomic_fetch_add (&thread->ring->owner, 1);
+    atomic_store (&thread->ring->tid, (uint32_t)sys3 (SYS_gettid, 0, 0, 0));
+    return thread;
+}
+
+struct agent_thread *agent_enter (void)
+{
+    struct agent_thread *thread = self;
+
+    /* in a fork child the page reads 0, and the arena is not even mapped */
+    if (agent.alive == NULL || *agent.alive == 0 ||
+        !(atomic_load_explicit (&agent.arena->control, memory_order_relaxed) & HS_CONTROL_ON))
+        return NULL;
+    if (__builtin_expect (thread == NULL, 0)) {
+        thread = self = make_thread ();
+        if (thread == NULL)
+            return NULL;
+    }
+    if (thread->is_busy)
+        return NULL;
+    if (__builtin_expect (thread->has_no_ring, 0)) {
+        atomic_fetch_add_explicit (&agent.arena->n_unrecorded, 1, memory_order_relaxed);
+        return NULL;
+    }
+    thread->is_busy = 1;
+    return thread;
+}
+
+/* Whether this process may wait some more in this second; counts the wait. */
+static int may_wait (uint64_t ticks)
+{
+    uint64_t per_ms = agent.arena->ticks_per_ms;
+    uint64_t now = read_tsc (), epoch;
+
+    if (per_ms == 0 || now - atomic_load (&agent.arena->heartbeat) > HEARTBEAT_MS * per_ms)
+        return 0;
+    epoch = now / (1000 * per_ms);
+    if (atomic_exchange (&agent.wait_epoch, epoch) != epoch)
+        atomic_store (&agent.wait_ticks, 0);
+    return atomic_fetch_add (&agent.wait_ticks, ticks) + ticks < WAIT_MS_PER_SECOND * per_ms;
+}
+
+static int has_room (struct agent_thread *thread, uint32_t n)
+{
+    if (thread->head - thread->tail_seen <= HS_RING_BYTES - n)
+        return 1;
+    thread->tail_seen = atomic_load_explicit (&thread->ring->tail, memory_order_acquire);
+    return thread->head - thread->tail_seen <= HS_RING_BYTES - n;
+}
+
+static int wait_for_room (struct agent_thread *thread, uint32_t n)
+{
+    uint64_t begin = read_tsc ();
+
+    for (;;) {
+        uint64_t now;
+
+        for (unsigned i = 0; i < SMALLEST_WAIT_TURNS; i++) {
+            if (has_room (thread, n))
+                return 1;
+            __builtin_ia32_pause ();
+        }
+        (void)sys3 (SYS_sched_yield, 0, 0, 0);
+        now = read_tsc ();
+        if (!may_wait (now - begin))
+            return 0;
+        begin = now;
+    }
+}
+
+static void write_lost (struct agent_thread *thread)
+{
+    uint64_t *record = (void *)(thread->body + thread->head % HS_RING_BYTES);
+    uint64_t stamp = read_tsc ();
+
+    record[0] = stamp << 4 | HS_REC_LOST;
+    record[1] = thread->n_lost;
+    thread->n_lost = 0;
+    thread->head += 16;
+}
+
+uint8_t *agent_reserve (struct agent_thread *thread, uint32_t n)
+{
+    if (__builtin_expect (!has_room (thread, n + 16) && !wait_for_room (thread, n + 16), 0)) {
+        thread->n_lost++;
+        atomic_fetch_add_explicit (&thread->ring->n_lost, 1, memory_order_relaxed);
+        return NULL;
+    }
+    if (__builtin_expect (thread->n_lost > 0, 0))
+        write_lost (thread);
+    return thread->body + thread->head % HS_RING_BYTES;
+}
+
+void agent_publish (struct agent_thread *thread, uint32_t n, uint64_t stamp)
+{
+    thread->head += n;
+    atomic_store_explicit (&thread->ring->last_stamp, stamp, memory_order_relaxed);
+    atomic_store_explicit (&thread->ring->head, thread->head, memory_order_release);
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* Stacks: where the thread's stack lies, walking it, telling each distinct one and its modules
+ * once. */
+#include "capture/agent/agent.h"
+
+#include "capture/agent/system.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+
+/* glibc 2.35: lock-free, and safe where dl_iterate_phdr is not. Without it stacks end at once. */
+extern int _dl_find_object (void *, struct dl_find_object *) __attribute__ ((weak));
+
+/* ---- the stack interval ---------------------------------------------------------------- */
+
+static int parse_hex (const char **at, const char *end, uintptr_t *ret)
+{
+    const char *p = *at;
+    uintptr_t value = 0;
+
+    for (; p < end; p++) {
+        if (*p >= '0' && *p <= '9')
+            value = value << 4 | (uintptr_t)(*p - '0');
+        else if (*p >= 'a' && *p <= 'f')
+            value = value << 4 | (uintptr_t)(*p - 'a' + 10);
+        else
+            break;
+    }
+    *ret = value;
+    if (p == *at || p >= end)
+        return 0;
+    *at = p + 1;
+    return 1;
+}
+
+/* Finds the mapping that holds `sp` in the lines of /proc/self/maps. Long paths may be cut by the
+ * buffer's border: only the numbers at the beginning of a line are read. */
+static int find_mapping (int fd, uintptr_t sp, struct agent_thread *thread)
+{
+    char buffer[2048];
+    size_t kept = 0;
+    int at_line_start = 1;
+
+    for (;;) {
+        long got = sys3 (SYS_read, fd, (long)(buffer + kept), (long)(sizeof buffer - kept));
+        const char *end, *p = buffer;
+
+        if (got <= 0)
+            return 0;
+        end = buffer + kept + got;
+        kept = 0;
+        while (p < end) {
+            const char *line = p;
+            uintptr_t begin, stop;
+
+            if (at_line_start) {
+                if (!parse_hex (&p, end, &begin) || !parse_hex (&p, end, &stop)) {
+                    kept = (size_t)(end - line);
+                    for (size_t i = 0; i < kept; i++)
+                        buffer[i] = line[i];
+                    break;
+                }
+                if (sp >= begin && sp < stop) {
+                    thread->stack_begin = begin;
+                    thread->stack_end = stop;
+                    return 1;
+                }
+            }
+            for (at_line_start = 0; p < end && !at_line_start; p++)
+                at_line_start = *p == '\n';
+        }
+    }
+}
+
+/* Whether [sp, stack_end) is proved to be mapped, looking it up when sp left the known interval. */
+static int prove_stack (struct agent_thread *thread, uintptr_t sp)
+{
+    int is_found;
+    long fd;
+
+    if (sp >= thread->stack_begin && sp < thread->stack_end)
+        return 1;
+    fd = sys6 (SYS_openat, AT_FDCWD, (long)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0, 0, 0);
+    if (fd < 0)
+        return 0;
+    is_found = find_mapping ((int)fd, sp, thread);
+    (void)sys3 (SYS_close, fd, 0, 0);
+    return is_found;
+}
+
+/* ---- modules --------------------------------------------------------------------------- */
+
+static void copy (void *to, const void *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        ((volatile uint8_t *)to)[i] = ((const uint8_t *)from)[i];
+}
+
+/* The build id out of the module's notes, by the program headers at its begin. */
+static void read_build_id (const struct dl_find_object *found, struct hs_ring_module *module)
+{
+    const ElfW (Ehdr) *elf = found->dlfo_map_start;
+    const uint8_t *base = (const uint8_t *)found->dlfo_link_map->l_addr;
+    const uint8_t *map_begin = found->dlfo_map_start, *map_end = found->dlfo_map_end;
+    const ElfW (Phdr) * headers;
+
+    if (map_end - map_begin < (long)sizeof *elf || elf->e_ident[0] != 0x7f ||
+        elf->e_ident[1] != 'E' || elf->e_phentsize != sizeof *headers ||
+        elf->e_phoff + elf->e_phnum * sizeof *headers > (size_t)(map_end - map_begin))
+        return;
+    headers = (const void *)(map_begin + elf->e_phoff);
+    for (unsigned i = 0; i < elf->e_phnum; i++) {
+        const uint8_t *note = base + headers[i].p_vaddr, *end = note + headers[i].p_memsz;
+
+        if (headers[i].p_type != PT_NOTE || note < map_begin || end > map_end || end < note)
+            continue;
+        while (end - note >= (long)sizeof (ElfW (Nhdr))) {
+            const ElfW (Nhdr) *head = (const void *)note;
+            size_t name = (head->n_namesz + 3u) & ~3ul, size = (head->n_descsz + 3u) & ~3ul;
+
+            note += sizeof *head;
+            if (name + size > (size_t)(end - note))
+                break;
+            if (head->n_type == NT_GNU_BUILD_ID && head->n_namesz == 4 && note[0] == 'G' &&
+                head->n_descsz <= sizeof module->build_id) {
+                module->build_id_length = head->n_descsz;
+                copy (module->build_id, note + name, head->n_descsz);
+                return;
+            }
+            note += name + size;
+        }
+    }
+}
+
+static void tell_module (struct agent_thread *thread, const struct dl_find_object *found)
+{
+    struct hs_ring_module module = {
+        .begin = (uintptr_t)found->dlfo_map_start,
+        .end = (uintptr_t)found->dlfo_map_end,
+        .load_bias = found->dlfo_link_map->l_addr,
+    };
+    const char *path = found->dlfo_link_map->l_name;
+    uint32_t padded;
+    uint64_t *record, stamp;
+
+    while (path != NULL && path[module.path_length] != '\0' &&
+           module.path_length < HS_RING_PATH_MAX - 8)
+        module.path_length++;
+    padded = (module.path_length + 7) & ~7u;
+    read_build_id (found, &module);
+    record = (void *)agent_reserve (thread, 8 + (uint32_t)sizeof module + padded);
+    if (record == NULL)
+        return;
+    agent_begin_stamp (thread);
+    stamp = read_tsc ();
+    record[0] = stamp << 4 | HS_REC_MODULE;
+    copy (record + 1, &module, sizeof module);
+    copy ((uint8_t *)(record + 1) + sizeof module, path, module.path_length);
+    for (uint32_t i = module.path_length; i < padded; i++)
+        ((volatile uint8_t *)(record + 1))[sizeof module + i] = 0;
+    agent_publish (thread, 8 + (uint32_t)sizeof module + padded, stamp);
+    atomic_store_explicit (&thread->ring->pending, 0, memory_order_release);
+    thread->modules[thread->n_modules++ % AGENT_MODULES] = module.begin;
+}
+
+static void know_module (struct agent_thread *thread, const struct dl_find_object *found)
+{
+    uint32_t n = thread->n_modules < AGENT_MODULES ? thread->n_modules : AGENT_MODULES;
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (thread->modules[i] == (uintptr_t)found->dlfo_map_start)
+            return;
+    }
+    tell_module (thread, found);
+}
+
+static int find_module (void *data, uintptr_t pc, struct hs_unwind_module *ret)
+{
+    struct agent_thread *thread = data;
+    struct dl_find_object found;
+
+    if (_dl_find_object == NULL || _dl_find_object ((void *)pc, &found) != 0)
+        return 0;
+    know_module (thread, &found);
+    ret->begin = (uintptr_t)found.dlfo_map_start;
+    ret->end = (uintptr_t)found.dlfo_map_end;
+    ret->eh_frame_hdr = (uintptr_t)found.dlfo_eh_frame;
+    return 1;
+}
+
+/* ---- ids ------------------------------------------------------------------------------- */
+
+static int tell_stack (struct agent_thread *thread, uint32_t id, uint32_t n_frames,
+                       enum hs_unwind_outcome outcome)
+{
+    const uintptr_t *frames = thread->unwinder.pc;
+    uint64_t *record = (void *)agent_reserve (thread, 16 + 8 * n_frames), stamp;
+
+    if (record == NULL)
+        return 0;
+    agent_begin_stamp (thread);
+    stamp = read_tsc ();
+    record[0] = stamp << 4 | HS_REC_STACK;
+    record[1] =
+        id | (uint64_t)n_frames << 32 | (outcome == HS_UNWIND_TRUNCATED ? HS_STACK_TRUNCATED : 0);
+    for (uint32_t i = 0; i < n_frames; i++)
+        record[2 + i] = frames[n_frames - 1 - i];
+    agent_publish (thread, 16 + 8 * n_frames, stamp);
+    atomic_store_explicit (&thread->ring->pending, 0, memory_order_release);
+    return 1;
+}
+
+static void forget_stacks (struct agent_thread *thread)
+{
+    for (uint32_t i = 0; i < AGENT_STACKS; i++)
+        thread->stacks[i].hash = 0;
+    thread->n_stacks = 0;
+}
+
+uint32_t agent_stack_id (struct agent_thread *thread, const struct agent_frame *frame)
+{
+    uint32_t generation = atomic_load_explicit (&agent.module_generation, memory_order_relaxed);
+    struct hs_unwind_start start = { frame->pc, frame->sp, frame->rbp, 0 };
+    enum hs_unwind_outcome outcome;
+    uint32_t n, at;
+    uint64_t hash;
+
+    if (!prove_stack (thread, frame->sp))
+        return 0;
+    start.stack_end = thread->stack_end;
+    if (thread->unwinder.find == NULL || thread->module_generation != generation) {
+        hs_unwind_init (&thread->unwinder, find_module, thread);
+        thread->module_generation = generation;
+        thread->n_modules = 0;
+        forget_stacks (thread);
+    }
+    outcome = hs_unwind_walk (&thread->unwinder, &start, &n);
+    if (n == 0)
+        return 0;
+    hash = thread->unwinder.hash[n - 1] | 1;
+    at = (uint32_t)(hash >> 20) & (AGENT_STACKS - 1);
+    for (; thread->stacks[at].hash != 0; at = (at + 1) & (AGENT_STACKS - 1)) {
+        if (thread->stacks[at].hash == hash)
+            return thread->stacks[at].id;
+    }
+    if (thread->n_stacks >= AGENT_STACKS / 4 * 3) {
+        forget_stacks (thread);
+        at = (uint32_t)(hash >> 20) & (AGENT_STACKS - 1);
+    }
+    if (!tell_stack (thread, thread->next_stack_id, n, outcome))
+        return 0;
+    thread->stacks[at].hash = hash;
+    thread->stacks[at].id = thread->next_stack_id;
+    thread->n_stacks++;
+    return thread->next_stack_id++;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How the agent comes to life in a program that was launched with it: takes the arena that the
+ * recorder left in a descriptor, and takes itself out of the environment, so that children are not
+ * traced.
+ */
+#include "capture/agent/agent.h"
+
+#include "capture/agent/system.h"
+
+#include <sys/mman.h>
+
+#define VARIABLE "HEAPSTRATA_AGENT_FD="
+#define PRELOAD "LD_PRELOAD="
+#define OWN_NAME "heapstrata-agent.so"
+
+struct agent agent;
+
+void agent_look_up (void) __attribute__ ((visibility ("hidden")));
+
+static int begins_with (const char *text, const char *prefix)
+{
+    while (*prefix != '\0' && *text == *prefix) {
+        text++;
+        prefix++;
+    }
+    return *prefix == '\0';
+}
+
+static void remove_entry (char **entry)
+{
+    do
+        entry[0] = entry[1];
+    while (*entry++ != NULL);
+}
+
+static int parse_descriptor (const char *text)
+{
+    int value = 0;
+
+    for (; *text >= '0' && *text <= '9' && value < 100000; text++)
+        value = value * 10 + (*text - '0');
+    return value;
+}
+
+/* Cuts our own name out of "a.so:/x/heapstrata-agent.so b.so"; returns what is left of the list. */
+static size_t cut_own_name (char *list)
+{
+    char *out = list;
+
+    for (char *at = list; *at != '\0';) {
+        char *end = at;
+        size_t n;
+
+        while (*end != '\0' && *end != ':' && *end != ' ')
+            end++;
+        n = (size_t)(end - at);
+        if (n < sizeof OWN_NAME - 1 || !begins_with (end - (sizeof OWN_NAME - 1), OWN_NAME)) {
+            if (out != list)
+                *out++ = ':';
+            for (size_t i = 0; i < n; i++)
+                *out++ = at[i];
+        }
+        at = *end != '\0' ? end + 1 : end;
+    }
+    *out = '\0';
+    return (size_t)(out - list);
+}
+
+/* Returns the descriptor that the recorder told, -1 when there is none. */
+static int leave_environment (char **environment)
+{
+    int fd = -1;
+
+    for (char **entry = environment; *entry != NULL;) {
+        if (begins_with (*entry, VARIABLE)) {
+            fd = parse_descriptor (*entry + sizeof VARIABLE - 1);
+            remove_entry (entry);
+        } else if (begins_with (*entry, PRELOAD) &&
+                   cut_own_name (*entry + sizeof PRELOAD - 1) == 0) {
+            remove_entry (entry);
+        } else {
+            entry++;
+        }
+    }
+    return fd;
+}
+
+/* Maps every ring's body twice in a row. */
+static uint8_t *map_bodies (int fd)
+{
+    size_t total = (size_t)HS_RINGS * 2 * HS_RING_BYTES;
+    uint8_t *base =
+        sys_map (NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (sys_is_error (base))
+        return NULL;
+    for (uint32_t i = 0; i < HS_RINGS; i++) {
+        long offset = (long)HS_ARENA_PAGE * (1 + HS_RINGS) + (long)i * HS_RING_BYTES;
+
+        for (unsigned half = 0; half < 2; half++) {
+            uint8_t *at = base + ((size_t)i * 2 + half) * HS_RING_BYTES;
+
+            if (sys_is_error (sys_map (at, HS_RING_BYTES, PROT_READ | PROT_WRITE,
+                                       MAP_SHARED | MAP_FIXED, fd, offset)))
+                return NULL;
+        }
+    }
+    (void)sys3 (SYS_madvise, (long)base, (long)total, MADV_DONTFORK);
+    return base;
+}
+
+static uint32_t *map_alive (void)
+{
+    uint32_t *page =
+        sys_map (NULL, HS_ARENA_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (sys_is_error (page) || sys3 (SYS_madvise, (long)page, HS_ARENA_PAGE, MADV_WIPEONFORK) != 0)
+        return NULL;
+    return page;
+}
+
+static int take_arena (int fd)
+{
+    size_t heads = (size_t)HS_ARENA_PAGE * (1 + HS_RINGS);
+    struct hs_arena_head *arena = sys_map (NULL, heads, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    uint32_t *alive;
+
+    if (sys_is_error (arena))
+        return 0;
+    (void)sys3 (SYS_madvise, (long)arena, (long)heads, MADV_DONTFORK);
+    if (arena->magic != HS_ARENA_MAGIC || arena->version != HS_ARENA_VERSION ||
+        arena->n_rings != HS_RINGS || arena->ring_bytes != HS_RING_BYTES)
+        return 0;
+    agent.bodies = map_bodies (fd);
+    alive = map_alive ();
+    if (agent.bodies == NULL || alive == NULL)
+        return 0;
+    agent.arena = arena;
+    agent.rings = (void *)((uint8_t *)arena + HS_ARENA_PAGE);
+    arena->pid = (uint32_t)sys3 (SYS_getpid, 0, 0, 0);
+    *alive = 1;
+    agent.alive = alive;
+    atomic_store (&arena->agent_state, HS_AGENT_READY);
+    return 1;
+}
+
+/* glibc passes main's arguments to constructors. */
+static __attribute__ ((constructor)) void start (int argc, char **argv, char **environment)
+{
+    int fd;
+
+    (void)argc;
+    (void)argv;
+    agent_look_up ();
+    if (environment == NULL)
+        return;
+    fd = leave_environment (environment);
+    if (fd < 0)
+        return;
+    (void)take_arena (fd);
+    (void)sys3 (SYS_close, fd, 0, 0);
+}

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Ring records to events; see event_order.h. */
+#include "capture/recorder/event_order.h"
+
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define HEAP UINT64_C (0x6d616c6c6f63) /* "malloc": the one heap of the malloc family */
+#define STAMP_MASK ((UINT64_C (1) << 60) - 1)
+#define ROOM 8u /* events that one record may become */
+#define CALIBRATION_NS 20000000
+#define EPOCH_1601_TO_1970 INT64_C (116444736000000000) /* in 100 ns */
+
+struct clock_pair {
+    uint64_t tsc;
+    int64_t ns; /* CLOCK_MONOTONIC */
+};
+
+struct ring_state {
+    uint32_t owner;
+    int64_t newest_time;
+    bool is_resizing; /* between REALLOC_BEGIN and _END */
+    bool is_old_gone; /* another thread was given the old address meanwhile */
+    uint64_t old_address;
+    struct hs_idmap slots; /* this owner's stack id -> slot */
+};
+
+struct hs_event_order {
+    struct hs_ring_reader *reader;
+    struct hs_order_target target;
+    struct hs_event_batch *batch;
+    struct hs_record_totals totals;
+    struct clock_pair first, before, now;
+    uint64_t ticks_per_ms;
+    int64_t newest_time;
+    uint64_t newest_stamp;
+    uint32_t n_slots;
+    uint32_t n_resizing;
+    struct hs_idmap stacks;  /* hash of frames -> slot; a slot of a lost race is only told twice */
+    struct hs_idmap modules; /* begin -> 1 + build-independent marker, to tell each mapping once */
+    char exe_path[4096];
+    struct ring_state rings[HS_RINGS];
+};
+
+static struct clock_pair read_clocks (void)
+{
+    struct timespec time;
+    uint64_t before = __builtin_ia32_rdtsc (), after;
+
+    (void)clock_gettime (CLOCK_MONOTONIC, &time);
+    after = __builtin_ia32_rdtsc ();
+    return (struct clock_pair){ before + (after - before) / 2,
+                                time.tv_sec * INT64_C (1000000000) + time.tv_nsec };
+}
+
+static void calibrate (struct hs_event_order *order)
+{
+    struct timespec wait = { 0, CALIBRATION_NS };
+    struct clock_pair begin = read_clocks ();
+
+    (void)nanosleep (&wait, NULL);
+    order->first = order->before = begin;
+    order->now = read_clocks ();
+    order->ticks_per_ms =
+        (order->now.tsc - begin.tsc) * 1000000 / (uint64_t)(order->now.ns - begin.ns + 1);
+}
+
+void hs_event_order_tick (struct hs_event_order *order)
+{
+    struct clock_pair now = read_clocks ();
+
+    /* short spans would turn jitter into slope */
+    if (now.ns - order->now.ns < 1000000)
+        return;
+    order->before = order->now;
+    order->now = now;
+}
+
+/* Nanoseconds since the trace's zero, on the line through the two newest clock readings. */
+static int64_t time_of (const struct hs_event_order *order, uint64_t stamp)
+{
+    int64_t ticks = (int64_t)(stamp - (order->before.tsc & STAMP_MASK));
+    int64_t span_ticks = (int64_t)(order->now.tsc - order->before.tsc);
+    int64_t span_ns = order->now.ns - order->before.ns;
+
+    return order->before.ns - order->first.ns +
+           (int64_t)((__int128)ticks * span_ns / (span_ticks > 0 ? span_ticks : 1));
+}
+
+static enum hs_status flush (struct hs_event_order *order, struct hs_error *err)
+{
+    enum hs_status status = HS_OK;
+
+    if (order->batch->is_out_of_memory)
+        return hs_error_no_memory (err);
+    if (order->batch->n > 0) {
+        order->batch->has_last_time = true;
+        order->batch->last_time = order->newest_time;
+        status = order->target.append (order->target.self, order->batch, err);
+    }
+    hs_batch_reset (order->batch);
+    return status;
+}
+
+enum hs_status hs_event_order_new (struct hs_ring_reader *reader,
+                                   const struct hs_order_target *target,
+                                   struct hs_event_order **ret, struct hs_error *err)
+{
+    struct hs_event_order *order = HS_NEW (struct hs_event_order);
+
+    if (order != NULL)
+        order->batch = hs_batch_new ();
+    if (order == NULL || order->batch == NULL) {
+        hs_free (order);
+        return hs_error_no_memory (err);
+    }
+    order->reader = reader;
+    order->target = *target;
+    order->totals.wait_status = -1;
+    calibrate (order);
+    *ret = order;
+    return HS_OK;
+}
+
+void hs_event_order_free (struct hs_event_order *order)
+{
+    if (order == NULL)
+        return;
+    for (uint32_t i = 0; i < HS_RINGS; i++)
+        hs_idmap_clear (&order->rings[i].slots);
+    hs_idmap_clear (&order->stacks);
+    hs_idmap_clear (&order->modules);
+    hs_batch_free (order->batch);
+    hs_free (order);
+}
+
+enum hs_status hs_event_order_begin (struct hs_event_order *order,
+                                     const struct hs_process_fields *process, const char *exe_path,
+                                     struct hs_error *err)
+{
+    struct hs_process_fields fields = *process;
+    struct hs_event *clock = hs_batch_add (order->batch, HS_EVENT_CLOCK, 0);
+    struct hs_event *heap;
+    struct timespec wall;
+
+    (void)clock_gettime (CLOCK_REALTIME, &wall);
+    clock->clock = (struct hs_clock_fields){
+        .ticks_per_second = 1000000000,
+        .zero_filetime = wall.tv_sec * INT64_C (10000000) + wall.tv_nsec / 100 + EPOCH_1601_TO_1970,
+        .resolution_ticks = 1,
+    };
+    (void)snprintf (order->exe_path, sizeof order->exe_path, "%s", exe_path);
+    fields.has_start = true;
+    fields.start = 0;
+    hs_batch_add_process (order->batch, HS_EVENT_PROCESS, 0, &fields)->process = 0;
+    heap = hs_batch_add (order->batch, HS_EVENT_HEAP_CREATE, 0);
+    heap->process = 0;
+    heap->thread = fields.pid;
+    heap->heap = (struct hs_heap_fields){ .heap = HEAP };
+    return flush (order, err);
+}
+
+static struct hs_event *add (struct hs_event_order *order, enum hs_event_kind kind, int64_t time,
+                             uint32_t ring)
+{
+    struct hs_event *event = hs_batch_add (order->batch, kind, time);
+
+    event->process = 0;
+    event->thread = order->reader->queues[ring].tid;
+    return event;
+}
+
+static void add_block (struct hs_event_order *order, enum hs_event_kind kind, int64_t time,
+                       uint32_t ring, const struct hs_block_fields *block, hs_stack_slot stack)
+{
+    struct hs_event *event = add (order, kind, time, ring);
+
+    event->block = *block;
+    event->block.heap = HEAP;
+    event->stack = stack;
+}
+
+static hs_stack_slot slot_of (const struct ring_state *ring, uint64_t id)
+{
+    uint32_t slot = id != 0 ? hs_idmap_get (&ring->slots, id & UINT32_MAX) : HS_IDMAP_NONE;
+
+    return slot == HS_IDMAP_NONE ? HS_NO_STACK : slot;
+}
+
+static enum hs_status take_stack (struct hs_event_order *order, uint32_t ring,
+                                  const uint64_t *words, struct hs_error *err)
+{
+    uint32_t id = (uint32_t)words[1], n = (uint32_t)(words[1] >> 32 & 0x7fffffff), slot;
+    uint64_t hash = n;
+
+    order->totals.n_truncated_stacks += words[1] >> 63;
+    for (uint32_t i = 0; i < n; i++)
+        hash = hs_hash_u64 (hash ^ words[2 + i]);
+    slot = hs_idmap_get (&order->stacks, hash);
+    if (slot == HS_IDMAP_NONE) {
+        slot = ++order->n_slots;
+        order->totals.n_stacks++;
+        if (!hs_idmap_set (&order->stacks, hash, slot))
+            return hs_error_no_memory (err);
+        hs_batch_add_stack (order->batch, 0, slot, words + 2, n);
+    }
+    return hs_idmap_set (&order->rings[ring].slots, id, slot) ? HS_OK : hs_error_no_memory (err);
+}
+
+static enum hs_status take_module (struct hs_event_order *order, int64_t time,
+                                   const uint64_t *words, struct hs_error *err)
+{
+    const char *path = (const char *)(words + 1) + sizeof (struct hs_ring_module);
+    struct hs_module_fields fields = { .op = HS_MODULE_LOAD };
+    struct hs_ring_module module;
+    uint32_t known;
+
+    memcpy (&module, words + 1, sizeof module);
+    if (module.end <= module.begin || module.build_id_length > sizeof module.build_id)
+        return HS_OK;
+    fields.base = module.begin;
+    fields.size = module.end - module.begin;
+    fields.path = (struct hs_text){ path, module.path_length };
+    if (module.path_length == 0)
+        fields.path = (struct hs_text){ order->exe_path, (uint32_t)strlen (order->exe_path) };
+    fields.build_id_size = (uint8_t)(module.build_id_length < 20 ? module.build_id_length : 20);
+    memcpy (fields.build_id, module.build_id, fields.build_id_size);
+    /* every thread tells the modules it meets: one mapping is one module */
+    known = hs_idmap_get (&order->modules, hs_hash_u64 (module.begin ^ module.end << 20) ^
+                                               hs_get_u64 (module.build_id));
+    if (known != HS_IDMAP_NONE)
+        return HS_OK;
+    if (!hs_idmap_set (&order->modules,
+                       hs_hash_u64 (module.begin ^ module.end << 20) ^ hs_get_u64 (module.build_id),
+                       1))
+        return hs_error_no_memory (err);
+    order->totals.n_modules++;
+    hs_batch_add_module (order->batch, order->totals.n_modules == 1 ? 0 : time, &fields)->process =
+        0;
+    return HS_OK;
+}
+
+/* Another thread is given an address whose realloc is still under way: it was freed before. */
+static void free_resized (struct hs_event_order *order, uint64_t address, int64_t time)
+{
+    for (uint32_t i = 0; i < HS_RINGS && order->n_resizing > 0; i++) {
+        struct ring_state *ring = &order->rings[i];
+
+        if (ring->is_resizing && !ring->is_old_gone && ring->old_address == address) {
+            struct hs_block_fields block = { .address = address };
+
+            ring->is_old_gone = true;
+            add_block (order, HS_EVENT_FREE, time, i, &block, HS_NO_STACK);
+        }
+    }
+}
+
+static void take_alloc (struct hs_event_order *order, uint32_t ring, int64_t time, uint64_t address,
+                        uint64_t size, uint64_t stack)
+{
+    struct hs_block_fields block = { .address = address, .size = size };
+
+    if (order->n_resizing > 0)
+        free_resized (order, address, time);
+    order->totals.n_allocs++;
+    add_block (order, HS_EVENT_ALLOC, time, ring, &block, slot_of (&order->rings[ring], stack));
+}
+
+static void take_free (struct hs_event_order *order, uint32_t ring, int64_t time, uint64_t address)
+{
+    struct hs_block_fields block = { .address = address };
+
+    order->totals.n_frees++;
+    add_block (order, HS_EVENT_FREE, time, ring, &block, HS_NO_STACK);
+}
+
+static void begin_resize (struct hs_event_order *order, uint32_t ring, uint64_t address)
+{
+    struct ring_state *state = &order->rings[ring];
+
+    order->n_resizing += !state->is_resizing;
+    state->is_resizing = true;
+    state->is_old_gone = false;
+    state->old_address = address;
+}
+
+static void end_resize (struct hs_event_order *order, uint32_t ring, int64_t time,
+                        const uint64_t *words)
+{
+    struct ring_state *state = &order->rings[ring];
+    uint64_t address = words[1], size = words[2], old = state->old_address;
+    struct hs_block_fields block = { .address = address, .size = size, .old_address = old };
+    hs_stack_slot stack = slot_of (state, words[3]);
+    bool is_old_gone = state->is_old_gone;
+
+    if (!state->is_resizing) { /* its begin was lost: the old address is unknown */
+        if (address != 0)
+            take_alloc (order, ring, time, address, size, words[3]);
+        return;
+    }
+    state->is_resizing = false;
+    order->n_resizing--;
+    if (address == 0) {
+        if (size == 0 && !is_old_gone)
+            take_free (order, ring, time, old);
+        return;
+    }
+    order->totals.n_reallocs++;
+    if (address == old && !is_old_gone) {
+        add_block (order, HS_EVENT_REALLOC, time, ring, &block, stack);
+        return;
+    }
+    if (order->n_resizing > 0)
+        free_resized (order, address, time);
+    add_block (order, HS_EVENT_ALLOC, time, ring, &block, stack);
+    if (is_old_gone)
+        return;
+    block.address = old;
+    add_block (order, HS_EVENT_FREE, time + 1, ring, &block, HS_NO_STACK);
+    block.address = address;
+    add_block (order, HS_EVENT_REALLOC, time + 2, ring, &block, stack);
+    order->newest_time = state->newest_time = time + 2;
+}
+
+static void take_lost (struct hs_event_order *order, int64_t time, uint64_t n)
+{
+    struct hs_event *lost = hs_batch_add (order->batch, HS_EVENT_LOST, time);
+    struct hs_event *gap;
+
+    lost->process = 0;
+    lost->number = n;
+    order->totals.n_lost += n;
+    gap = hs_batch_add (order->batch, HS_EVENT_GAP, order->newest_time);
+    gap->process = 0;
+    gap->end_time = time;
+}
+
+static enum hs_status take_record (struct hs_event_order *order, uint32_t ring,
+                                   const uint64_t *words, struct hs_error *err)
+{
+    struct ring_state *state = &order->rings[ring];
+    uint64_t stamp = words[0] >> 4;
+    int64_t time = time_of (order, stamp);
+
+    if (stamp < order->newest_stamp)
+        order->totals.n_late++;
+    else
+        order->newest_stamp = stamp;
+    /* never backwards, and no two stamps of one thread alike */
+    if (time < order->newest_time)
+        time = order->newest_time;
+    if (time <= state->newest_time)
+        time = state->newest_time + 1;
+    order->newest_time = state->newest_time = time;
+    switch ((enum hs_rec_kind) (words[0] & 15)) {
+    case HS_REC_ALLOC:
+        take_alloc (order, ring, time, words[1], words[2] >> 32, words[2] & UINT32_MAX);
+        break;
+    case HS_REC_ALLOC_LARGE:
+        take_alloc (order, ring, time, words[1], words[2], words[3]);
+        break;
+    case HS_REC_FREE:
+    case HS_REC_FREE_STACK:
+        take_free (order, ring, time, words[1]);
+        break;
+    case HS_REC_REALLOC_BEGIN:
+        begin_resize (order, ring, words[1]);
+        break;
+    case HS_REC_REALLOC_END:
+        end_resize (order, ring, time, words);
+        break;
+    case HS_REC_STACK:
+        return take_stack (order, ring, words, err);
+    case HS_REC_MODULE:
+        return take_module (order, time, words, err);
+    case HS_REC_LOST:
+        take_lost (order, time, words[1]);
+        break;
+    case HS_REC_NONE:
+    case HS_N_REC_KINDS:
+        break;
+    }
+    return HS_OK;
+}
+
+/* A ring that changed hands: the new thread's ids are its own. */
+static void meet_owner (struct hs_event_order *order, uint32_t i)
+{
+    struct ring_state *ring = &order->rings[i];
+
+    if (ring->owner == order->reader->queues[i].owner)
+        return;
+    ring->owner = order->reader->queues[i].owner;
+    order->n_resizing -= ring->is_resizing;
+    ring->is_resizing = false;
+    hs_idmap_clear (&ring->slots);
+    order->totals.n_threads++;
+}
+
+/* The ring whose next record is the oldest below the horizon; HS_RINGS when there is none.
+ * *ret_limit: the oldest of the others, so that a run of one ring's records is taken without asking
+ * again. */
+static uint32_t oldest_ring (struct hs_event_order *order, uint64_t horizon, uint64_t *ret_limit)
+{
+    uint64_t oldest = horizon & STAMP_MASK, second = oldest;
+    uint32_t found = HS_RINGS, n_words;
+
+    for (uint32_t i = 0; i < HS_RINGS; i++) {
+        const uint64_t *words;
+
+        if (!order->reader->queues[i].is_seen)
+            continue;
+        words = hs_ring_queue_peek (&order->reader->queues[i], &n_words);
+        if (words == NULL)
+            continue;
+        if (words[0] >> 4 < oldest) {
+            second = oldest;
+            oldest = words[0] >> 4;
+            found = i;
+        } else if (words[0] >> 4 < second) {
+            second = words[0] >> 4;
+        }
+    }
+    *ret_limit = second;
+    return found;
+}
+
+enum hs_status hs_event_order_pass (struct hs_event_order *order, uint64_t horizon,
+                                    struct hs_error *err)
+{
+    uint64_t limit;
+    uint32_t i;
+
+    while ((i = oldest_ring (order, horizon, &limit)) < HS_RINGS) {
+        struct hs_ring_queue *queue = &order->reader->queues[i];
+        const uint64_t *words;
+        uint32_t n_words;
+
+        meet_owner (order, i);
+        while ((words = hs_ring_queue_peek (queue, &n_words)) != NULL && words[0] >> 4 <= limit) {
+            enum hs_status status = take_record (order, i, words, err);
+
+            if (status == HS_OK && !hs_batch_has_room (order->batch, ROOM + HS_RINGS))
+                status = flush (order, err);
+            if (status != HS_OK)
+                return status;
+            hs_ring_queue_take (queue, n_words);
+        }
+    }
+    return flush (order, err);
+}
+
+enum hs_status hs_event_order_sample (struct hs_event_order *order, uint64_t resident_bytes,
+                                      struct hs_error *err)
+{
+    struct hs_event *sample;
+    int64_t time = order->now.ns - order->first.ns;
+
+    sample = hs_batch_add (order->batch, HS_EVENT_MEMORY_SAMPLE,
+                           time > order->newest_time ? time : order->newest_time);
+    sample->process = 0;
+    sample->number = resident_bytes;
+    return flush (order, err);
+}
+
+enum hs_status hs_event_order_end (struct hs_event_order *order, bool has_exited, int exit_status,
+                                   struct hs_error *err)
+{
+    struct hs_process_fields fields = { .exit_status = exit_status };
+    int64_t time = read_clocks ().ns - order->first.ns;
+
+    if (time > order->newest_time)
+        order->newest_time = time;
+    order->totals.duration_ns = (uint64_t)order->newest_time;
+    if (has_exited)
+        hs_batch_add_process (order->batch, HS_EVENT_PROCESS_END, order->newest_time, &fields)
+            ->process = 0;
+    return flush (order, err);
+}
+
+uint64_t hs_event_order_ticks_per_ms (const struct hs_event_order *order)
+{
+    return order->ticks_per_ms;
+}
+
+const struct hs_record_totals *hs_event_order_totals (const struct hs_event_order *order)
+{
+    return &order->totals;
+}

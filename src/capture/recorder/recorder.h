@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Records a program: makes the arena, launches the program with the agent, drains the rings, orders
+ * by time, hands batches to an encoder. One recorder per process recorded; one thread.
+ */
+#ifndef HS_CAPTURE_RECORDER_RECORDER_H
+#define HS_CAPTURE_RECORDER_RECORDER_H
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "encode/encoder.h"
+
+struct hs_record_options {
+    const char *output;      /* path; the encoder follows from its extension */
+    const char *agent_path;  /* heapstrata-agent.so */
+    double duration_seconds; /* 0 = until the program ends */
+    uint64_t max_bytes;      /* of output; 0 = no limit (asked between drains) */
+    uint32_t min_size;       /* bytes; smaller blocks are not recorded */
+};
+
+struct hs_record_totals {
+    uint64_t n_allocs, n_frees, n_reallocs;
+    uint64_t n_lost;       /* events that found their ring full */
+    uint64_t n_unrecorded; /* events of threads that got no ring */
+    uint64_t n_late;       /* events that came after their place in time was written */
+    uint64_t n_stacks, n_truncated_stacks, n_modules, n_threads;
+    uint64_t duration_ns;
+    int wait_status; /* of the child, as waitpid gives it; -1 when it runs on */
+};
+
+/*
+ * Launches argv[0] (looked up in PATH) and records until it ends, the duration is over or `cancel`
+ * is set. The child then goes on without being recorded. HS_IO with system_errno when it cannot be
+ * started: then nothing was written. SIGINT and SIGTERM are the caller's business.
+ */
+enum hs_status hs_record_launch (const struct hs_record_options *options, char *const *argv,
+                                 const struct hs_cancel *cancel, struct hs_record_totals *ret,
+                                 struct hs_error *err);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Draining rings; see ring_reader.h. */
+#include "capture/recorder/ring_reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* A store may wait in its core's buffer while a stamp is taken: allow for it (100 us at 3 GHz). */
+#define HORIZON_SLACK_TICKS 300000u
+
+struct hs_ring_head *hs_ring_reader_head (const struct hs_ring_reader *reader, uint32_t i)
+{
+    return (struct hs_ring_head *)(void *)(reader->base + (uint64_t)HS_ARENA_PAGE * (1 + i));
+}
+
+enum hs_status hs_ring_reader_init (struct hs_ring_reader *reader, struct hs_error *err)
+{
+    *reader = (struct hs_ring_reader){ .fd = memfd_create ("heapstrata",
+                                                           MFD_ALLOW_SEALING | MFD_CLOEXEC) };
+    if (reader->fd < 0)
+        return hs_error_set_errno (err, errno, "cannot make the shared memory");
+    /* sealed before anyone else has it: a target that cuts it would kill us with SIGBUS */
+    if (ftruncate (reader->fd, (off_t)HS_ARENA_BYTES) != 0 ||
+        fcntl (reader->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+        int error = errno;
+
+        (void)close (reader->fd);
+        return hs_error_set_errno (err, error, "cannot make the shared memory");
+    }
+    reader->base = mmap (NULL, HS_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, reader->fd, 0);
+    if (reader->base == MAP_FAILED) {
+        int error = errno;
+
+        (void)close (reader->fd);
+        return hs_error_set_errno (err, error, "cannot map the shared memory");
+    }
+    reader->arena = (struct hs_arena_head *)(void *)reader->base;
+    reader->arena->magic = HS_ARENA_MAGIC;
+    reader->arena->version = HS_ARENA_VERSION;
+    reader->arena->n_rings = HS_RINGS;
+    reader->arena->ring_bytes = HS_RING_BYTES;
+    return HS_OK;
+}
+
+void hs_ring_reader_clear (struct hs_ring_reader *reader)
+{
+    for (uint32_t i = 0; i < HS_RINGS; i++)
+        hs_array_clear (&reader->queues[i].words);
+    if (reader->base != NULL) {
+        (void)munmap (reader->base, HS_ARENA_BYTES);
+        (void)close (reader->fd);
+    }
+    reader->base = NULL;
+}
+
+static const uint8_t *body_of (const struct hs_ring_reader *reader, uint32_t i)
+{
+    return reader->base + (uint64_t)HS_ARENA_PAGE * (1 + HS_RINGS) + (uint64_t)i * HS_RING_BYTES;
+}
+
+static void drop_ring (struct hs_ring_reader *reader, struct hs_ring_queue *queue)
+{
+    queue->is_broken = 1;
+    queue->words.n = queue->next = 0;
+    reader->n_broken++;
+}
+
+/* Takes the words of what was already consumed out of the front. */
+static void compact (struct hs_ring_queue *queue)
+{
+    size_t n = queue->words.n - queue->next;
+
+    if (queue->next == 0)
+        return;
+    memmove (queue->words.items, queue->words.items + queue->next, n * 8);
+    queue->words.n = n;
+    queue->next = 0;
+}
+
+static enum hs_status copy_out (struct hs_ring_reader *reader, uint32_t i, uint64_t *n_bytes,
+                                struct hs_error *err)
+{
+    struct hs_ring_head *ring = hs_ring_reader_head (reader, i);
+    struct hs_ring_queue *queue = &reader->queues[i];
+    uint64_t head = atomic_load_explicit (&ring->head, memory_order_acquire);
+    uint64_t n = head - queue->tail, at = queue->tail % HS_RING_BYTES;
+    uint64_t first = HS_RING_BYTES - at;
+
+    if (n == 0)
+        return HS_OK;
+    if (n > HS_RING_BYTES || n % 8 != 0) {
+        drop_ring (reader, queue);
+        return HS_OK;
+    }
+    compact (queue);
+    if (!hs_array_reserve (&queue->words, n / 8))
+        return hs_error_no_memory (err);
+    if (first > n)
+        first = n;
+    memcpy (queue->words.items + queue->words.n, body_of (reader, i) + at, first);
+    memcpy ((uint8_t *)(queue->words.items + queue->words.n) + first, body_of (reader, i),
+            n - first);
+    queue->words.n += n / 8;
+    queue->tail = head;
+    atomic_store_explicit (&ring->tail, head, memory_order_release);
+    *n_bytes += n;
+    return HS_OK;
+}
+
+enum hs_status hs_ring_reader_drain (struct hs_ring_reader *reader, uint64_t *ret_horizon,
+                                     uint64_t *ret_n_bytes, struct hs_error *err)
+{
+    uint64_t begin = __builtin_ia32_rdtsc ();
+    uint64_t horizon = begin - HORIZON_SLACK_TICKS;
+
+    *ret_n_bytes = 0;
+    atomic_store (&reader->arena->heartbeat, begin);
+    for (uint32_t i = 0; i < HS_RINGS; i++) {
+        struct hs_ring_head *ring = hs_ring_reader_head (reader, i);
+        struct hs_ring_queue *queue = &reader->queues[i];
+        enum hs_status status;
+        uint64_t stamp;
+
+        if (queue->is_broken || atomic_load (&ring->owner) == 0)
+            continue;
+        queue->is_seen = 1;
+        queue->tid = atomic_load (&ring->tid);
+        queue->owner = atomic_load (&ring->owner);
+        /* pending first: a stamp taken but not yet published lies after the last published one */
+        if (atomic_load (&ring->pending) != 0) {
+            stamp = atomic_load (&ring->last_stamp);
+            if (stamp < horizon)
+                horizon = stamp;
+        }
+        status = copy_out (reader, i, ret_n_bytes, err);
+        if (status != HS_OK)
+            return status;
+    }
+    *ret_horizon = horizon;
+    return HS_OK;
+}
+
+/* Words of a record by its kind; 0 when it cannot be. */
+static uint64_t record_words (const uint64_t *words, size_t n)
+{
+    static const uint8_t fixed[HS_N_REC_KINDS] = {
+        [HS_REC_ALLOC] = 3,      [HS_REC_ALLOC_LARGE] = 4,   [HS_REC_FREE] = 2,
+        [HS_REC_FREE_STACK] = 3, [HS_REC_REALLOC_BEGIN] = 2, [HS_REC_REALLOC_END] = 4,
+        [HS_REC_LOST] = 2,
+    };
+    uint64_t kind = words[0] & 15;
+    struct hs_ring_module module;
+
+    if (kind >= HS_N_REC_KINDS)
+        return 0;
+    if (kind == HS_REC_STACK)
+        return n >= 2 && (words[1] >> 32 & 0x7fffffff) <= 4096 ? 2 + (words[1] >> 32 & 0x7fffffff)
+                                                               : 0;
+    if (kind != HS_REC_MODULE)
+        return fixed[kind];
+    if (n < 1 + sizeof module / 8)
+        return 0;
+    memcpy (&module, words + 1, sizeof module);
+    if (module.path_length >= HS_RING_PATH_MAX)
+        return 0;
+    return 1 + sizeof module / 8 + (module.path_length + 7) / 8;
+}
+
+const uint64_t *hs_ring_queue_peek (struct hs_ring_queue *queue, uint32_t *ret_n_words)
+{
+    size_t n = queue->words.n - queue->next;
+    uint64_t n_words;
+
+    if (queue->is_broken || n == 0)
+        return NULL;
+    n_words = record_words (queue->words.items + queue->next, n);
+    if (n_words == 0 || n_words > n) { /* records are published whole: this is no record */
+        queue->is_broken = 1;
+        return NULL;
+    }
+    *ret_n_words = (uint32_t)n_words;
+    return queue->words.items + queue->next;
+}
+
+void hs_ring_queue_take (struct hs_ring_queue *queue, uint32_t n_words)
+{
+    queue->next += n_words;
+}

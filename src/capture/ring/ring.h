@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The memory that an agent and its recorder share: one arena per process, a ring per thread.
+ *
+ * Layout of the memfd: one page of struct hs_arena_head; then HS_RINGS pages of struct
+ * hs_ring_head; then HS_RINGS bodies of HS_RING_BYTES. Each body is mapped twice in a row by the
+ * agent, so a record never wraps for the writer. The recorder copies records out with pread-like
+ * wrapping and believes nothing: it clamps head - tail, checks every length and id (the target may
+ * be hostile).
+ *
+ * One producer (the thread that owns the ring), one consumer (the recorder). Positions are bytes
+ * since the beginning and only grow; every record is a multiple of 8 bytes.
+ */
+#ifndef HS_CAPTURE_RING_RING_H
+#define HS_CAPTURE_RING_RING_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define HS_ARENA_MAGIC UINT64_C (0x316e6572417348) /* "HsAren1" */
+#define HS_ARENA_VERSION 1u
+#define HS_ARENA_PAGE 4096u
+#define HS_RINGS 256u
+#define HS_RING_BYTES (UINT32_C (1) << 20)
+#define HS_ARENA_BYTES                                                                             \
+    (HS_ARENA_PAGE * (1 + (uint64_t)HS_RINGS) + (uint64_t)HS_RINGS * HS_RING_BYTES)
+
+/* hs_arena_head.control: what the recorder wants. */
+enum {
+    HS_CONTROL_ON = 1 << 0,          /* record events */
+    HS_CONTROL_FREE_STACKS = 1 << 1, /* stacks on frees as well */
+};
+
+struct hs_arena_head {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t n_rings;
+    uint32_t ring_bytes;
+    uint32_t pid; /* written by the agent when it is ready */
+    _Atomic uint32_t control;
+    uint32_t min_size;             /* bytes; smaller blocks are not recorded */
+    _Atomic uint64_t heartbeat;    /* TSC of the recorder's latest drain; 0 = not begun */
+    uint64_t ticks_per_ms;         /* of the TSC, by the recorder */
+    _Atomic uint64_t n_unrecorded; /* events of threads that found no ring */
+    _Atomic uint32_t agent_state;  /* enum hs_agent_state */
+};
+
+enum hs_agent_state {
+    HS_AGENT_ABSENT,
+    HS_AGENT_READY,
+    HS_AGENT_GONE, /* exec, seccomp, or exit: nothing more will come */
+};
+
+enum hs_ring_state {
+    HS_RING_FREE,
+    HS_RING_OWNED,
+};
+
+struct hs_ring_head {
+    /* the producer's cache line */
+    _Alignas(64) _Atomic uint64_t head; /* published */
+    _Atomic uint64_t pending;           /* not 0: a stamp may have been taken and not published */
+    _Atomic uint64_t last_stamp;        /* TSC of the newest published record */
+    _Atomic uint64_t n_lost;            /* events that found the ring full */
+    /* the consumer's */
+    _Alignas(64) _Atomic uint64_t tail;
+    /* rarely written */
+    _Alignas(64) _Atomic uint32_t state; /* enum hs_ring_state: taken by a thread, given back by the
+                                            recorder once drained and the thread is gone */
+    _Atomic uint32_t tid;
+    _Atomic uint32_t owner; /* counts owners, so that ids of different threads stay apart */
+};
+
+/*
+ * Records. The first word of each is stamp << 4 | kind; the stamp is the TSC's low 60 bits.
+ *   HS_REC_ALLOC          word, address, size << 32 | stack id
+ *   HS_REC_ALLOC_LARGE    word, address, size, stack id
+ *   HS_REC_FREE           word, address
+ *   HS_REC_FREE_STACK     word, address, stack id
+ *   HS_REC_REALLOC_BEGIN  word, old address
+ *   HS_REC_REALLOC_END    word, new address (0 = it failed), size, stack id
+ *   HS_REC_STACK          word, id | n_frames << 32, then n_frames return addresses, leaf first
+ *   HS_REC_MODULE         word, struct hs_ring_module, then the path padded with NUL to 8 bytes
+ *   HS_REC_LOST           word, number of events lost just before
+ * A stack id is this thread's own, from 1; 0 = no stack. An id may be defined anew: the newest
+ * counts.
+ */
+enum hs_rec_kind {
+    HS_REC_NONE,
+    HS_REC_ALLOC,
+    HS_REC_ALLOC_LARGE,
+    HS_REC_FREE,
+    HS_REC_FREE_STACK,
+    HS_REC_REALLOC_BEGIN,
+    HS_REC_REALLOC_END,
+    HS_REC_STACK,
+    HS_REC_MODULE,
+    HS_REC_LOST,
+    HS_N_REC_KINDS,
+};
+
+#define HS_STACK_TRUNCATED (UINT64_C (1) << 63) /* in the word of id and n_frames */
+#define HS_RING_PATH_MAX 4096u
+
+struct hs_ring_module {
+    uint64_t begin, end; /* mapped addresses */
+    uint64_t load_bias;
+    uint32_t path_length; /* bytes, without padding; 0 = the program itself */
+    uint32_t build_id_length;
+    uint8_t build_id[24];
+};
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* The walk itself, with its cache of rules and its memory of the last stack; see unwind.h. */
+#include "capture/unwind/unwind.h"
+
+/*
+ * A rule in 64 bits: pc >> 12 as a tag (35), kind (3), CFA offset / 8 (13, signed), rbp offset / 8
+ * (13, signed). The low 12 bits of the pc, mixed with the tag, are the index, so a hit is exact.
+ */
+#define TAG_BITS 35
+#define OFFSET_BITS 13
+#define OFFSET_MAX ((1 << (OFFSET_BITS - 1)) - 1)
+
+static unsigned cache_index (uintptr_t pc)
+{
+    uintptr_t high = pc >> 12;
+
+    return (unsigned)((pc ^ high ^ high >> 12 ^ high >> 24) & (HS_UNWIND_CACHE - 1));
+}
+
+static int fits (int32_t offset)
+{
+    return offset % 8 == 0 && offset / 8 <= OFFSET_MAX && offset / 8 >= -OFFSET_MAX;
+}
+
+static uint64_t pack (uintptr_t pc, const struct hs_unwind_rule *rule)
+{
+    uint64_t mask = (UINT64_C (1) << OFFSET_BITS) - 1;
+
+    return (uint64_t)(pc >> 12) << 29 | (uint64_t)rule->kind << 26 |
+           ((uint64_t)(int64_t)(rule->cfa_offset / 8) & mask) << OFFSET_BITS |
+           ((uint64_t)(int64_t)(rule->rbp_offset / 8) & mask);
+}
+
+static struct hs_unwind_rule unpack (uint64_t packed)
+{
+    int64_t cfa = (int64_t)(packed << (64 - 2 * OFFSET_BITS)) >> (64 - OFFSET_BITS);
+    int64_t rbp = (int64_t)(packed << (64 - OFFSET_BITS)) >> (64 - OFFSET_BITS);
+
+    return (struct hs_unwind_rule){ (uint32_t)(packed >> 26 & 7), (int32_t)cfa * 8,
+                                    (int32_t)rbp * 8 };
+}
+
+static struct hs_unwind_rule rule_of (struct hs_unwinder *u, uintptr_t pc)
+{
+    uint64_t *place = &u->cache[cache_index (pc)];
+    struct hs_unwind_rule rule = { .kind = HS_UNWIND_UNKNOWN };
+    struct hs_unwind_module module;
+
+    if (*place != 0 && *place >> 29 == (uint64_t)(pc >> 12))
+        return unpack (*place);
+    u->n_rules++;
+    if (!u->find (u->find_data, pc - 1, &module))
+        return rule; /* not cached: code may appear there later */
+    rule = hs_unwind_rule_for (&module, pc);
+    if (pc >> (12 + TAG_BITS) == 0 && fits (rule.cfa_offset) && fits (rule.rbp_offset))
+        *place = pack (pc, &rule);
+    return rule;
+}
+
+/* A frame's caller, when everything that leads to it can be read and makes sense. */
+enum step {
+    STEP_OK,
+    STEP_END,
+    STEP_UNPROVED,
+};
+
+static int is_readable (uintptr_t at, uintptr_t sp, uintptr_t stack_end)
+{
+    return at >= sp && at <= stack_end - 8 && at % 8 == 0;
+}
+
+static uintptr_t load (uintptr_t at)
+{
+    return *(const uintptr_t *)at;
+}
+
+static enum step cfa_of (struct hs_unwind_frame *f, const struct hs_unwind_rule *rule,
+                         uintptr_t stack_end, uintptr_t *ret)
+{
+    uintptr_t offset = (uintptr_t)(intptr_t)rule->cfa_offset;
+
+    switch ((enum hs_unwind_kind)rule->kind) {
+    case HS_UNWIND_RSP:
+        *ret = f->sp + offset;
+        return STEP_OK;
+    case HS_UNWIND_PLT:
+        *ret = f->sp + 8 + ((f->pc - 1) % 16 >= 11 ? 8 : 0);
+        return STEP_OK;
+    case HS_UNWIND_UNKNOWN:
+        offset = 16;
+        /* fall through */
+    case HS_UNWIND_RBP:
+        f->needs_rbp = 1;
+        *ret = f->rbp + offset;
+        return STEP_OK;
+    case HS_UNWIND_RBP_DEREF:
+        f->needs_rbp = 1;
+        if (!is_readable (f->rbp + offset, f->sp, stack_end))
+            return STEP_UNPROVED;
+        *ret = load (f->rbp + offset);
+        return STEP_OK;
+    case HS_UNWIND_END:
+        return STEP_END;
+    case HS_UNWIND_STOP:
+        break;
+    }
+    return STEP_UNPROVED;
+}
+
+/* Fills in how `f` leads to its caller, and the caller's registers. */
+static enum step step (struct hs_unwinder *u, struct hs_unwind_frame *f, uintptr_t stack_end,
+                       struct hs_unwind_frame *caller)
+{
+    struct hs_unwind_rule rule = rule_of (u, f->pc);
+    struct hs_unwind_module module;
+    uintptr_t cfa;
+    enum step outcome;
+
+    f->ra_slot = f->rbp_slot = 0;
+    f->needs_rbp = 0;
+    f->caller_rbp = f->rbp;
+    outcome = cfa_of (f, &rule, stack_end, &cfa);
+    if (outcome != STEP_OK)
+        return outcome;
+    if (cfa <= f->sp || !is_readable (cfa - 8, f->sp, stack_end))
+        return STEP_UNPROVED;
+    if (rule.kind == HS_UNWIND_RBP_DEREF)
+        f->rbp_slot = f->rbp;
+    else if (rule.kind == HS_UNWIND_UNKNOWN)
+        f->rbp_slot = cfa - 16;
+    else if (rule.rbp_offset != 0)
+        f->rbp_slot = cfa + (uintptr_t)(intptr_t)rule.rbp_offset;
+    if (f->rbp_slot != 0) {
+        if (!is_readable (f->rbp_slot, f->sp, stack_end))
+            return STEP_UNPROVED;
+        f->caller_rbp = load (f->rbp_slot);
+    }
+    f->ra_slot = cfa - 8;
+    caller->pc = load (f->ra_slot);
+    caller->sp = cfa;
+    caller->rbp = f->caller_rbp;
+    if (caller->pc == 0)
+        return STEP_END;
+    /* a guess is believed only when it leads to known code */
+    if (rule.kind == HS_UNWIND_UNKNOWN && !u->find (u->find_data, caller->pc - 1, &module))
+        return STEP_UNPROVED;
+    return STEP_OK;
+}
+
+/*
+ * How many of the remembered frames [0, top] still stand in memory, given that frame `top` is the
+ * one being walked: frame i leads to frame i - 1 when its slots hold what they held. Returns the
+ * lowest index that is proved (0 = all). The loads do not wait for each other.
+ */
+static uint32_t verify (struct hs_unwinder *u, uint32_t top)
+{
+    for (uint32_t i = top; i > 0; i--) {
+        if (load (u->ra_slot[i]) != u->pc[i - 1] ||
+            ((u->checks_rbp[i / 64] >> i % 64 & 1) && load (u->rbp_slot[i]) != u->caller_rbp[i])) {
+            u->n_verified += top - i;
+            return i;
+        }
+    }
+    u->n_verified += top;
+    return 0;
+}
+
+static uint64_t mix (uint64_t hash, uintptr_t pc)
+{
+    hash = (hash ^ pc) * UINT64_C (0x9e3779b97f4a7c15);
+    return hash ^ hash >> 29;
+}
+
+static void remember_one (struct hs_unwinder *u, uint32_t i, const struct hs_unwind_frame *f)
+{
+    int does_caller_need = i > 0 && u->needs_rbp[i - 1];
+    uint64_t bit = UINT64_C (1) << i % 64;
+
+    u->pc[i] = f->pc;
+    u->sp[i] = f->sp;
+    u->rbp[i] = f->rbp;
+    u->ra_slot[i] = f->ra_slot;
+    u->rbp_slot[i] = f->rbp_slot;
+    u->caller_rbp[i] = f->caller_rbp;
+    u->hash[i] = mix (i > 0 ? u->hash[i - 1] : 0, f->pc);
+    u->needs_rbp[i] = (uint8_t)(f->needs_rbp || (f->rbp_slot == 0 && does_caller_need));
+    if (does_caller_need && f->rbp_slot != 0)
+        u->checks_rbp[i / 64] |= bit;
+    else
+        u->checks_rbp[i / 64] &= ~bit;
+}
+
+/* Puts the `n_fresh` frames of this walk (leaf first) on top of the first `n_kept` remembered ones.
+ */
+static void remember (struct hs_unwinder *u, uint32_t n_kept, uint32_t n_fresh)
+{
+    if (n_fresh > HS_UNWIND_MAX_FRAMES - n_kept) { /* the leaf is what matters: forget the rest */
+        n_kept = 0;
+        u->is_complete = 0;
+    }
+    for (uint32_t i = n_fresh; i > 0; i--)
+        remember_one (u, n_kept++, &u->fresh[i - 1]);
+    u->n_frames = n_kept;
+}
+
+/* Whether `f` is a remembered frame, looking from number *k - 1 outwards; *k - 1 is then its
+ * number. */
+static int find_known (const struct hs_unwinder *u, const struct hs_unwind_frame *f, uint32_t *k)
+{
+    uint32_t i = *k;
+
+    while (i > 0 && u->sp[i - 1] < f->sp)
+        i--;
+    *k = i;
+    return i > 0 && u->sp[i - 1] == f->sp && u->pc[i - 1] == f->pc &&
+           (u->rbp[i - 1] == f->rbp || !u->needs_rbp[i - 1]);
+}
+
+/* Walks until the end, or until the rest is proved to be the first *n_kept remembered frames. */
+static enum hs_unwind_outcome climb (struct hs_unwinder *u, struct hs_unwind_frame *f,
+                                     uintptr_t stack_end, uint32_t *n_fresh, uint32_t *n_kept)
+{
+    uint32_t k = u->n_frames;
+
+    *n_kept = 0;
+    for (*n_fresh = 0; *n_fresh < HS_UNWIND_MAX_FRAMES - 1; f++) {
+        enum step outcome;
+
+        if (find_known (u, f, &k)) {
+            uint32_t proved = verify (u, k - 1);
+
+            if (proved == 0) {
+                *n_kept = k;
+                return u->is_complete ? HS_UNWIND_COMPLETE : HS_UNWIND_TRUNCATED;
+            }
+            /* Only [proved, k) still stand: step through them (their rules are cached), and go on
+             * from there on a stack that is another one. */
+            k = proved;
+        }
+        u->n_walked++;
+        outcome = step (u, f, stack_end, f + 1);
+        (*n_fresh)++;
+        if (outcome != STEP_OK)
+            return outcome == STEP_END ? HS_UNWIND_COMPLETE : HS_UNWIND_TRUNCATED;
+    }
+    return HS_UNWIND_TRUNCATED;
+}
+
+enum hs_unwind_outcome hs_unwind_walk (struct hs_unwinder *u, const struct hs_unwind_start *start,
+                                       uint32_t *ret_n)
+{
+    enum hs_unwind_outcome outcome;
+    uint32_t n_fresh, n_kept;
+
+    *ret_n = 0;
+    if (start->sp % 8 != 0 || start->stack_end < start->sp + 8) {
+        u->n_frames = 0;
+        return HS_UNWIND_TRUNCATED;
+    }
+    if (start->stack_end != u->stack_end) { /* another stack: nothing remembered is about it */
+        u->n_frames = 0;
+        u->stack_end = start->stack_end;
+    }
+    u->fresh[0].pc = start->pc;
+    u->fresh[0].sp = start->sp;
+    u->fresh[0].rbp = start->rbp;
+    outcome = climb (u, u->fresh, start->stack_end, &n_fresh, &n_kept);
+    u->is_complete = outcome == HS_UNWIND_COMPLETE;
+    remember (u, n_kept, n_fresh);
+    *ret_n = u->n_frames;
+    return outcome;
+}
+
+void hs_unwind_init (struct hs_unwinder *u, hs_unwind_find find, void *find_data)
+{
+    u->find = find;
+    u->find_data = find_data;
+    hs_unwind_flush (u);
+}
+
+void hs_unwind_flush (struct hs_unwinder *u)
+{
+    u->n_frames = 0;
+    for (unsigned i = 0; i < HS_UNWIND_CACHE; i++)
+        u->cache[i] = 0;
+}

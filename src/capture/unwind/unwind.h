@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The stack walker: x86-64 return addresses by call frame information, without libc.
+ *
+ * Per thread one struct hs_unwinder, made of zeroed memory that the caller owns. It calls nothing
+ * but the `find` function it was given, takes no lock, and reads only inside [sp, stack_end) of the
+ * stack interval it was told, and inside the exception tables that `find` vouches for.
+ *
+ * Cost: a rule per pc is worked out once and kept in a direct-mapped cache; the frames of the stack
+ * walked last are remembered, and once a frame equals a remembered one (same sp, pc and, where an
+ * outer frame depends on it, rbp) the rest is proved by comparing each remembered return-address
+ * slot with memory: loads that do not wait for each other. PERFORMANCE.md section 3.
+ */
+#ifndef HS_CAPTURE_UNWIND_UNWIND_H
+#define HS_CAPTURE_UNWIND_UNWIND_H
+
+#include <stdint.h>
+
+#define HS_UNWIND_MAX_FRAMES 512
+#define HS_UNWIND_CACHE 4096 /* entries, a power of two */
+
+/* Where the tables of the code at a pc lie. All of [begin, end) must be readable. */
+struct hs_unwind_module {
+    uintptr_t begin, end;   /* mapped part of the module that holds text and tables */
+    uintptr_t eh_frame_hdr; /* 0 = none */
+};
+
+/* Looks up the module of `pc`; 0 when it is in none. Must not use the unwinder. */
+typedef int (*hs_unwind_find) (void *data, uintptr_t pc, struct hs_unwind_module *ret);
+
+/* How the caller's frame follows from a pc. */
+enum hs_unwind_kind {
+    HS_UNWIND_UNKNOWN, /* no table: taken for a frame with rbp as its base, if that is plausible */
+    HS_UNWIND_RSP,     /* CFA = rsp + offset */
+    HS_UNWIND_RBP,     /* CFA = rbp + offset */
+    HS_UNWIND_RBP_DEREF, /* CFA = [rbp + offset], rbp saved at [rbp]: a realigned stack */
+    HS_UNWIND_PLT,       /* CFA = rsp + 8, + 8 more from the 11th byte of each 16 on */
+    HS_UNWIND_END,       /* outermost frame (its return address is undefined) */
+    HS_UNWIND_STOP,      /* a signal frame, or an expression that is not followed */
+};
+
+struct hs_unwind_rule {
+    uint32_t kind;      /* enum hs_unwind_kind */
+    int32_t cfa_offset; /* bytes */
+    int32_t rbp_offset; /* rbp was saved at CFA + this; 0 = unchanged */
+};
+
+struct hs_unwind_frame { /* as seen from inside it */
+    uintptr_t pc, sp, rbp;
+    uintptr_t ra_slot;  /* where its caller's pc was read; 0 = outermost */
+    uintptr_t rbp_slot; /* where its caller's rbp was read; 0 = passed through */
+    uintptr_t caller_rbp;
+    uint32_t needs_rbp; /* this frame's CFA follows from this rbp */
+};
+
+struct hs_unwinder {
+    hs_unwind_find find;
+    void *find_data;
+    uintptr_t stack_end;                    /* of the remembered stack */
+    uint32_t n_frames;                      /* remembered, outermost first */
+    uint32_t is_complete;                   /* the remembered walk reached the outermost frame */
+    uint64_t n_walked, n_verified, n_rules; /* statistics */
+
+    /* The remembered frames, one array per fact: proving them reads only the first two. */
+    uintptr_t ra_slot[HS_UNWIND_MAX_FRAMES];
+    uintptr_t pc[HS_UNWIND_MAX_FRAMES];
+    uint64_t
+        checks_rbp[HS_UNWIND_MAX_FRAMES / 64]; /* bit: the caller needs its rbp: check that too */
+    uintptr_t rbp_slot[HS_UNWIND_MAX_FRAMES];
+    uintptr_t caller_rbp[HS_UNWIND_MAX_FRAMES];
+    uintptr_t sp[HS_UNWIND_MAX_FRAMES];
+    uintptr_t rbp[HS_UNWIND_MAX_FRAMES];
+    uint64_t hash[HS_UNWIND_MAX_FRAMES];     /* of this frame's pc and those of all outer frames */
+    uint8_t needs_rbp[HS_UNWIND_MAX_FRAMES]; /* this frame's or an outer CFA follows from its rbp */
+
+    struct hs_unwind_frame fresh[HS_UNWIND_MAX_FRAMES]; /* of a walk under way, leaf first */
+    uint64_t cache[HS_UNWIND_CACHE];                    /* packed rules, see unwind.c */
+};
+
+enum hs_unwind_outcome {
+    HS_UNWIND_COMPLETE,
+    HS_UNWIND_TRUNCATED, /* something could not be proved: the frames up to there are right */
+};
+
+/* The registers of the frame to begin with: pc is a return address in it. */
+struct hs_unwind_start {
+    uintptr_t pc, sp, rbp;
+    uintptr_t stack_end; /* the highest address + 1 of the stack interval that holds sp */
+};
+
+void hs_unwind_init (struct hs_unwinder *u, hs_unwind_find find, void *find_data);
+
+/* Modules were loaded or unloaded: forget all rules and frames. */
+void hs_unwind_flush (struct hs_unwinder *u);
+
+/*
+ * Walks. Afterwards u->pc[0 .. *ret_n) are the return addresses, outermost first: pc[*ret_n - 1] is
+ * that of `start`, and hash[*ret_n - 1] stands for the whole stack.
+ * Deeper than HS_UNWIND_MAX_FRAMES: the leaf is kept, HS_UNWIND_TRUNCATED.
+ */
+enum hs_unwind_outcome hs_unwind_walk (struct hs_unwinder *u, const struct hs_unwind_start *start,
+                                       uint32_t *ret_n);
+
+/* The rule for a return address, from the tables (cfi.c); the code looked up is the byte before. */
+struct hs_unwind_rule hs_unwind_rule_for (const struct hs_unwind_module *module, uintptr_t pc);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* `heapstrata record`: launches a program and records its heap. */
+#include "cli/commands.h"
+
+#include "base/units.h"
+#include "capture/recorder/recorder.h"
+
+#include <glib/gi18n.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum record_exit { /* as env(1) and timeout(1) have them */
+                   RECORD_FAILED = 125,
+                   RECORD_CANNOT_EXECUTE = 126,
+                   RECORD_NOT_FOUND = 127,
+                   RECORD_SIGNALLED = 128,
+};
+
+static char *output, *duration, *max_size, *min_size;
+
+static const GOptionEntry entries[] = {
+    { "output", 'o', 0, G_OPTION_ARG_FILENAME, &output,
+      N_ ("Write to FILE: .hst or .etl (default: PROGRAM.hst, never overwriting)"), N_ ("FILE") },
+    { "duration", 0, 0, G_OPTION_ARG_STRING, &duration,
+      N_ ("Stop recording after TIME (“10”, “500ms”, “2min”)"), N_ ("TIME") },
+    { "max-size", 0, 0, G_OPTION_ARG_STRING, &max_size,
+      N_ ("Stop recording when the file has SIZE (“500M”)"), N_ ("SIZE") },
+    { "min-block", 0, 0, G_OPTION_ARG_STRING, &min_size, N_ ("Leave out blocks smaller than SIZE"),
+      N_ ("SIZE") },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+};
+
+/* The one flag that a signal handler may set. */
+static struct hs_cancel cancel;
+
+static void on_terminate (int number)
+{
+    (void)number;
+    hs_cancel_set (&cancel);
+}
+
+/* Ctrl-C is for the program: it ends, or goes on, and the recording with it. */
+static void watch_signals (void)
+{
+    struct sigaction ignore = { .sa_handler = SIG_IGN };
+    struct sigaction stop = { .sa_handler = on_terminate };
+
+    (void)sigaction (SIGINT, &ignore, NULL);
+    (void)sigaction (SIGTERM, &stop, NULL);
+    (void)sigaction (SIGHUP, &stop, NULL);
+}
+
+static char *agent_path (void)
+{
+    const char *folder = g_getenv ("HEAPSTRATA_LIBEXEC");
+
+    return g_build_filename (folder != NULL ? folder : HEAPSTRATA_LIBEXEC_DIR,
+                             "heapstrata-agent.so", NULL);
+}
+
+/* "ls.hst", or "ls.1.hst" … when that is there already. */
+static char *free_name (const char *program)
+{
+    const char *extension = hs_encoder_for_path ("x.hst") != NULL ? "hst" : "etl";
+    char *base = g_path_get_basename (program);
+    char *name = g_strdup_printf ("%s.%s", base, extension);
+
+    for (guint i = 1; g_file_test (name, G_FILE_TEST_EXISTS); i++) {
+        g_free (name);
+        name = g_strdup_printf ("%s.%u.%s", base, i, extension);
+    }
+    g_free (base);
+    return name;
+}
+
+static gboolean read_options (struct hs_record_options *options)
+{
+    uint64_t bytes;
+
+    if (duration != NULL && (!hs_parse_seconds (duration, &options->duration_seconds) ||
+                             options->duration_seconds <= 0)) {
+        (void)cli_usage_error (_ ("“%s” is no duration"), duration);
+        return FALSE;
+    }
+    if (max_size != NULL && !hs_parse_bytes (max_size, &options->max_bytes)) {
+        (void)cli_usage_error (_ ("“%s” is no size"), max_size);
+        return FALSE;
+    }
+    if (min_size != NULL) {
+        if (!hs_parse_bytes (min_size, &bytes) || bytes > UINT32_MAX) {
+            (void)cli_usage_error (_ ("“%s” is no size"), min_size);
+            return FALSE;
+        }
+        options->min_size = (uint32_t)bytes;
+    }
+    if (output != NULL && hs_encoder_for_path (output) == NULL) {
+        (void)cli_usage_error (_ ("cannot record to “%s”: its name must end with .hst or .etl"),
+                               output);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static void print_count (const char *format, uint64_t count)
+{
+    char text[HS_UNITS_TEXT_SIZE];
+
+    (void)fprintf (stderr, format, hs_format_count (count, text));
+}
+
+static void print_totals (const char *file, const struct hs_record_totals *totals)
+{
+    char text[HS_UNITS_TEXT_SIZE];
+
+    (void)fprintf (stderr, _ ("heapstrata: recorded %s: "),
+                   hs_format_seconds ((double)totals->duration_ns / 1e9, text));
+    print_count (_ ("%s allocations, "), totals->n_allocs);
+    print_count (_ ("%s reallocations, "), totals->n_reallocs);
+    print_count (_ ("%s frees, "), totals->n_frees);
+    print_count (_ ("%s call stacks\n"), totals->n_stacks);
+    if (totals->n_lost > 0)
+        print_count (_ ("heapstrata: %s events were lost because the recorder was too slow\n"),
+                     totals->n_lost);
+    if (totals->n_unrecorded > 0)
+        print_count (_ ("heapstrata: %s events of further threads were not recorded\n"),
+                     totals->n_unrecorded);
+    if (totals->n_allocs == 0)
+        (void)fputs (_ ("heapstrata: nothing was seen: is the program statically linked, or does "
+                        "it bring its own allocator?\n"),
+                     stderr);
+    (void)fprintf (stderr, _ ("heapstrata: look at it with: heapstrata-viewer %s\n"), file);
+}
+
+static int exit_status (const struct hs_record_totals *totals)
+{
+    if (totals->wait_status == -1)
+        return CLI_DONE;
+    if (WIFSIGNALED (totals->wait_status))
+        return RECORD_SIGNALLED + WTERMSIG (totals->wait_status);
+    return WEXITSTATUS (totals->wait_status);
+}
+
+static int run (const struct cli_call *call)
+{
+    struct hs_record_options options = { 0 };
+    struct hs_record_totals totals = { 0 };
+    struct hs_error err = { 0 };
+    enum hs_status status;
+    char *agent, *file;
+    int ret;
+
+    if (!read_options (&options))
+        return RECORD_FAILED;
+    agent = agent_path ();
+    file = output != NULL ? g_strdup (output) : free_name (call->files[0]);
+    options.agent_path = agent;
+    options.output = file;
+    if (!g_file_test (agent, G_FILE_TEST_EXISTS)) {
+        (void)fprintf (
+            stderr, _ ("heapstrata: %s is missing; set HEAPSTRATA_LIBEXEC to its folder\n"), agent);
+        ret = RECORD_FAILED;
+    } else {
+        watch_signals ();
+        status = hs_record_launch (&options, call->files, &cancel, &totals, &err);
+        if (status == HS_OK) {
+            print_totals (file, &totals);
+            ret = exit_status (&totals);
+        } else {
+            (void)fprintf (stderr, "heapstrata: %s\n", err.text);
+            ret = err.system_errno == ENOENT   ? RECORD_NOT_FOUND
+                  : err.system_errno == EACCES ? RECORD_CANNOT_EXECUTE
+                                               : RECORD_FAILED;
+        }
+    }
+    g_free (agent);
+    g_free (file);
+    return ret;
+}
+
+const struct cli_command cli_command_record = {
+    .name = "record",
+    .arguments = N_ ("-- PROGRAM [ARGUMENT…]"),
+    .summary = N_ ("Run a program and record its heap"),
+    .description =
+        N_ ("Every malloc, calloc, realloc, free and memalign of the program is recorded with its\n"
+            "time, thread and, for allocations, call stack. The program runs as it would without;\n"
+            "its exit status is passed on (128 + n for signal n; 125: recording failed, 126: the\n"
+            "program cannot be executed, 127: it was not found). Children are not followed."),
+    .options = entries,
+    .run = run,
+};
