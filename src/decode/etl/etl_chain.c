@@ -122,6 +122,7 @@ static enum hs_status load (struct hs_etl_chain *chain, struct hs_etl_page *page
     enum hs_status status;
 
     page->offset = place->offset;
+    page->cpu = place->cpu;
     page->was_packed = place->is_packed;
     page->is_truncated = place->is_truncated;
     loading->done_bytes += place->size;
@@ -151,8 +152,13 @@ static enum hs_status fill_page (struct hs_etl_chain *chain, struct hs_etl_page 
 {
     while (chain->next_place < chain->places.n) {
         const struct hs_etl_place *place = &chain->places.items[chain->next_place];
-        enum hs_status status = reserve (page, place->filled, limit, loading, err);
+        enum hs_status status;
 
+        if (!place->has_records) {
+            chain->next_place++;
+            continue;
+        }
+        status = reserve (page, place->filled, limit, loading, err);
         if (status == HS_TOO_LARGE && limit < HS_LIMIT_ETL_MERGE_BYTES)
             return HS_OK;
         chain->next_place++;

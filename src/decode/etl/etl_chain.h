@@ -11,22 +11,23 @@
 #include "decode/etl/etl_buffers.h"
 #include "decode/etl/etl_records.h"
 
-struct hs_etl_place { /* where a buffer lies: 40 bytes for each buffer of the file are kept */
+struct hs_etl_place { /* where a buffer lies: 32 bytes for each buffer of the file are kept */
     uint64_t offset;
     int64_t sequence;
     uint32_t size;
     uint32_t filled;
     uint16_t run;
+    uint16_t cpu;
     bool is_packed;
     bool is_truncated;
     bool is_header;
+    bool has_records;
 };
 
 struct hs_etl_chain {
     uint64_t rank; /* order among equal times: processor, file, first appearance */
-    uint16_t file, cpu;
+    uint16_t file;
     bool is_queued;    /* in the merge's heap */
-    bool has_data;     /* holds more than the header buffer */
     int64_t last_time; /* of the last record that was listed */
     size_t next_place; /* first buffer not loaded yet */
     HS_ARRAY (struct hs_etl_place) places;
@@ -71,8 +72,11 @@ static inline struct hs_etl_page *hs_etl_chain_first (struct hs_etl_chain *chain
 /* Whether refilling has something to do. */
 static inline bool hs_etl_chain_is_low (const struct hs_etl_chain *chain)
 {
-    return (chain->pages[0].next >= chain->pages[0].entries.n ||
-            chain->pages[1].next >= chain->pages[1].entries.n);
+    const struct hs_etl_page *page = &chain->pages[chain->current];
+    const struct hs_etl_page *ahead = &chain->pages[chain->current ^ 1];
+
+    return page->next >= page->entries.n ||
+           (ahead->next >= ahead->entries.n && chain->next_place < chain->places.n);
 }
 
 #endif

@@ -5,7 +5,7 @@
  * All buffer headers are read first: a processor that was idle may flush its first buffer last, so
  * nothing can be delivered in order before that. Then a heap of chains delivers.
  *
- * A growing file: a chain without a further buffer holds the others back, because its next buffer
+ * A growing file: a processor without a further buffer holds the others back, because its next one
  * may hold earlier records - until the newest buffer was flushed LATE_SECONDS after the record in
  * question (sessions flush all processors once a second), or the file has not grown for that long,
  * or it has been closed (end time and all announced buffers are there). What comes too late
@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "decode/etl/etl_chain.h"
 #include "decode/etl/etl_layout.h"
+#include "decode/etl/etl_queue.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -33,20 +34,12 @@ struct etl_file {
     bool is_followed; /* may still grow */
 };
 
-struct queued { /* the heap's own copy of what it compares */
-    int64_t time;
-    uint64_t rank;
-    struct hs_etl_chain *chain;
-};
-
 struct hs_etl_merge {
     struct etl_file *files;
     size_t n_files;
     HS_ARRAY (struct hs_etl_chain *) chains;
     struct hs_idmap chain_numbers; /* by chain_key() */
-    uint64_t n_chains_refused;
-    struct queued *heap;
-    size_t n_heap, heap_capacity;
+    struct hs_etl_queue queue;
     struct hs_etl_chain *last; /* lent a record from: moved on by the next call */
     int64_t last_time;
     bool has_last_time;
@@ -56,6 +49,7 @@ struct hs_etl_merge {
     int64_t newest_flush;
     uint64_t late_ticks;
     int64_t stalled_since_ns; /* 0 = the files grew when they were last looked at */
+    bool is_released;         /* they have not for so long that nothing is held back any more */
     uint64_t total_bytes;     /* of all buffers found */
     struct hs_etl_loading loading;
     struct hs_note_pile notes;
@@ -69,33 +63,7 @@ static int64_t now_ns (void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* ---- the heap: smallest (time, rank) on top ---- */
-
-static inline bool is_before (const struct queued *a, const struct queued *b)
-{
-    return a->time < b->time || (a->time == b->time && a->rank < b->rank);
-}
-
-static inline void sift_down (struct hs_etl_merge *merge, size_t at)
-{
-    struct queued *heap = merge->heap;
-    struct queued moved = heap[at];
-    size_t n = merge->n_heap;
-
-    for (;;) {
-        size_t child = 2 * at + 1;
-
-        if (child >= n)
-            break;
-        if (child + 1 < n && is_before (&heap[child + 1], &heap[child]))
-            child++;
-        if (!is_before (&heap[child], &moved))
-            break;
-        heap[at] = heap[child];
-        at = child;
-    }
-    heap[at] = moved;
-}
+/* ---- the queue of chains ---- */
 
 static inline int64_t first_time (struct hs_etl_chain *chain)
 {
@@ -105,19 +73,19 @@ static inline int64_t first_time (struct hs_etl_chain *chain)
 }
 
 /* Queues all chains that have records. */
-static void rebuild_heap (struct hs_etl_merge *merge)
+static void rebuild_queue (struct hs_etl_merge *merge)
 {
-    merge->n_heap = 0;
+    merge->queue.n = 0;
     for (size_t i = 0; i < merge->chains.n; i++) {
         struct hs_etl_chain *chain = merge->chains.items[i];
 
         chain->is_queued = hs_etl_chain_first (chain) != NULL;
         if (chain->is_queued)
-            merge->heap[merge->n_heap++] =
-                (struct queued){ first_time (chain), chain->rank, chain };
+            merge->queue.items[merge->queue.n++] =
+                (struct hs_etl_queued){ first_time (chain), chain->rank, chain };
     }
-    for (size_t i = merge->n_heap / 2; i > 0; i--)
-        sift_down (merge, i - 1);
+    for (size_t i = merge->queue.n / 2; i > 0; i--)
+        hs_etl_queue_sift (&merge->queue, i - 1);
 }
 
 /* ---- the index ---- */
@@ -149,7 +117,6 @@ static struct hs_etl_chain *find_chain (struct hs_etl_merge *merge, size_t file,
         return NULL;
     }
     chain->file = (uint16_t)file;
-    chain->cpu = buffer->cpu;
     chain->rank = (key & ~UINT64_C (0xffffffff)) | merge->chains.n;
     chain->last_time = merge->files[0].log.header.record_time;
     merge->chains.items[merge->chains.n++] = chain;
@@ -161,16 +128,17 @@ static enum hs_status add_place (struct hs_etl_chain *chain, const struct hs_etl
 {
     if (!hs_array_reserve (&chain->places, 1))
         return hs_error_no_memory (err);
-    chain->has_data |= buffer->offset > 0;
     chain->places.items[chain->places.n++] = (struct hs_etl_place){
         .offset = buffer->offset,
         .sequence = buffer->sequence,
         .size = buffer->size,
         .filled = buffer->filled,
         .run = buffer->run,
+        .cpu = buffer->cpu,
         .is_packed = (buffer->flags & ETL_FLAG_PACKED) != 0,
         .is_truncated = buffer->is_truncated,
         .is_header = buffer->is_header,
+        .has_records = buffer->has_records,
     };
     return HS_OK;
 }
@@ -192,8 +160,6 @@ static enum hs_status index_file (struct hs_etl_merge *merge, size_t file, struc
                 merge->loading.range.length &&
             buffer.flush_time > merge->newest_flush)
             merge->newest_flush = buffer.flush_time;
-        if (!buffer.has_records)
-            continue;
         if (merge->chains.n >= HS_LIMIT_ETL_CHAINS &&
             hs_idmap_get (&merge->chain_numbers, chain_key (merge, file, &buffer)) ==
                 HS_IDMAP_NONE) {
@@ -284,13 +250,14 @@ static enum hs_status conclude_file (struct hs_etl_merge *merge, size_t file, st
 /* Makes room in the heap for all chains, and loads those that are not in it. */
 static enum hs_status queue_chains (struct hs_etl_merge *merge, struct hs_error *err)
 {
-    if (merge->heap_capacity < merge->chains.n) {
-        struct queued *heap = hs_realloc_array (merge->heap, merge->chains.n, sizeof *heap);
+    if (merge->queue.capacity < merge->chains.n) {
+        struct hs_etl_queued *heap =
+            hs_realloc_array (merge->queue.items, merge->chains.n, sizeof *heap);
 
         if (heap == NULL)
             return hs_error_no_memory (err);
-        merge->heap = heap;
-        merge->heap_capacity = merge->chains.n;
+        merge->queue.items = heap;
+        merge->queue.capacity = merge->chains.n;
     }
     for (size_t i = 0; i < merge->chains.n; i++) {
         struct hs_etl_chain *chain = merge->chains.items[i];
@@ -301,7 +268,7 @@ static enum hs_status queue_chains (struct hs_etl_merge *merge, struct hs_error 
         if (status != HS_OK)
             return status;
     }
-    rebuild_heap (merge);
+    rebuild_queue (merge);
     return HS_OK;
 }
 
@@ -349,35 +316,52 @@ static enum hs_status look_for_growth (struct hs_etl_merge *merge, struct hs_err
     return HS_OK;
 }
 
-/* Whether a chain may yet get a record that belongs in front of the first one in the heap. */
-static bool is_held_back (const struct hs_etl_merge *merge)
+/* Whether a chain of a growing file has nothing left, or a processor no chain yet. */
+static bool has_dry_chain (const struct hs_etl_merge *merge)
 {
-    bool is_dry = merge->n_heap == 0;
+    uint64_t n_missing = 0;
 
-    for (size_t i = 0; i < merge->chains.n && !is_dry; i++) {
+    for (size_t i = 0; i < merge->n_files; i++) {
+        const struct hs_etl_header *header = &merge->files[i].log.header;
+
+        if (merge->files[i].is_followed)
+            n_missing += (header->mode & ETL_MODE_ONE_CHAIN) != 0 ? 1 : header->n_processors;
+    }
+    for (size_t i = 0; i < merge->chains.n; i++) {
         const struct hs_etl_chain *chain = merge->chains.items[i];
 
-        is_dry = !chain->is_queued && chain->has_data && merge->files[chain->file].is_followed;
+        if (!merge->files[chain->file].is_followed)
+            continue;
+        if (!chain->is_queued)
+            return true;
+        n_missing -= n_missing > 0;
     }
-    if (!is_dry)
+    return n_missing > 0;
+}
+
+/* Whether there may yet come a record that belongs in front of the first one in the heap. */
+static bool is_held_back (const struct hs_etl_merge *merge)
+{
+    if (merge->queue.n == 0)
+        return true;
+    if (merge->queue.items[0].time <= merge->newest_flush &&
+        (uint64_t)merge->newest_flush - (uint64_t)merge->queue.items[0].time >= merge->late_ticks)
         return false;
-    return merge->n_heap == 0 || merge->heap[0].time > merge->newest_flush ||
-           (uint64_t)merge->newest_flush - (uint64_t)merge->heap[0].time < merge->late_ticks;
+    return has_dry_chain (merge);
 }
 
 static enum hs_status wait_for_chains (struct hs_etl_merge *merge, struct hs_error *err)
 {
     enum hs_status status;
 
-    if (!is_held_back (merge))
+    if (!is_held_back (merge) || (merge->is_released && merge->queue.n > 0))
         return HS_OK;
     status = look_for_growth (merge, err);
     if (status != HS_OK || !merge->is_followed || !is_held_back (merge))
         return status;
-    if (merge->n_heap > 0 && merge->stalled_since_ns != 0 &&
-        now_ns () - merge->stalled_since_ns >= (int64_t)LATE_SECONDS * 1000000000)
-        return HS_OK;
-    return HS_AGAIN;
+    merge->is_released = merge->stalled_since_ns != 0 &&
+                         now_ns () - merge->stalled_since_ns >= (int64_t)LATE_SECONDS * 1000000000;
+    return merge->is_released && merge->queue.n > 0 ? HS_OK : HS_AGAIN;
 }
 
 /* ---- delivering ---- */
@@ -397,14 +381,14 @@ static enum hs_status move_on (struct hs_etl_merge *merge, struct hs_error *err)
             return status;
         if (hs_etl_chain_first (chain) == NULL) {
             chain->is_queued = false;
-            merge->heap[0] = merge->heap[--merge->n_heap];
-            if (merge->n_heap > 0)
-                sift_down (merge, 0);
+            merge->queue.items[0] = merge->queue.items[--merge->queue.n];
+            if (merge->queue.n > 0)
+                hs_etl_queue_sift (&merge->queue, 0);
             return HS_OK;
         }
     }
-    merge->heap[0].time = first_time (chain);
-    sift_down (merge, 0);
+    merge->queue.items[0].time = first_time (chain);
+    hs_etl_queue_sift (&merge->queue, 0);
     return HS_OK;
 }
 
@@ -422,12 +406,12 @@ static void note_late (struct hs_etl_merge *merge)
 
 static void deliver (struct hs_etl_merge *merge, struct hs_etl_record *ret)
 {
-    struct hs_etl_chain *chain = merge->heap[0].chain;
+    struct hs_etl_chain *chain = merge->queue.items[0].chain;
     struct hs_etl_page *page = hs_etl_chain_first (chain);
     const struct hs_etl_entry *entry = &page->entries.items[page->next++];
 
     hs_etl_page_decode (page, entry, &merge->notes, ret);
-    ret->cpu = chain->cpu;
+    ret->cpu = page->cpu;
     ret->file = chain->file;
     ret->time = ret->raw_time = entry->time;
     if (entry->time < merge->last_time && merge->has_last_time) {
@@ -455,7 +439,7 @@ enum hs_status hs_etl_merge_next (struct hs_etl_merge *merge, struct hs_event_ba
     }
     if (status == HS_OK && merge->is_followed)
         status = wait_for_chains (merge, err);
-    if (status == HS_OK && merge->n_heap == 0) {
+    if (status == HS_OK && merge->queue.n == 0) {
         note_late (merge);
         status = HS_END;
     }
@@ -588,7 +572,7 @@ void hs_etl_merge_close (struct hs_etl_merge *merge)
     }
     hs_array_clear (&merge->chains);
     hs_idmap_clear (&merge->chain_numbers);
-    hs_free (merge->heap);
+    hs_free (merge->queue.items);
     hs_free (merge->loading.packed);
     hs_free (merge->files);
     hs_free (merge);

@@ -31,6 +31,7 @@ struct hs_etl_page { /* one unpacked buffer with its list; zeroed = empty */
     uint32_t capacity;
     uint32_t filled; /* bytes of `bytes` that hold records, header included */
     uint64_t offset; /* of the buffer in the file */
+    uint16_t cpu;
     bool was_packed; /* then offsets of records in the file do not exist */
     bool is_truncated;
     HS_ARRAY (struct hs_etl_entry) entries;
