@@ -23,6 +23,15 @@ static void heap_block (struct maker *maker, unsigned opcode, int64_t time)
     send_record (maker, HEAP, opcode, time);
 }
 
+static void virtual_alloc (struct maker *maker, uint64_t base, uint32_t pid, int64_t time)
+{
+    put_ptr (maker, base);
+    put_ptr (maker, 0x1000);
+    put_u32 (maker, pid);
+    put_u32 (maker, 0x1000);
+    send_record (maker, PAGE_FAULT, 98, time);
+}
+
 static void put_head (struct maker *maker, int64_t event_time)
 {
     put_u64 (maker, (uint64_t)(MAKER_T0 + event_time));
@@ -172,7 +181,7 @@ START_TEST (user_part_serves_all_kernel_parts)
 
     start (&maker);
     for (int i = 0; i < 3; i++) {
-        heap_block (&maker, 0x21, 10 + i);
+        virtual_alloc (&maker, 0x1000, PID, 10 + i);
         stack_of (&maker, 10 + i, 1, 0, 0);
     }
     maker_new_batch (&maker);
@@ -186,8 +195,26 @@ START_TEST (user_part_serves_all_kernel_parts)
     stack_of (&maker, 12, 0, 2, 0);
     finish_records (&maker);
     for (unsigned i = 0; i < 3; i++)
-        check_stack (&maker, HS_EVENT_ALLOC, i, 1, 2, 0);
-    check_stack (&maker, HS_EVENT_ALLOC, 3, 0, 1, 200);
+        check_stack (&maker, HS_EVENT_VIRTUAL, i, 1, 2, 0);
+    check_stack (&maker, HS_EVENT_ALLOC, 0, 0, 1, 200);
+    maker_clear (&maker);
+}
+END_TEST
+
+/* … but heap events are logged from user mode: both parts have one stamp. */
+START_TEST (heap_parts_keep_to_their_stamp)
+{
+    struct maker maker;
+
+    start (&maker);
+    heap_block (&maker, 0x21, 10);
+    stack_of (&maker, 10, 2, 0, 0);
+    heap_block (&maker, 0x21, 20);
+    stack_of (&maker, 20, 0, 2, 50);
+    stack_of (&maker, 10, 0, 2, 0);
+    finish_records (&maker);
+    check_stack (&maker, HS_EVENT_ALLOC, 0, 2, 2, 0);
+    check_stack (&maker, HS_EVENT_ALLOC, 1, 0, 2, 50);
     maker_clear (&maker);
 }
 END_TEST
@@ -425,15 +452,6 @@ START_TEST (orphans)
 }
 END_TEST
 
-static void virtual_alloc (struct maker *maker, uint64_t base, uint32_t pid, int64_t time)
-{
-    put_ptr (maker, base);
-    put_ptr (maker, 0x1000);
-    put_u32 (maker, pid);
-    put_u32 (maker, 0x1000);
-    send_record (maker, PAGE_FAULT, 98, time);
-}
-
 /* 9.4.3: without ids the stamp decides, then the CPU, then the owner in the payload. */
 START_TEST (records_without_ids)
 {
@@ -554,6 +572,7 @@ int main (void)
     tcase_add_test (tcase, stack_after_its_batch_has_left);
     tcase_add_test (tcase, parts);
     tcase_add_test (tcase, user_part_serves_all_kernel_parts);
+    tcase_add_test (tcase, heap_parts_keep_to_their_stamp);
     tcase_add_loop_test (tcase, keys_defined_later, 0, 2);
     tcase_add_test (tcase, key_value_used_again);
     tcase_add_loop_test (tcase, key_defined_in_advance, 0, 2);

@@ -151,9 +151,9 @@ static void add_half (struct hs_etl_stacks *stacks, const struct hs_etl_half *ha
 }
 
 /*
- * A user part serves all kernel parts of its thread (9.2); of those with its own stamp only the
- * first, for coarse clocks give several events one stamp and each its own stack (9.4.4). True when
- * there was one with its stamp.
+ * A user part serves all kernel parts of its thread (9.2), but for those of heap events, whose
+ * parts have one stamp. Of those with its own stamp it serves only the first, for coarse clocks
+ * give several events one stamp and each its own stack (9.4.4). True when there was one.
  */
 static bool serve_halves (struct hs_etl_stacks *stacks, struct hs_etl_arrival *arrival)
 {
@@ -169,7 +169,7 @@ static bool serve_halves (struct hs_etl_stacks *stacks, struct hs_etl_arrival *a
         uint32_t this_half = next;
 
         next = half->next;
-        if (half->time != arrival->key.time || !has_own) {
+        if (half->time == arrival->key.time ? !has_own : !half->needs_own_stamp) {
             has_own = has_own || half->time == arrival->key.time;
             complete_half (stacks, this_half - 1, part_of (stacks, arrival));
             continue;
@@ -221,6 +221,7 @@ static bool place (struct hs_etl_stacks *stacks, struct hs_etl_arrival *arrival,
 {
     struct hs_etl_waiter *waiter;
     struct hs_etl_target target;
+    bool needs_own_stamp;
 
     if (arrival->side == HS_ETL_USER_SIDE && stacks->n_halves > 0 && serve_halves (stacks, arrival))
         return true;
@@ -232,6 +233,7 @@ static bool place (struct hs_etl_stacks *stacks, struct hs_etl_arrival *arrival,
         stacks->kinds[waiter->kind].has_evidence = true;
         sum_up_kinds (stacks);
     }
+    needs_own_stamp = waiter->kind <= HS_ETL_STACK_OF_HEAP;
     target = waiter->target;
     target.process = process_of (stacks, waiter, arrival->key.pid);
     hs_etl_waiting_take (&stacks->waiting, waiter);
@@ -241,7 +243,8 @@ static bool place (struct hs_etl_stacks *stacks, struct hs_etl_arrival *arrival,
         struct hs_etl_half half = { .time = arrival->key.time,
                                     .owner = (uint64_t)arrival->key.pid << 32 | arrival->key.thread,
                                     .target = target,
-                                    .kernel = part_of (stacks, arrival) };
+                                    .kernel = part_of (stacks, arrival),
+                                    .needs_own_stamp = needs_own_stamp };
 
         add_half (stacks, &half);
     } else {

@@ -38,6 +38,7 @@ struct hs_etl_half { /* an event with its kernel part, waiting for the user part
     hs_etl_part kernel;
     uint32_t next; /* + 1: next of the owner, or next free */
     bool is_used;
+    bool needs_own_stamp; /* logged from user mode: its user part has the event's own stamp */
 };
 
 struct hs_etl_stack_state { /* per kind */

@@ -21,7 +21,7 @@ enum hs_etl_stack_kind {
     HS_ETL_STACK_OF_ALLOC,
     HS_ETL_STACK_OF_REALLOC,
     HS_ETL_STACK_OF_FREE,
-    HS_ETL_STACK_OF_HEAP, /* create, destroy */
+    HS_ETL_STACK_OF_HEAP, /* create, destroy; the last of those logged from user mode */
     HS_ETL_STACK_OF_VIRTUAL,
     HS_ETL_STACK_OF_POOL,
     HS_ETL_STACK_OF_POOL_FREE,
