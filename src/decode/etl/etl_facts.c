@@ -81,11 +81,10 @@ static uint32_t find_by_guid (struct hs_etl_facts *facts, const struct hs_etl_re
     return i;
 }
 
-bool hs_etl_facts_count (struct hs_etl_facts *facts, const struct hs_etl_record *record)
+bool hs_etl_facts_count_other (struct hs_etl_facts *facts, const struct hs_etl_record *record)
 {
     uint32_t i;
 
-    facts->n_records++;
     if (record->group < HS_ETL_NO_GROUP) {
         uint32_t *place = &facts->by_group[record->group << 8 | record->opcode];
 

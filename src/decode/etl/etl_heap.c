@@ -5,28 +5,44 @@
  */
 #include "decode/etl/etl_heap.h"
 
-#include "base/limits.h"
+enum { CREATE = 0x20, ALLOC, REALLOC, DESTROY, FREE, SNAPSHOT = 0x26, LAST = 0x3a };
 
-enum {
-    CREATE = 0x20,
-    ALLOC = 0x21,
-    REALLOC = 0x22,
-    DESTROY = 0x23,
-    FREE = 0x24,
-    EXPAND = 0x25,
-    SNAPSHOT = 0x26,
-    CONTRACT = 0x2a,
-    LOCK = 0x2b,
-    WALK = 0x2e,
-    SUBSEGMENT_ALLOC = 0x2f,
-    SUBSEGMENT_FREE_CACHED = 0x32,
-    COMMIT = 0x33,
-    DECOMMIT = 0x34,
-    SUBSEGMENT_INIT = 0x35,
-    AFFINITY_ENABLE = 0x36,
-    SUBSEGMENT_ACTIVATED = 0x38,
-    AFFINITY_ASSIGN = 0x39,
-    REUSE_THRESHOLD = 0x3a,
+/* Least payload (pointers, bytes behind them, more pointers from version 3 on) and what it is. */
+struct heap_layout {
+    uint8_t n_pointers, n_bytes, n_pointers_v3;
+    uint8_t event_kind, stack_kind;
+};
+
+#define SEEN HS_EVENT_HEAP_SEEN, HS_ETL_STACK_OF_OTHER
+
+static const struct heap_layout layouts[LAST - CREATE + 1] = {
+    { 1, 4, 3, HS_EVENT_HEAP_CREATE, HS_ETL_STACK_OF_HEAP },  /* 20 Create */
+    { 3, 4, 0, HS_EVENT_ALLOC, HS_ETL_STACK_OF_ALLOC },       /* 21 Alloc */
+    { 5, 4, 0, HS_EVENT_REALLOC, HS_ETL_STACK_OF_REALLOC },   /* 22 ReAlloc */
+    { 1, 0, 0, HS_EVENT_HEAP_DESTROY, HS_ETL_STACK_OF_HEAP }, /* 23 Destroy */
+    { 2, 4, 0, HS_EVENT_FREE, HS_ETL_STACK_OF_FREE },         /* 24 Free */
+    { 6, 4, 1, SEEN },                                        /* 25 Expand */
+    { 4, 4, 0, SEEN }, /* 26 SnapShot: the old class ends here whatever its version says */
+    { 0 },             /* 27 to 29: layout unknown */
+    { 0 },
+    { 0 },
+    { 6, 4, 1, SEEN }, /* 2A Contract */
+    { 1, 0, 0, SEEN }, /* 2B Lock */
+    { 1, 0, 0, SEEN }, /* 2C Unlock */
+    { 1, 0, 0, SEEN }, /* 2D Validate */
+    { 1, 0, 0, SEEN }, /* 2E Walk */
+    { 4, 0, 0, SEEN }, /* 2F Subsegment alloc */
+    { 4, 0, 0, SEEN }, /* 30 Subsegment free */
+    { 4, 0, 0, SEEN }, /* 31 Subsegment alloc cached */
+    { 4, 0, 0, SEEN }, /* 32 Subsegment free cached */
+    { 3, 4, 0, SEEN }, /* 33 Commit */
+    { 3, 4, 0, SEEN }, /* 34 Decommit */
+    { 4, 4, 0, SEEN }, /* 35 Subsegment init */
+    { 1, 4, 0, SEEN }, /* 36 Affinity enable */
+    { 0 },             /* 37: sources disagree */
+    { 2, 0, 0, SEEN }, /* 38 Subsegment activated */
+    { 2, 4, 0, SEEN }, /* 39 Affinity slot assign */
+    { 2, 4, 0, SEEN }, /* 3A Reuse threshold activated */
 };
 
 static inline uint64_t pointer_at (const struct hs_etl_record *record, unsigned i)
@@ -36,70 +52,9 @@ static inline uint64_t pointer_at (const struct hs_etl_record *record, unsigned 
     return record->pointer_size == 8 ? hs_get_u64 (at) : hs_get_u32 (at);
 }
 
-/* Least payload of the records of 7.1 and 7.2: pointers and bytes behind them. */
-static size_t least_size (const struct hs_etl_record *record)
+static inline void fill_block (struct hs_event *event, const struct hs_etl_record *record,
+                               unsigned n_pointers)
 {
-    unsigned p = record->pointer_size;
-    unsigned version = record->version;
-
-    switch (record->opcode) {
-    case CREATE:
-        return version >= 3 ? 4 * p + 4 : p + 4;
-    case ALLOC:
-        return 3 * p + 4;
-    case REALLOC:
-        return 5 * p + 4;
-    case DESTROY:
-        return p;
-    case FREE:
-        return 2 * p + 4;
-    case EXPAND:
-    case CONTRACT:
-        return 6 * p + 4 + (version >= 3 ? p : 0);
-    case SNAPSHOT: /* the old class ends behind the flags whatever its version says */
-        return 4 * p + 4;
-    case COMMIT:
-    case DECOMMIT:
-        return 3 * p + 4;
-    case SUBSEGMENT_INIT:
-        return 4 * p + 4;
-    case AFFINITY_ENABLE:
-        return p + 4;
-    case SUBSEGMENT_ACTIVATED:
-        return 2 * p;
-    case AFFINITY_ASSIGN:
-    case REUSE_THRESHOLD:
-        return 2 * p + 4;
-    default:
-        if (record->opcode >= LOCK && record->opcode <= WALK)
-            return p;
-        if (record->opcode >= SUBSEGMENT_ALLOC && record->opcode <= SUBSEGMENT_FREE_CACHED)
-            return 4 * p;
-        return 0; /* layout unknown: 27 to 29, 37 and what may come */
-    }
-}
-
-static enum hs_event_kind event_kind (uint8_t opcode)
-{
-    switch (opcode) {
-    case CREATE:
-        return HS_EVENT_HEAP_CREATE;
-    case ALLOC:
-        return HS_EVENT_ALLOC;
-    case REALLOC:
-        return HS_EVENT_REALLOC;
-    case DESTROY:
-        return HS_EVENT_HEAP_DESTROY;
-    case FREE:
-        return HS_EVENT_FREE;
-    default:
-        return HS_EVENT_HEAP_SEEN;
-    }
-}
-
-static void fill_block (struct hs_event *event, const struct hs_etl_record *record)
-{
-    unsigned n_pointers = record->opcode == ALLOC ? 3 : record->opcode == FREE ? 2 : 5;
     struct hs_block_fields *block = &event->block;
 
     event->source =
@@ -118,23 +73,22 @@ static void fill_block (struct hs_event *event, const struct hs_etl_record *reco
     }
 }
 
-static enum hs_etl_stack_kind stack_kind (uint8_t opcode)
-{
-    return opcode == ALLOC     ? HS_ETL_STACK_OF_ALLOC
-           : opcode == REALLOC ? HS_ETL_STACK_OF_REALLOC
-           : opcode == FREE    ? HS_ETL_STACK_OF_FREE
-                               : HS_ETL_STACK_OF_HEAP;
-}
-
 void hs_etl_heap_record (struct hs_etl_processes *processes, struct hs_etl_stacks *stacks,
                          struct hs_etl_sink *sink, const struct hs_etl_record *record)
 {
     int64_t time = hs_etl_ticks (sink, record->time);
-    size_t least = least_size (record);
     uint32_t pid = record->process;
+    const struct heap_layout *layout;
     struct hs_event *event;
     hs_process_id process;
+    size_t least;
 
+    if (record->opcode < CREATE || record->opcode > LAST)
+        return;
+    layout = &layouts[record->opcode - CREATE];
+    least = (size_t)(layout->n_pointers + (record->version >= 3 ? layout->n_pointers_v3 : 0)) *
+                record->pointer_size +
+            layout->n_bytes;
     if (least == 0)
         return;
     if (record->payload.size < least) {
@@ -150,14 +104,15 @@ void hs_etl_heap_record (struct hs_etl_processes *processes, struct hs_etl_stack
         return;
     if (record->pointer_size == 4)
         hs_etl_process_set_32bit (processes, sink, process, time);
-    event = hs_batch_add (sink->batch, event_kind (record->opcode), time);
+    event = hs_batch_add (sink->batch, (enum hs_event_kind)layout->event_kind, time);
     event->process = process;
     event->thread = record->thread;
     event->flags = sink->block_flags;
-    if (record->opcode == ALLOC || record->opcode == FREE || record->opcode == REALLOC)
-        fill_block (event, record);
+    if (layout->event_kind <= HS_EVENT_REALLOC)
+        fill_block (event, record, layout->n_pointers);
     else
         event->heap = (struct hs_heap_fields){ .heap = pointer_at (record, 0) };
-    if (event->kind != HS_EVENT_HEAP_SEEN)
-        hs_etl_stacks_event (stacks, record, stack_kind (record->opcode), pid, event);
+    if (layout->stack_kind != HS_ETL_STACK_OF_OTHER)
+        hs_etl_stacks_event (stacks, record, (enum hs_etl_stack_kind)layout->stack_kind, pid,
+                             event);
 }
