@@ -5,12 +5,13 @@
  * One block of nodes with indices inside, immutable, reference counted. Node 0 is the invisible
  * root. Siblings are sorted by the query's metric, largest first, and stand together: the children
  * of a node are nodes [first_child, first_child + n_children). Frames with a known function are
- * merged by (function, module), others by module + offset.
+ * merged by (function, module), others by module + offset. Stacks of several processes: top-down
+ * the first level are the processes. Rows of which every sum is 0 do not exist.
  */
 #ifndef HS_ANALYSIS_CALL_TREE_H
 #define HS_ANALYSIS_CALL_TREE_H
 
-#include "analysis/stack_sums.h"
+#include "analysis/frame_labels.h"
 
 enum hs_tree_direction {
     HS_TREE_TOP_DOWN,
@@ -55,9 +56,11 @@ struct hs_call_tree_node {
     uint32_t module;   /* offset into texts: file name without folders; "" */
     uint32_t location; /* offset into texts: "file.c:123"; "" */
     uint64_t key;      /* the same frame has the same key in every answer: restores expansion */
+    enum hs_label_kind kind; /* HS_LABEL_NO_STACK: the label is to be translated */
     bool is_inlined;
     struct hs_sums inclusive;
-    struct hs_sums exclusive; /* of stacks that end here (top-down: the allocating function) */
+    struct hs_sums exclusive; /* of stacks that end here (top-down: the allocating function;
+                                 bottom-up: the program's start) */
 };
 
 struct hs_call_tree {
@@ -68,7 +71,11 @@ struct hs_call_tree {
     const char *texts;               /* in the same block */
     struct hs_sums total;
     int64_t peak_time;
+    bool is_cut; /* over HS_TREE_MAX_NODES: the lightest stacks end at a caller further in */
 };
+
+/* Some 450 bytes each while it is built; bottom-up trees of crafted files would have no end. */
+#define HS_TREE_MAX_NODES (UINT32_C (1) << 21)
 
 /* Any thread. */
 enum hs_status hs_call_tree (const struct hs_snapshot *snapshot, const struct hs_filter *filter,

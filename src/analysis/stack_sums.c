@@ -275,6 +275,23 @@ enum hs_status hs_stack_sums (const struct hs_snapshot *snapshot, const struct h
     return status;
 }
 
+static void keep_classes (struct hs_sums *sums, enum hs_class_mask classes)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        if (!(classes & 1u << i))
+            sums->count[i] = sums->bytes[i] = 0;
+    }
+    if (!(classes & HS_CLASS_AIFI))
+        sums->temporary = 0;
+}
+
+void hs_stack_sums_keep_classes (struct hs_stack_sums *sums, enum hs_class_mask classes)
+{
+    keep_classes (&sums->total, classes);
+    for (uint32_t i = 0; i < sums->n; i++)
+        keep_classes (&sums->stacks[i].sums, classes);
+}
+
 void hs_stack_sums_free (struct hs_stack_sums *sums)
 {
     hs_free (sums);

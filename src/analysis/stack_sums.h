@@ -54,6 +54,8 @@ struct hs_stack_sums {
 enum hs_status hs_stack_sums (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
                               const struct hs_cancel *cancel, struct hs_stack_sums **ret,
                               struct hs_error *err);
+/* Sets the sums of all other classes to 0, in the total too; the peak stays. */
+void hs_stack_sums_keep_classes (struct hs_stack_sums *sums, enum hs_class_mask classes);
 void hs_stack_sums_free (struct hs_stack_sums *sums);
 
 #endif
