@@ -8,20 +8,33 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const struct cli_command cli_command_summary;
 extern const struct cli_command cli_command_dump;
-#ifdef HEAPSTRATA_LIBEXEC_DIR
+extern const struct cli_command cli_command_findings;
+extern const struct cli_command cli_command_histogram;
+extern const struct cli_command cli_command_modules;
+extern const struct cli_command cli_command_processes;
 extern const struct cli_command cli_command_record;
-#endif
+extern const struct cli_command cli_command_summary;
+extern const struct cli_command cli_command_timeline;
+extern const struct cli_command cli_command_tree;
 
+/* one line each */
+/* clang-format off */
 const struct cli_command *const cli_commands[] = {
     &cli_command_summary,
+    &cli_command_timeline,
+    &cli_command_histogram,
+    &cli_command_tree,
+    &cli_command_processes,
+    &cli_command_modules,
+    &cli_command_findings,
     &cli_command_dump,
 #ifdef HEAPSTRATA_LIBEXEC_DIR /* where recording is possible: meson.build */
     &cli_command_record,
 #endif
     NULL,
 };
+/* clang-format on */
 
 const struct cli_command *cli_command_find (const char *name)
 {
@@ -108,7 +121,7 @@ static void print_json_fields (const struct cli_json_field *fields)
         text_table_add (table, fields->unit);
         text_table_add (table, _ (fields->meaning));
     }
-    (void)printf ("%s\n", _ ("JSON fields:"));
+    (void)printf ("\n%s\n", _ ("JSON fields:"));
     text_table_print (table, stdout, 2);
     text_table_free (table);
 }

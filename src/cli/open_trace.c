@@ -2,6 +2,7 @@
 /* Files to a trace; see open_trace.h. */
 #include "cli/open_trace.h"
 
+#include "analysis/findings.h"
 #include "load/loader.h"
 
 #include <glib/gi18n.h>
@@ -18,8 +19,7 @@ void cli_print_error (const char *file, const struct hs_error *err)
 
 bool cli_note_hides_data (enum hs_note_kind kind)
 {
-    return hs_note_kind_is_structural (kind) || kind == HS_NOTE_PAYLOAD_SHORT ||
-           kind == HS_NOTE_VALUE_ABSURD;
+    return hs_note_severity (kind) == HS_SEVERITY_DAMAGE;
 }
 
 static bool has_hidden_data (const struct hs_trace *trace)

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* `heapstrata modules`: programs and libraries, where they lay, and how to find their symbols. */
+#include "cli/json_out.h"
+#include "cli/open_trace.h"
+#include "cli/sums_json.h"
+#include "cli/text_table.h"
+
+#include <glib/gi18n.h>
+#include <inttypes.h>
+
+struct context {
+    const struct hs_snapshot *snapshot;
+    const struct hs_tables *tables;
+};
+
+static void build_id_text (const struct hs_module_info *module, char text[41])
+{
+    text[0] = '\0';
+    for (unsigned i = 0; i < module->build_id_size; i++)
+        (void)g_snprintf (text + 2 * i, 3, "%02x", module->build_id[i]);
+}
+
+static void put_module (struct json_out *json, const struct context *context,
+                        const struct hs_module_info *module)
+{
+    const struct hs_intern *strings = &context->tables->strings;
+    char build_id[2 * sizeof module->build_id + 1];
+
+    build_id_text (module, build_id);
+    json_begin_object (json, NULL, JSON_COMPACT);
+    if (module->process != HS_NO_PROCESS) {
+        json_uint (json, "process", module->process);
+        json_uint (json, "pid", context->tables->processes.items[module->process].pid);
+    } else {
+        json_null (json, "process");
+        json_null (json, "pid");
+    }
+    json_hex (json, "base", module->base);
+    json_uint (json, "size", module->size);
+    json_string (json, "path", hs_intern_text (strings, module->path));
+    if (module->load != INT64_MIN)
+        json_seconds (json, "load", context->snapshot, module->load);
+    else
+        json_null (json, "load");
+    if (module->unload != INT64_MAX)
+        json_seconds (json, "unload", context->snapshot, module->unload);
+    else
+        json_null (json, "unload");
+    json_string (json, "debug_name", hs_intern_text (strings, module->debug_name));
+    json_string (json, "build_id", build_id);
+    json_uint (json, "pdb_age", module->pdb_age);
+    json_uint (json, "link_stamp", module->link_stamp);
+    json_uint (json, "checksum", module->checksum);
+    json_end_object (json);
+}
+
+static void add_module (struct text_table *table, const struct context *context,
+                        const struct hs_module_info *module)
+{
+    const struct hs_intern *strings = &context->tables->strings;
+    char build_id[2 * sizeof module->build_id + 1];
+
+    build_id_text (module, build_id);
+    if (module->process != HS_NO_PROCESS)
+        text_table_printf (table, "%u:%u", context->tables->processes.items[module->process].pid,
+                           context->tables->processes.items[module->process].instance);
+    else
+        text_table_add (table, _ ("kernel"));
+    text_table_printf (table, "0x%" PRIx64, module->base);
+    text_table_count (table, module->size);
+    if (module->load != INT64_MIN)
+        text_table_printf (table, "%.6f s", hs_snapshot_seconds (context->snapshot, module->load));
+    else
+        text_table_add (table, "-");
+    if (module->unload != INT64_MAX)
+        text_table_printf (table, "%.6f s",
+                           hs_snapshot_seconds (context->snapshot, module->unload));
+    else
+        text_table_add (table, "-");
+    text_table_add (table, build_id);
+    text_table_add (table, hs_intern_text (strings, module->path));
+}
+
+static void print_all (const struct context *context, const struct cli_call *call,
+                       hs_process_id process)
+{
+    const char *const headings[] = {
+        _ ("Process"), _ ("Base"),     _ ("Size"), _ ("Load"),
+        _ ("Unload"),  _ ("Build id"), _ ("Path"), NULL,
+    };
+    struct text_table *table = text_table_new ("rrrrrll", headings);
+    struct json_out json = json_begin (stdout);
+    guint n = 0, limit = cli_limit (call, G_MAXUINT);
+
+    if (call->json) {
+        json_begin_object (&json, NULL, JSON_LINES);
+        json_begin_array (&json, "modules", JSON_LINES);
+    }
+    for (size_t i = 0; i < context->tables->modules.n && n < limit; i++) {
+        const struct hs_module_info *module = &context->tables->modules.items[i];
+
+        if (process != HS_NO_PROCESS && module->process != process)
+            continue;
+        n++;
+        if (call->json)
+            put_module (&json, context, module);
+        else
+            add_module (table, context, module);
+    }
+    if (call->json) {
+        json_end_array (&json);
+        json_end_object (&json);
+        json_end (&json);
+    } else {
+        text_table_print (table, stdout, 0);
+    }
+    text_table_free (table);
+}
+
+static int run (const struct cli_call *call)
+{
+    hs_process_id process = HS_NO_PROCESS;
+    struct open_trace open;
+    int status = CLI_BAD_USAGE;
+
+    if (!open_trace_load (&open, call))
+        return CLI_BAD_INPUT;
+    if (call->process == NULL || cli_find_process (open.trace, call->process, &process)) {
+        print_all (&(struct context){ &open.snapshot, hs_trace_lock (open.trace) }, call, process);
+        hs_trace_unlock (open.trace);
+        status = open_trace_status (&open);
+    }
+    open_trace_clear (&open);
+    return status;
+}
+
+static const struct cli_json_field fields[] = {
+    { "modules[].process", "integer or null", "", N_ ("id of the process; null: kernel") },
+    { "modules[].pid", "integer or null", "", N_ ("its pid") },
+    { "modules[].base", "string", "", N_ ("address where it begins, hexadecimal") },
+    { "modules[].size", "integer", "bytes", N_ ("of its range of addresses") },
+    { "modules[].path", "string", "", N_ ("the file") },
+    { "modules[].load, unload", "number or null", "s", N_ ("null: not seen in the trace") },
+    { "modules[].debug_name", "string", "", N_ ("name of the PDB") },
+    { "modules[].build_id", "string", "", N_ ("PDB GUID as stored, or ELF build id; hexadecimal") },
+    { "modules[].pdb_age", "integer", "", N_ ("with the GUID the key of the PDB") },
+    { "modules[].link_stamp, checksum", "integer", "", N_ ("of the program file; 0 when unknown") },
+    { NULL, NULL, NULL, NULL },
+};
+
+const struct cli_command cli_command_modules = {
+    .name = "modules",
+    .arguments = N_ ("FILE…"),
+    .summary = N_ ("List programs and libraries"),
+    .shared_options = CLI_OPTION_JSON | CLI_OPTION_LIMIT | CLI_OPTION_PROCESS,
+    .json_fields = fields,
+    .run = run,
+};
