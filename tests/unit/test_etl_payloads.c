@@ -2,6 +2,8 @@
 /* Payloads of ETL records, hand-made from formats/etl.md sections 6 to 8, in both pointer sizes. */
 #include "../lib/etl_maker.h"
 
+#include "event/own_provider.h"
+
 static const unsigned pointer_sizes[] = { 4, 8 };
 
 static void put_process (struct maker *maker, unsigned version, uint64_t key, uint32_t pid)
@@ -453,6 +455,116 @@ START_TEST (pool)
 }
 END_TEST
 
+static void put_text (struct maker *maker, const char *text)
+{
+    put_u8 (maker, (unsigned)strlen (text));
+    put_u8 (maker, 0);
+    memcpy (maker->payload + maker->n, text, strlen (text));
+    maker->n += strlen (text);
+}
+
+static void send_own (struct maker *maker, unsigned id, int64_t time)
+{
+    maker->record.kind = HS_ETL_EVENT;
+    maker->record.guid = hs_own_provider_guid;
+    maker->record.event_id = (uint16_t)id;
+    send_record (maker, HS_ETL_NO_GROUP, 0, time);
+    maker->record.kind = HS_ETL_CLASSIC;
+    maker->record.guid = NULL;
+}
+
+/* Layouts: event/own_provider.h. */
+START_TEST (own_provider)
+{
+    const struct hs_process_fields *fields;
+    const struct hs_event *event;
+    struct maker maker;
+
+    maker_init (&maker, 8);
+    put_u32 (&maker, 3); /* addresses invented, no wall clock */
+    put_u64 (&maker, 10000000);
+    send_own (&maker, 1, 0);
+    event = get_event (&maker, HS_EVENT_CLOCK, 1);
+    ck_assert_uint_eq (event->clock.resolution_ticks, 100000); /* 10 ms at 10 MHz */
+    ck_assert_int_eq (event->clock.zero_filetime, 0);
+
+    process (&maker, 3, 1, 10, 5);
+    put_u32 (&maker, 10);
+    put_u32 (&maker, 0);
+    put_text (&maker, "/usr/bin/gr\xc3\xbc\xc3\x9f");
+    put_text (&maker, "gr --x");
+    send_own (&maker, 2, 6);
+    fields = get_event (&maker, HS_EVENT_PROCESS, 1)->process_info;
+    ck_assert_uint_eq (fields->pid, 0);
+    check_text (fields->image, "/usr/bin/gr\xc3\xbc\xc3\x9f");
+    check_text (fields->command_line, "gr --x");
+
+    put_u32 (&maker, 10);
+    put_u64 (&maker, 0x400000);
+    put_u8 (&maker, 20);
+    for (unsigned i = 0; i < 20; i++)
+        put_u8 (&maker, i);
+    send_own (&maker, 3, 7);
+    event = get_event (&maker, HS_EVENT_MODULE, 0);
+    ck_assert_uint_eq (event->process, 0);
+    ck_assert_uint_eq (event->module->build_id_size, 20);
+    ck_assert_uint_eq (event->module->build_id[19], 19);
+
+    put_u32 (&maker, 10);
+    put_u64 (&maker, 0x401234);
+    put_u32 (&maker, 99);
+    put_u32 (&maker, 1);
+    put_text (&maker, "main");
+    put_text (&maker, "a.c");
+    put_text (&maker, "");
+    send_own (&maker, 4, 8);
+    event = get_event (&maker, HS_EVENT_FRAME_NAME, 0);
+    ck_assert_uint_eq (event->frame->address, 0x401234);
+    ck_assert_uint_eq (event->frame->line, 99);
+    ck_assert_uint_eq (event->frame->inline_depth, 1);
+    check_text (event->frame->function, "main");
+    check_text (event->frame->file, "a.c");
+
+    put_text (&maker, "half time");
+    send_own (&maker, 5, 9);
+    check_text (get_event (&maker, HS_EVENT_MARK, 0)->text, "half time");
+    put_u32 (&maker, 10);
+    put_u64 (&maker, 4096);
+    send_own (&maker, 6, 10);
+    ck_assert_uint_eq (get_event (&maker, HS_EVENT_MEMORY_SAMPLE, 0)->number, 4096);
+    put_text (&maker, "leak:foo");
+    send_own (&maker, 7, 11);
+    check_text (get_event (&maker, HS_EVENT_SUPPRESSION, 0)->text, "leak:foo");
+    put_u64 (&maker, MAKER_T0 + 50);
+    send_own (&maker, 8, 12);
+    ck_assert_int_eq (get_event (&maker, HS_EVENT_GAP, 0)->end_time, 50);
+    send_own (&maker, 9, 50);
+    ck_assert_int_eq (get_event (&maker, HS_EVENT_RESET, 0)->time, 50);
+
+    put_ptr (&maker, 0xaa0000); /* from here on all addresses are invented */
+    maker.record.process = 10;
+    maker.record.version = 2;
+    put_ptr (&maker, 64);
+    put_ptr (&maker, 0xaa1000);
+    put_u32 (&maker, 0);
+    send_record (&maker, HEAP, 0x21, 60);
+    ck_assert_uint_eq (get_event (&maker, HS_EVENT_ALLOC, 0)->flags, HS_EVENT_ADDRESS_INVENTED);
+
+    put_u32 (&maker, 10);
+    put_u64 (&maker, 0x400000);
+    put_u8 (&maker, 21); /* no build id is that long */
+    maker.n += 21;
+    send_own (&maker, 3, 61);
+    put_u8 (&maker, 9);
+    put_u8 (&maker, 0); /* nine bytes that are not there */
+    send_own (&maker, 5, 62);
+    finish_records (&maker);
+    ck_assert_uint_eq (noted (&maker, HS_NOTE_PAYLOAD_SHORT), 2);
+    ck_assert_uint_eq (count_events (&maker, HS_EVENT_MARK), 1);
+    maker_clear (&maker);
+}
+END_TEST
+
 START_TEST (clocks)
 {
     struct hs_etl_header header = { .clock = 3, .cpu_mhz = 2400, .record_time = 5 };
@@ -505,6 +617,7 @@ int main (void)
     tcase_add_loop_test (tcase, heap_fields, 0, 2);
     tcase_add_loop_test (tcase, virtual_and_ranges, 0, 2);
     tcase_add_loop_test (tcase, pool, 0, 2);
+    tcase_add_test (tcase, own_provider);
     tcase_add_test (tcase, clocks);
     suite_add_tcase (suite, tcase);
     runner = srunner_create (suite);

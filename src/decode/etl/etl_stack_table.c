@@ -15,9 +15,8 @@ bool hs_etl_stack_table_init (struct hs_etl_stack_table *table)
     *table = (struct hs_etl_stack_table){ .n_places = FIRST_PLACES };
     table->scratch = hs_alloc_array (HS_LIMIT_STACK_DEPTH, sizeof *table->scratch);
     table->places = hs_alloc_zeroed (FIRST_PLACES, sizeof *table->places);
-    table->hashes = hs_alloc_zeroed (FIRST_PLACES, sizeof *table->hashes);
-    if (table->scratch == NULL || table->places == NULL || table->hashes == NULL ||
-        !hs_array_reserve (&table->lists, 1) || !hs_array_reserve (&table->keys, 1))
+    if (table->scratch == NULL || table->places == NULL || !hs_array_reserve (&table->lists, 1) ||
+        !hs_array_reserve (&table->keys, 1))
         return false;
     table->lists.items[table->lists.n++] = (struct hs_etl_frame_list){ 0 };
     table->keys.items[table->keys.n++] = (struct hs_etl_key){ 0 };
@@ -28,7 +27,6 @@ void hs_etl_stack_table_clear (struct hs_etl_stack_table *table)
 {
     hs_array_clear (&table->lists);
     hs_free (table->places);
-    hs_free (table->hashes);
     hs_arena_clear (&table->frames);
     hs_array_clear (&table->keys);
     for (unsigned space = 0; space < HS_ETL_N_KEY_SPACES; space++)
@@ -79,28 +77,21 @@ static uint32_t hash_frames (hs_process_id process, const uint64_t *frames, uint
 static bool grow_places (struct hs_etl_stack_table *table)
 {
     size_t n = table->n_places * 2;
-    uint32_t *places = hs_alloc_zeroed (n, sizeof *places);
-    uint32_t *hashes = hs_alloc_zeroed (n, sizeof *hashes);
+    struct hs_etl_stack_place *places = hs_alloc_zeroed (n, sizeof *places);
 
-    if (places == NULL || hashes == NULL) {
-        hs_free (places);
-        hs_free (hashes);
+    if (places == NULL)
         return false;
-    }
     for (size_t i = 0; i < table->n_places; i++) {
-        size_t at = table->hashes[i] & (n - 1);
+        size_t at = table->places[i].hash & (n - 1);
 
-        if (table->places[i] == 0)
+        if (table->places[i].list == 0)
             continue;
-        while (places[at] != 0)
+        while (places[at].list != 0)
             at = (at + 1) & (n - 1);
         places[at] = table->places[i];
-        hashes[at] = table->hashes[i];
     }
     hs_free (table->places);
-    hs_free (table->hashes);
     table->places = places;
-    table->hashes = hashes;
     table->n_places = n;
     return true;
 }
@@ -126,24 +117,22 @@ static uint32_t intern (struct hs_etl_stack_table *table, hs_process_id process,
                         const uint64_t *frames, uint32_t n)
 {
     uint32_t hash = hash_frames (process, frames, n);
-    size_t at;
+    size_t mask, at;
     uint32_t number;
 
-    if (table->lists.n + table->lists.n / 2 >= table->n_places && !grow_places (table))
+    if (table->lists.n * 2 >= table->n_places && !grow_places (table))
         return 0;
-    for (at = hash & (table->n_places - 1); (number = table->places[at]) != 0;
-         at = (at + 1) & (table->n_places - 1)) {
+    mask = table->n_places - 1;
+    for (at = hash & mask; (number = table->places[at].list) != 0; at = (at + 1) & mask) {
         const struct hs_etl_frame_list *list = &table->lists.items[number];
 
-        if (table->hashes[at] == hash && list->n == n && list->process == process &&
+        if (table->places[at].hash == hash && list->n == n && list->process == process &&
             memcmp (list->frames, frames, (size_t)n * sizeof *frames) == 0)
             return number;
     }
     number = add_list (table, process, frames, n);
-    if (number != 0) {
-        table->places[at] = number;
-        table->hashes[at] = hash;
-    }
+    if (number != 0)
+        table->places[at] = (struct hs_etl_stack_place){ hash, number };
     return number;
 }
 

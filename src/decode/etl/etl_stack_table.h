@@ -25,6 +25,11 @@ struct hs_etl_frame_list { /* interned */
     hs_stack_slot slot;    /* 0: none yet */
 };
 
+struct hs_etl_stack_place { /* of a list in the table: one line of the cache for both */
+    uint32_t hash;
+    uint32_t list; /* 0 = free */
+};
+
 struct hs_etl_key { /* one life of a key value, up to its delete */
     uint32_t list;  /* 0 = not defined yet */
     uint32_t n_references;
@@ -42,8 +47,7 @@ struct hs_etl_open_stack { /* has a slot, waits for one key or two */
 
 struct hs_etl_stack_table {
     HS_ARRAY (struct hs_etl_frame_list) lists; /* from 1 */
-    uint32_t *places;                          /* list number by hash, 0 = free */
-    uint32_t *hashes;                          /* beside places */
+    struct hs_etl_stack_place *places;
     size_t n_places;
     struct hs_arena frames;
     HS_ARRAY (struct hs_etl_key) keys;              /* from 1 */

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Measures one trace file: decoding alone, and decoding with pairing and index (what opening a file
+ * costs), each in CPU time of this thread and on the wall; and the memory the open trace holds.
+ *
+ *   bench_load FILE [ROUNDS]               figures as one JSON object per round
+ *   bench_load --budget BUDGETS FILE       memory only: fails when over the budgets; a test
+ */
+#include "load/loader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct times {
+    double cpu, wall;
+};
+
+struct figures {
+    struct times decode, load;
+    uint64_t bytes, events, rows, memory;
+};
+
+static struct times now (void)
+{
+    struct timespec cpu, wall;
+
+    (void)clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    (void)clock_gettime (CLOCK_MONOTONIC, &wall);
+    return (struct times){ (double)cpu.tv_sec + (double)cpu.tv_nsec * 1e-9,
+                           (double)wall.tv_sec + (double)wall.tv_nsec * 1e-9 };
+}
+
+static struct times since (struct times begin)
+{
+    struct times end = now ();
+
+    return (struct times){ end.cpu - begin.cpu, end.wall - begin.wall };
+}
+
+static int complain (const char *what, const struct hs_error *err)
+{
+    (void)fprintf (stderr, "bench_load: %s: %s\n", what, err->text);
+    return 1;
+}
+
+static int measure_decode (const char *path, struct figures *figures)
+{
+    struct hs_event_batch *batch = hs_batch_new ();
+    struct hs_error err = { 0 };
+    struct hs_decoder *decoder;
+    struct times begin = now ();
+    enum hs_status status;
+
+    if (batch == NULL || hs_decoder_open (&path, 1, HS_SOURCE_WHOLE, &decoder, &err) != HS_OK) {
+        hs_batch_free (batch);
+        return complain (path, &err);
+    }
+    do
+        status = hs_decoder_next (decoder, batch, &err);
+    while (status == HS_OK);
+    figures->bytes = hs_decoder_bytes_total (decoder);
+    hs_decoder_close (decoder);
+    hs_batch_free (batch);
+    figures->decode = since (begin);
+    return status == HS_END ? 0 : complain (path, &err);
+}
+
+static int measure_load (const char *path, struct figures *figures)
+{
+    struct hs_trace *trace = hs_trace_new ();
+    struct hs_error err = { 0 };
+    struct hs_loader *loader;
+    struct hs_snapshot snapshot;
+    struct times begin = now ();
+    enum hs_status status;
+
+    if (trace == NULL ||
+        hs_loader_open (&path, 1, HS_SOURCE_WHOLE, trace, &loader, &err) != HS_OK) {
+        hs_trace_free (trace);
+        return complain (path, &err);
+    }
+    status = hs_loader_run (loader, &err);
+    figures->load = since (begin);
+    snapshot = hs_trace_snapshot (trace);
+    figures->events = snapshot.n_events;
+    figures->rows = snapshot.n_rows;
+    figures->memory = hs_trace_memory (trace);
+    hs_loader_free (loader);
+    hs_trace_free (trace);
+    return status == HS_OK || status == HS_END ? 0 : complain (path, &err);
+}
+
+/* Lines of "name value  # why". */
+static int check_budget (const char *budgets, const char *path)
+{
+    FILE *file = fopen (budgets, "r");
+    double per_trace = 0, per_row = 0, per_event = 0, value, allowed;
+    struct figures figures = { 0 };
+    char line[256], name[64];
+
+    if (file == NULL) {
+        perror (budgets);
+        return 1;
+    }
+    while (fgets (line, sizeof line, file) != NULL) {
+        if (sscanf (line, "%63s %lf", name, &value) != 2)
+            continue;
+        if (strcmp (name, "bytes_per_trace") == 0)
+            per_trace = value;
+        else if (strcmp (name, "bytes_per_allocation") == 0)
+            per_row = value;
+        else if (strcmp (name, "bytes_per_event") == 0)
+            per_event = value;
+    }
+    (void)fclose (file);
+    if (measure_load (path, &figures) != 0)
+        return 1;
+    allowed = per_trace + per_row * (double)figures.rows + per_event * (double)figures.events;
+    printf ("%llu events, %llu allocations: %llu bytes held, %.0f allowed (%.2f bytes an event)\n",
+            (unsigned long long)figures.events, (unsigned long long)figures.rows,
+            (unsigned long long)figures.memory, allowed,
+            (double)figures.memory / (double)figures.events);
+    return allowed > 0 && (double)figures.memory <= allowed ? 0 : 1;
+}
+
+int main (int argc, char **argv)
+{
+    unsigned long rounds;
+
+    if (argc == 4 && strcmp (argv[1], "--budget") == 0)
+        return check_budget (argv[2], argv[3]);
+    if (argc < 2) {
+        (void)fprintf (stderr, "usage: bench_load FILE [ROUNDS] | --budget BUDGETS FILE\n");
+        return 2;
+    }
+    rounds = argc > 2 ? strtoul (argv[2], NULL, 10) : 1;
+    for (unsigned long i = 0; i < rounds; i++) {
+        struct figures f = { 0 };
+
+        if (measure_decode (argv[1], &f) != 0 || measure_load (argv[1], &f) != 0)
+            return 1;
+        printf ("{\"bytes\": %llu, \"events\": %llu, \"allocations\": %llu, \"memory\": %llu, "
+                "\"decode_cpu\": %.6f, \"decode_wall\": %.6f, \"load_cpu\": %.6f, "
+                "\"load_wall\": %.6f}\n",
+                (unsigned long long)f.bytes, (unsigned long long)f.events,
+                (unsigned long long)f.rows, (unsigned long long)f.memory, f.decode.cpu,
+                f.decode.wall, f.load.cpu, f.load.wall);
+        (void)fflush (stdout);
+    }
+    return 0;
+}
