@@ -11,6 +11,8 @@
 #define N_GROUP_PLACES 65536
 /* Kinds counted apart; providers of a real machine have some thousands. The rest is one kind. */
 #define MAX_KINDS 65536
+#define OTHERS 0 /* its place in the list */
+#define MAX_COLLISIONS 16
 #define TICKS_100NS UINT64_C (10000000)
 /* System time advances in steps of 0.5 to 15.6 ms (formats/etl.md 4.2). */
 #define SYSTEM_TIME_STEP 5000
@@ -21,7 +23,10 @@ bool hs_etl_facts_init (struct hs_etl_facts *facts)
 {
     *facts = (struct hs_etl_facts){ 0 };
     facts->by_group = hs_alloc_zeroed (N_GROUP_PLACES, sizeof *facts->by_group);
-    return facts->by_group != NULL;
+    if (facts->by_group == NULL || !hs_array_reserve (&facts->counts, 1))
+        return false;
+    facts->counts.items[facts->counts.n++] = (struct hs_etl_count){ .group = HS_ETL_NO_GROUP };
+    return true;
 }
 
 void hs_etl_facts_clear (struct hs_etl_facts *facts)
@@ -62,17 +67,20 @@ static bool is_count_of (const struct hs_etl_count *count, const struct hs_etl_r
 static uint32_t find_by_guid (struct hs_etl_facts *facts, const struct hs_etl_record *record)
 {
     uint64_t hash = record->opcode;
+    unsigned n_collisions = 0;
     uint32_t i;
 
     if (record->guid != NULL)
         hash = hs_hash_u64 (hs_get_u64 (record->guid) ^ hash) ^ hs_get_u64 (record->guid + 8);
     while ((i = hs_idmap_get (&facts->by_guid, hash)) != HS_IDMAP_NONE) {
-        if (i + 1 == MAX_KINDS || is_count_of (&facts->counts.items[i], record))
+        if (is_count_of (&facts->counts.items[i], record))
             return i;
+        if (++n_collisions == MAX_COLLISIONS)
+            return OTHERS;
         hash++;
     }
     if (facts->counts.n >= MAX_KINDS)
-        return MAX_KINDS - 1;
+        return OTHERS;
     i = add_count (facts, record);
     if (i != HS_IDMAP_NONE && !hs_idmap_set (&facts->by_guid, hash, i)) {
         facts->counts.n--;
@@ -83,21 +91,14 @@ static uint32_t find_by_guid (struct hs_etl_facts *facts, const struct hs_etl_re
 
 bool hs_etl_facts_count_other (struct hs_etl_facts *facts, const struct hs_etl_record *record)
 {
-    uint32_t i;
+    uint32_t i = OTHERS;
 
-    if (record->group < HS_ETL_NO_GROUP) {
-        uint32_t *place = &facts->by_group[record->group << 8 | record->opcode];
-
-        if (*place == 0 && facts->counts.n < MAX_KINDS)
-            *place = add_count (facts, record) + 1;
-        i = *place - 1;
-        if (*place == 0) {
-            if (facts->counts.n < MAX_KINDS)
-                return false;
-            i = MAX_KINDS - 1;
-        }
-    } else {
+    if (record->group >= HS_ETL_NO_GROUP) {
         i = find_by_guid (facts, record);
+    } else if (facts->counts.n < MAX_KINDS) {
+        i = add_count (facts, record);
+        if (i != HS_IDMAP_NONE)
+            facts->by_group[record->group << 8 | record->opcode] = i + 1;
     }
     if (i == HS_IDMAP_NONE)
         return false;
@@ -110,7 +111,7 @@ static void name_of (const struct hs_etl_count *count, size_t i, char name[64])
     const uint8_t *guid = count->guid;
     char group[16];
 
-    if (i + 1 == MAX_KINDS)
+    if (i == OTHERS)
         (void)snprintf (name, 64, "Others/0");
     else if (count->is_message)
         (void)snprintf (name, 64, "Message/%u", count->opcode);

@@ -14,6 +14,8 @@ bool hs_etl_stack_table_init (struct hs_etl_stack_table *table)
 {
     *table = (struct hs_etl_stack_table){ .n_places = FIRST_PLACES };
     table->scratch = hs_alloc_array (HS_LIMIT_STACK_DEPTH, sizeof *table->scratch);
+    /* an address is as good as random: no file can be made whose stacks all fall together */
+    table->seed = hs_hash_u64 ((uintptr_t)table->scratch) | 1;
     table->places = hs_alloc_zeroed (FIRST_PLACES, sizeof *table->places);
     if (table->scratch == NULL || table->places == NULL || !hs_array_reserve (&table->lists, 1) ||
         !hs_array_reserve (&table->keys, 1))
@@ -61,16 +63,17 @@ static uint64_t fold (uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static uint32_t hash_frames (hs_process_id process, const uint64_t *frames, uint32_t n)
+static uint32_t hash_frames (const struct hs_etl_stack_table *table, hs_process_id process,
+                             const uint64_t *frames, uint32_t n)
 {
-    const uint64_t k = UINT64_C (0x9fb21c651e98df25);
     uint64_t hash = ((uint64_t)process << 32 | n) ^ UINT64_C (0x243f6a8885a308d3);
+    uint64_t seed = table->seed;
     uint32_t i;
 
     for (i = 0; i + 1 < n; i += 2)
-        hash = fold (frames[i] ^ k, frames[i + 1] ^ hash);
+        hash = fold (frames[i] ^ seed, frames[i + 1] ^ hash);
     if (i < n)
-        hash = fold (frames[i] ^ k, hash ^ k);
+        hash = fold (frames[i] ^ seed, hash ^ UINT64_C (0x9fb21c651e98df25));
     return (uint32_t)(hs_hash_u64 (hash) >> 16) | 1;
 }
 
@@ -116,7 +119,7 @@ static uint32_t add_list (struct hs_etl_stack_table *table, hs_process_id proces
 static uint32_t intern (struct hs_etl_stack_table *table, hs_process_id process,
                         const uint64_t *frames, uint32_t n)
 {
-    uint32_t hash = hash_frames (process, frames, n);
+    uint32_t hash = hash_frames (table, process, frames, n);
     size_t mask, at;
     uint32_t number;
 

@@ -48,6 +48,7 @@ struct hs_etl_open_stack { /* has a slot, waits for one key or two */
 struct hs_etl_stack_table {
     HS_ARRAY (struct hs_etl_frame_list) lists; /* from 1 */
     struct hs_etl_stack_place *places;
+    uint64_t seed; /* of the hash */
     size_t n_places;
     struct hs_arena frames;
     HS_ARRAY (struct hs_etl_key) keys;              /* from 1 */

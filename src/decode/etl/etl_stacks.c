@@ -321,6 +321,24 @@ void hs_etl_stacks_tick (struct hs_etl_stacks *stacks, const struct hs_etl_recor
         stacks->sink->is_out_of_memory = true;
 }
 
+/* Stacks that came ahead of the event just added. */
+static void call_early (struct hs_etl_stacks *stacks, const struct hs_etl_record *record)
+{
+    bool has_ids = record->thread != HS_ETL_NO_ID && record->process != HS_ETL_NO_ID;
+
+    for (uint32_t i = 0; i < stacks->n_early;) {
+        struct hs_etl_arrival arrival = stacks->early[i];
+
+        if (arrival.key.time == record->time &&
+            (!has_ids ||
+             (arrival.key.thread == record->thread && arrival.key.pid == record->process)) &&
+            place (stacks, &arrival, HS_ETL_FIND_SURE))
+            remove_early (stacks, i);
+        else
+            i++;
+    }
+}
+
 /* A stack inside the event needs no correlation (9.4.6), but its user part may come later. */
 static void take_item (struct hs_etl_stacks *stacks, const struct hs_etl_record *record,
                        const struct hs_etl_target *target)
@@ -433,14 +451,8 @@ void hs_etl_stacks_event (struct hs_etl_stacks *stacks, const struct hs_etl_reco
         state->is_off = true;
         sum_up_kinds (stacks);
     }
-    for (uint32_t i = 0; i < stacks->n_early;) {
-        struct hs_etl_arrival arrival = stacks->early[i];
-
-        if (arrival.key.time == record->time && place (stacks, &arrival, HS_ETL_FIND_SURE))
-            remove_early (stacks, i);
-        else
-            i++;
-    }
+    if (stacks->n_early > 0 && (stacks->doubtful >> kind & 1) == 0)
+        call_early (stacks, record);
 }
 
 /* ---- records of group 18 ---- */
