@@ -20,11 +20,12 @@ bool hs_column_grow (struct hs_column *column)
     return column->chunks[chunk] != NULL;
 }
 
+/* A chunk is a mapping of its own: of the last one, only the pages behind values are there. */
+#define PAGE_BYTES 4096u
+
 uint64_t hs_column_bytes (const struct hs_column *column)
 {
-    uint64_t n_chunks = (column->n + HS_COLUMN_CHUNK_VALUES - 1) >> HS_COLUMN_CHUNK_SHIFT;
-
-    return n_chunks * HS_COLUMN_CHUNK_VALUES * column->value_size;
+    return (column->n * column->value_size + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 }
 
 void hs_column_clear (struct hs_column *column)

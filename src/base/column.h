@@ -133,7 +133,7 @@ static inline void hs_column_poke_u64 (struct hs_column *column, uint64_t i, uin
     __atomic_store_n (at, value, __ATOMIC_RELAXED);
 }
 
-/* Bytes taken by the chunks, for the memory budget. */
+/* Bytes of memory behind the values, whole pages, for the memory budget. */
 uint64_t hs_column_bytes (const struct hs_column *column);
 
 void hs_column_clear (struct hs_column *column);

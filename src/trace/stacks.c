@@ -156,13 +156,18 @@ bool hs_stacks_init (struct hs_stacks *stacks)
     return false;
 }
 
+void hs_stacks_seal (struct hs_stacks *stacks)
+{
+    hs_free (stacks->table);
+    stacks->table = NULL;
+    stacks->table_size = 0;
+}
+
 void hs_stacks_clear (struct hs_stacks *stacks)
 {
     hs_column_clear (&stacks->parent);
     hs_column_clear (&stacks->frame);
     hs_column_clear (&stacks->slot_node);
     hs_column_clear (&stacks->process_root);
-    hs_free (stacks->table);
-    stacks->table = NULL;
-    stacks->table_size = 0;
+    hs_stacks_seal (stacks);
 }

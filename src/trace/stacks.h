@@ -43,6 +43,9 @@ bool hs_stacks_add (struct hs_stacks *stacks, hs_process_id process, const uint6
 /* Writer: sets slot -> node; a slot may be set before or after rows use it. */
 bool hs_stacks_set_slot (struct hs_stacks *stacks, hs_stack_slot slot, uint32_t node);
 
+/* Writer: nothing more will be added; frees the hash table. */
+void hs_stacks_seal (struct hs_stacks *stacks);
+
 bool hs_stacks_init (struct hs_stacks *stacks);
 void hs_stacks_clear (struct hs_stacks *stacks);
 

@@ -298,6 +298,7 @@ enum hs_status hs_trace_finish (struct hs_trace *trace, struct hs_error *err)
     (void)pthread_mutex_lock (&trace->tables_lock);
     is_done = trace->is_closed || hs_trace_flush_overview (trace);
     clear_writer (trace);
+    hs_stacks_seal (&trace->stacks);
     trace->is_closed = true;
     (void)pthread_mutex_unlock (&trace->tables_lock);
     publish (trace);
