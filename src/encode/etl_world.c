@@ -117,13 +117,30 @@ static struct hs_etl_process *process_of (struct hs_etl_state *state, hs_process
     return &state->processes.items[process];
 }
 
+/* What the record to come cannot say: ahead of it, so that a reader knows it from the start. */
+static void write_process_origin (struct hs_etl_state *state, const struct hs_etl_process *process)
+{
+    struct hs_etl_payload *payload = &state->payload;
+    struct hs_text image = text_of (process->image);
+
+    if (process->pid == process->source_pid && is_ascii (image) &&
+        base_name (image).length == image.length)
+        return;
+    payload->n = 0;
+    hs_etl_put_u32 (payload, process->pid);
+    hs_etl_put_u32 (payload, process->source_pid);
+    hs_etl_put_text (payload, image, MAX_IMAGE_BYTES);
+    hs_etl_put_text (payload, text_of (process->command_line), MAX_OWN_COMMAND_BYTES);
+    hs_etl_own_event (state, HS_OWN_PROCESS, process->pid, HS_ETL_NONE);
+}
+
 static void write_process (struct hs_etl_state *state, hs_process_id id, uint16_t hook)
 {
     const struct hs_etl_process *process = &state->processes.items[id];
     struct hs_etl_payload *payload = &state->payload;
-    struct hs_text image = base_name (text_of (process->image));
     int32_t status = hook == PROCESS_END ? process->exit_status : STILL_RUNNING;
 
+    write_process_origin (state, process);
     payload->n = 0;
     /* the key tells instances of one pid apart: made from the id, shaped like a kernel address */
     hs_etl_put_u64 (payload, UINT64_C (0xffffa00000000000) + ((uint64_t)id + 1) * 0x1000);
@@ -134,22 +151,11 @@ static void write_process (struct hs_etl_state *state, hs_process_id id, uint16_
     hs_etl_put_u64 (payload, 0);
     hs_etl_put_u32 (payload, process->is_32bit ? PROCESS_FLAG_WOW64 : 0);
     hs_etl_put_u32 (payload, 0); /* no SID */
-    hs_etl_put_ansi (payload, image, MAX_IMAGE_BYTES);
+    hs_etl_put_ansi (payload, base_name (text_of (process->image)), MAX_IMAGE_BYTES);
     hs_etl_put_utf16 (payload, text_of (process->command_line), MAX_COMMAND_BYTES);
     hs_etl_put_u16 (payload, 0);
     hs_etl_put_u16 (payload, 0);
     system_from_payload (state, hook, PROCESS_VERSION, process->pid, HS_ETL_NONE);
-
-    image = text_of (process->image);
-    if (process->pid == process->source_pid && is_ascii (image) &&
-        base_name (image).length == image.length)
-        return;
-    payload->n = 0;
-    hs_etl_put_u32 (payload, process->pid);
-    hs_etl_put_u32 (payload, process->source_pid);
-    hs_etl_put_text (payload, image, MAX_IMAGE_BYTES);
-    hs_etl_put_text (payload, text_of (process->command_line), MAX_OWN_COMMAND_BYTES);
-    hs_etl_own_event (state, HS_OWN_PROCESS, process->pid, HS_ETL_NONE);
 }
 
 /* Pid 0 means "idle and kernel" in an ETL; only Windows' own idle process may have it. */

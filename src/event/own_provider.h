@@ -14,8 +14,8 @@
  *   1  ORIGIN         u32 flags (enum hs_own_origin_flags), u64 smallest step of the source's
  *                     clock in ns (1 = unknown or none). May come again: the newest counts.
  *   2  PROCESS        u32 pid in this file, u32 pid in the source, str image, str command line:
- *                     follows a Process record that could not say the same (a pid of 0, names
- *                     outside ASCII) and wins over it.
+ *                     comes ahead of a Process record that cannot say the same (a pid of 0, a
+ *                     path, names outside ASCII) and wins over it.
  *   3  MODULE         u32 pid (0 = kernel), u64 base, u8 n (0..20), n bytes: the whole build id,
  *                     of which ImageID/RSDS holds the first 16 bytes as a GUID.
  *   4  FRAME          u32 pid, u64 address as in stacks, u32 line (0 = unknown), u32 inline depth

@@ -73,15 +73,14 @@ static bool read_origin (struct hs_etl_own *own, struct hs_etl_sink *sink, struc
 static bool read_process (struct hs_etl_own *own, struct hs_etl_processes *processes,
                           struct hs_etl_sink *sink, struct hs_reader *reader, int64_t time)
 {
-    hs_process_id process = process_of (processes, hs_reader_u32 (reader));
+    uint32_t pid = hs_reader_u32 (reader);
     struct hs_etl_names names = { .shown_pid = hs_reader_u32 (reader) };
 
     names.image = read_text (own, reader, 0);
     names.command_line = read_text (own, reader, 1);
     if (reader->has_overrun)
         return false;
-    if (process != HS_NO_PROCESS)
-        hs_etl_process_rename (processes, sink, process, &names, time);
+    hs_etl_process_rename (processes, sink, pid, &names, time);
     return true;
 }
 

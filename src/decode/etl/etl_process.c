@@ -224,10 +224,17 @@ static void describe (struct hs_etl_processes *processes, struct hs_etl_sink *si
 }
 
 void hs_etl_process_rename (struct hs_etl_processes *processes, struct hs_etl_sink *sink,
-                            hs_process_id id, const struct hs_etl_names *names, int64_t time)
+                            uint32_t pid, const struct hs_etl_names *names, int64_t time)
 {
-    struct hs_etl_process *process = &processes->items.items[id];
+    hs_process_id id = hs_etl_process_newest (processes, pid);
+    struct hs_etl_process *process;
 
+    /* made here when it is new, so that the wrong pid is never told */
+    if (id == HS_NO_PROCESS || processes->items.items[id].is_ended)
+        id = add_instance (processes, sink, pid, time);
+    if (id == HS_NO_PROCESS)
+        return;
+    process = &processes->items.items[id];
     process->shown_pid = names->shown_pid;
     if (names->image.length > 0) {
         process->image = keep_text (processes, sink, names->image.bytes, names->image.length);

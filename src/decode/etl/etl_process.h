@@ -74,9 +74,10 @@ hs_process_id hs_etl_process_trailing (struct hs_etl_processes *processes, struc
 void hs_etl_process_set_32bit (struct hs_etl_processes *processes, struct hs_etl_sink *sink,
                                hs_process_id id, int64_t time);
 
-/* What our own provider knows better than a process record; the texts are copied. */
+/* What our own provider knows better than the process record that follows; the texts are copied.
+ * Adds at most one event. */
 void hs_etl_process_rename (struct hs_etl_processes *processes, struct hs_etl_sink *sink,
-                            hs_process_id id, const struct hs_etl_names *names, int64_t time);
+                            uint32_t pid, const struct hs_etl_names *names, int64_t time);
 
 /* Group 03, but for image loads (opcode 10). Adds at most three events. */
 void hs_etl_process_record (struct hs_etl_processes *processes, struct hs_etl_sink *sink,
