@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+extern const struct cli_command cli_command_convert;
 extern const struct cli_command cli_command_dump;
 extern const struct cli_command cli_command_findings;
 extern const struct cli_command cli_command_histogram;
@@ -29,6 +30,7 @@ const struct cli_command *const cli_commands[] = {
     &cli_command_modules,
     &cli_command_findings,
     &cli_command_dump,
+    &cli_command_convert,
 #ifdef HEAPSTRATA_LIBEXEC_DIR /* where recording is possible: meson.build */
     &cli_command_record,
 #endif

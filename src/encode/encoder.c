@@ -22,6 +22,23 @@ const struct hs_encoder_class *hs_encoder_for_path (const char *path)
     return NULL;
 }
 
+const char *hs_left_out_name (enum hs_left_out what)
+{
+    static const char *const names[] = {
+        [HS_LEFT_OUT_NOTES] = "notes",
+        [HS_LEFT_OUT_STACK_LINKS] = "stack_links",
+        [HS_LEFT_OUT_KERNEL_STACKS] = "kernel_stacks",
+        [HS_LEFT_OUT_NO_PROCESS] = "no_process",
+        [HS_LEFT_OUT_CUT_TEXTS] = "cut_texts",
+        [HS_LEFT_OUT_EARLY_TIMES] = "early_times",
+        [HS_LEFT_OUT_ABSURD_TIMES] = "absurd_times",
+        [HS_LEFT_OUT_EXEC] = "exec",
+        [HS_LEFT_OUT_DEEP_STACKS] = "deep_stacks",
+    };
+
+    return what < HS_N_LEFT_OUT ? names[what] : "";
+}
+
 const char *hs_left_out_text (enum hs_left_out what)
 {
     switch (what) {

@@ -43,6 +43,9 @@ struct hs_encode_report {
 /* English, marked with N_(), without the count: "findings about the source file". */
 const char *hs_left_out_text (enum hs_left_out what);
 
+/* "notes", "stack_links" …: stable words for JSON and tests. */
+const char *hs_left_out_name (enum hs_left_out what);
+
 struct hs_encoder_class {
     const char *name; /* "etl" */
     const char *description;
