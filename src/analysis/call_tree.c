@@ -64,6 +64,30 @@ static bool is_zero (const struct hs_sums *sums)
             sums->temporary) == 0;
 }
 
+/* Whether a row has a part in what the metric tells; NET may be 0 because both sides are equal. */
+static bool is_relevant (const struct hs_sums *sums, enum hs_metric metric)
+{
+    const uint64_t *count = sums->count;
+
+    switch (metric) {
+    case HS_METRIC_OUTSTANDING:
+        return (count[1] | count[3]) != 0;
+    case HS_METRIC_TOTAL:
+        return (count[0] | count[1]) != 0;
+    case HS_METRIC_NET:
+        return (count[1] | count[2]) != 0;
+    case HS_METRIC_AIFI:
+    case HS_METRIC_AIFO:
+    case HS_METRIC_AOFI:
+    case HS_METRIC_AOFO:
+    case HS_METRIC_PEAK:
+    case HS_METRIC_TEMPORARY:
+    case HS_N_METRICS:
+        break;
+    }
+    return hs_sums_metric (sums, metric, HS_UNIT_BLOCKS) != 0;
+}
+
 /* The child of `parent` with that label, new or known; `parent` itself when the tree is full. */
 static bool find_child (struct build *build, uint32_t parent, uint32_t label, uint32_t *ret)
 {
@@ -304,11 +328,11 @@ static bool order_nodes (struct build *build)
      * end first_child[p] is where the children of p begin */
     for (uint32_t i = 1; i < n; i++)
         build->first_child[build->nodes.items[i].parent + 2] +=
-            !is_zero (&build->nodes.items[i].inclusive);
+            is_relevant (&build->nodes.items[i].inclusive, build->query.metric);
     for (uint32_t i = 0; i < n; i++)
         build->first_child[i + 2] += build->first_child[i + 1];
     for (uint32_t i = 1; i < n; i++) {
-        if (!is_zero (&build->nodes.items[i].inclusive))
+        if (is_relevant (&build->nodes.items[i].inclusive, build->query.metric))
             build->siblings[build->first_child[build->nodes.items[i].parent + 1]++] = i;
     }
     build->order[build->n_kept++] = 0;

@@ -6,7 +6,8 @@
  * root. Siblings are sorted by the query's metric, largest first, and stand together: the children
  * of a node are nodes [first_child, first_child + n_children). Frames with a known function are
  * merged by (function, module), others by module + offset. Stacks of several processes: top-down
- * the first level are the processes. Rows of which every sum is 0 do not exist.
+ * the first level are the processes. Rows have all sums, but there are only rows whose blocks the
+ * metric counts: a tree by outstanding bytes holds no stack that freed everything.
  */
 #ifndef HS_ANALYSIS_CALL_TREE_H
 #define HS_ANALYSIS_CALL_TREE_H

@@ -201,7 +201,8 @@ static void find_peak (struct hs_timeline *timeline)
 }
 
 static enum hs_status build_all (struct build *build, const struct hs_filter *filter,
-                                 const struct hs_cancel *cancel, struct hs_error *err)
+                                 uint32_t max_replay_events, const struct hs_cancel *cancel,
+                                 struct hs_error *err)
 {
     struct hs_timeline *timeline = build->timeline;
     enum hs_status status = set_borders (build, err);
@@ -211,7 +212,7 @@ static enum hs_status build_all (struct build *build, const struct hs_filter *fi
     if (status != HS_OK)
         return status;
     sum_up (timeline);
-    if (build->borders[timeline->n_columns] - build->borders[0] <= HS_TIMELINE_REPLAY_EVENTS) {
+    if (build->borders[timeline->n_columns] - build->borders[0] <= max_replay_events) {
         status = replay_range (build, cancel);
         return status == HS_NO_MEMORY ? hs_error_no_memory (err) : status;
     }
@@ -244,7 +245,10 @@ enum hs_status hs_timeline (const struct hs_snapshot *snapshot, const struct hs_
     atomic_init (&build.timeline->n_references, 1);
     status = hs_scan_init (&build.scan, snapshot, &whole, err);
     if (status == HS_OK)
-        status = build_all (&build, &whole, cancel, err);
+        status = build_all (&build, &whole,
+                            query->max_replay_events > 0 ? query->max_replay_events
+                                                         : HS_TIMELINE_REPLAY_EVENTS,
+                            cancel, err);
     hs_scan_clear (&build.scan);
     hs_event_columns_clear (&build.columns);
     hs_free (build.borders);

@@ -18,6 +18,7 @@
 struct hs_timeline_query {
     int64_t from, to; /* ticks shown; the filter's own range is not applied */
     uint32_t n_columns;
+    uint32_t max_replay_events; /* 0 = HS_TIMELINE_REPLAY_EVENTS */
 };
 
 struct hs_timeline_column {
