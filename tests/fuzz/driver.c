@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Runs a fuzz target without libFuzzer: on each file (or each file of each folder) named, and on
- * what damage makes of small ones - cut off after every byte, and every byte set to 0, to 255 and
- * turned round. Crashes are the sanitizers' and the target's own; the seeds are the files, so
- * every run is the same. Prints how much was run.
+ * what damage makes of small ones - cut off after every so manieth byte, and such a byte set to 0,
+ * to 255 and turned round. Crashes are the sanitizers' and the target's own; the seeds are the
+ * files, so every run is the same. Prints how much was run.
  */
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,10 @@
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 #define SMALL 4096u
+
+struct steps {
+    size_t cut, flip; /* 0: not at all */
+};
 
 static unsigned long n_runs;
 
@@ -30,12 +35,11 @@ static void run (const uint8_t *data, size_t size)
     n_runs++;
 }
 
-/* `step` 1 tries every place. */
-static void run_damaged (uint8_t *data, size_t size, size_t step)
+static void run_damaged (uint8_t *data, size_t size, struct steps steps)
 {
-    for (size_t cut = 0; cut < size; cut += step)
+    for (size_t cut = 0; steps.cut > 0 && cut < size; cut += steps.cut)
         run (data, cut);
-    for (size_t at = 0; at < size; at += step) {
+    for (size_t at = 0; steps.flip > 0 && at < size; at += steps.flip) {
         const uint8_t keep = data[at];
         const uint8_t changed[] = { 0, 0xff, (uint8_t)~keep, keep ^ 1 };
 
@@ -48,8 +52,7 @@ static void run_damaged (uint8_t *data, size_t size, size_t step)
     }
 }
 
-/* 0 is for "as it is only". */
-static int run_file (const char *path, size_t step)
+static int run_file (const char *path, struct steps steps)
 {
     FILE *file = fopen (path, "rb");
     uint8_t *data;
@@ -71,13 +74,13 @@ static int run_file (const char *path, size_t step)
     }
     (void)fclose (file);
     run (data, size);
-    if (step > 0 && size <= SMALL)
-        run_damaged (data, size, step);
+    if (size <= SMALL)
+        run_damaged (data, size, steps);
     free (data);
     return 0;
 }
 
-static int run_folder (DIR *folder, const char *path, size_t step)
+static int run_folder (DIR *folder, const char *path, struct steps steps)
 {
     struct dirent *entry;
     char name[4096];
@@ -87,30 +90,33 @@ static int run_folder (DIR *folder, const char *path, size_t step)
         if (entry->d_name[0] == '.' || entry->d_type == DT_DIR)
             continue;
         (void)snprintf (name, sizeof name, "%s/%s", path, entry->d_name);
-        failed |= run_file (name, step);
+        failed |= run_file (name, steps);
     }
     return failed;
 }
 
-/* driver [--every STEP] PATH… */
+/* driver [--every STEP | --cut STEP] PATH…: an option holds for the paths behind it. */
 int main (int argc, char **argv)
 {
-    size_t step = 0;
+    struct steps steps = { 0 };
     int failed = 0;
 
     for (int i = 1; i < argc; i++) {
         DIR *folder;
 
-        if (strcmp (argv[i], "--every") == 0 && i + 1 < argc) {
-            step = strtoul (argv[++i], NULL, 10);
+        bool is_every = strcmp (argv[i], "--every") == 0;
+
+        if ((is_every || strcmp (argv[i], "--cut") == 0) && i + 1 < argc) {
+            steps.cut = strtoul (argv[++i], NULL, 10);
+            steps.flip = is_every ? steps.cut : 0;
             continue;
         }
         folder = opendir (argv[i]);
         if (folder != NULL) {
-            failed |= run_folder (folder, argv[i], step);
+            failed |= run_folder (folder, argv[i], steps);
             (void)closedir (folder);
         } else {
-            failed |= run_file (argv[i], step);
+            failed |= run_file (argv[i], steps);
         }
     }
     printf ("%lu inputs\n", n_runs);

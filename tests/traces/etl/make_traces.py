@@ -60,15 +60,22 @@ def event_header_stacks():
 
 
 def stack_parts():
-    """One event with a kernel part and a user part, one with a part only, one for no event."""
+    """An event with a kernel part and a user part, one with a user part only, a stack that belongs
+    to no event, and two with a kernel part of which the second only has a user part: the parts of
+    a heap record's stack bear the same time stamp."""
     return w.file([(0, [
         started(),
         w.system(HEAP, 0x21, at(20), w.alloc(HEAP_AT, 0x1F1000, 0x40), **ON),
         w.perfinfo(STACK, 32, at(25), w.stack(at(20), PID, TID, KERNEL, KERNEL + 8)),
+        w.perfinfo(STACK, 32, at(26), w.stack(at(20), PID, TID, 0x7FF600001010, 0x7FF600002020)),
         w.system(HEAP, 0x21, at(30), w.alloc(HEAP_AT, 0x1F2000, 0x50), **ON),
         w.perfinfo(STACK, 32, at(35), w.stack(at(30), PID, TID, 0x7FF600005050, 0)),
-        w.perfinfo(STACK, 32, at(36), w.stack(at(20), PID, TID, 0x7FF600001010, 0x7FF600002020)),
-        w.perfinfo(STACK, 32, at(40), w.stack(at(39), PID, TID, 0x7FF600009090))])])
+        w.perfinfo(STACK, 32, at(40), w.stack(at(39), PID, TID, 0x7FF600009090))]),
+        (0, [w.system(HEAP, 0x21, at(50), w.alloc(HEAP_AT, 0x1F3000, 0x60), **ON),
+             w.perfinfo(STACK, 32, at(51), w.stack(at(50), PID, TID, KERNEL)),
+             w.system(HEAP, 0x21, at(60), w.alloc(HEAP_AT, 0x1F4000, 0x70), **ON),
+             w.perfinfo(STACK, 32, at(61), w.stack(at(60), PID, TID, KERNEL)),
+             w.perfinfo(STACK, 32, at(70), w.stack(at(60), PID, TID, 0x7FF600007070))])])
 
 
 def stack_keys():
@@ -165,18 +172,23 @@ def destroy_exit_and_reuse():
              w.system(HEAP, 0x21, at(61), w.alloc(heap, 0x501000, 0x33), **ON)])])
 
 
+def heap_ranges(ticks, claimed):
+    """A rundown of two ranges that says it has `claimed`."""
+    return w.system(PAGE_FAULT, 100, at(ticks), w.pointers(8, HEAP_AT)
+                    + struct.pack("<IIII", 2, PID, claimed, 0)
+                    + w.pointers(8, 0x1F0000, 0x10000, 0x400000, 0x20000), version=3, **ON)
+
+
 def pool_and_heap_ranges():
-    """Kernel pool by tag, and the cheap heap range records (with a count that claims too much)."""
+    """Kernel pool by tag, and the cheap heap range records."""
     def pool(tag, n, address, more=b""):
         return struct.pack("<I4s", 0x201, tag) + w.pointers(8, n, address) + more
-    ranges = (w.pointers(8, HEAP_AT) + struct.pack("<IIII", 2, PID, 1000, 0)
-              + w.pointers(8, 0x1F0000, 0x10000, 0x400000, 0x20000))
     return w.file([(0, [
         started(),
         w.perfinfo(POOL, 0x20, at(20), pool(b"Ntfs", 0x100, KERNEL)),
         w.perfinfo(POOL, 0x21, at(21), pool(b"Gh05", 0x80, KERNEL + 0x1000, struct.pack("<I", 1))),
         w.perfinfo(POOL, 0x22, at(22), pool(b"Ntfs", 0, KERNEL)),
-        w.system(PAGE_FAULT, 100, at(30), ranges, version=3, **ON),
+        heap_ranges(30, 2),
         w.system(PAGE_FAULT, 102, at(31), w.pointers(8, HEAP_AT, 0x700000, 0x1000), **ON)])])
 
 
@@ -282,6 +294,11 @@ def extended_item_too_long():
     return three_buffers([heap_alloc(40, 0x1F2000), bytes(bad), heap_alloc(42, 0x1F4000)])
 
 
+def range_count():
+    """A heap range rundown that claims 1,000 ranges and holds two."""
+    return three_buffers([heap_ranges(40, 1000), heap_alloc(41, 0x1F2000)])
+
+
 def no_first_record():
     """The first buffer's first record is no log file header."""
     out = bytearray(three_buffers([]))
@@ -308,6 +325,7 @@ BROKEN = {
     "truncated-tail": truncated_tail, "compressed-nonsense": compressed_nonsense,
     "sizes-of-nobody": sizes_of_nobody, "absurd-time": absurd_time, "short-payload": short_payload,
     "extended-item-too-long": extended_item_too_long, "no-first-record": no_first_record,
+    "range-count": range_count,
     "empty": lambda: b"", "text": lambda: b"This is no trace at all.\n",
 }
 
