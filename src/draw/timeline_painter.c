@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Outstanding bytes over time; see timeline_painter.h. The strip and the rates: rates_painter.c. */
+#include "draw/timeline_painter.h"
+
+#include "draw/label.h"
+
+#include <math.h>
+
+static uint64_t value_at (const struct hs_timeline *timeline, uint32_t column,
+                          enum hs_metric_unit unit)
+{
+    const struct hs_timeline_column *at = &timeline->columns[column];
+
+    return unit == HS_UNIT_BYTES ? at->live_bytes : at->live_count;
+}
+
+struct hs_axis hs_timeline_value_axis (const struct hs_time_plot *plot,
+                                       const struct hs_timeline *timeline,
+                                       const struct hs_timeline_look *look)
+{
+    double bottom = plot->inside.y + plot->inside.height;
+    uint64_t max = look->unit == HS_UNIT_BYTES ? timeline->max_bytes : timeline->start_count;
+
+    if (look->unit == HS_UNIT_BLOCKS)
+        for (uint32_t i = 0; i < timeline->n_columns; i++)
+            if (timeline->columns[i].live_count > max)
+                max = timeline->columns[i].live_count;
+    if (look->unit == HS_UNIT_BYTES)
+        for (size_t i = 0; i < look->n_levels; i++)
+            if (look->levels[i].time >= plot->from && look->levels[i].time <= plot->to &&
+                look->levels[i].bytes > max)
+                max = look->levels[i].bytes;
+    /* the title stands over the highest point */
+    return (struct hs_axis){ 0, fmax (1, (double)max) * 1.22, bottom, plot->inside.y,
+                             look->unit == HS_UNIT_BYTES ? HS_AXIS_BYTES : HS_AXIS_COUNT };
+}
+
+/* Left edge of a column. */
+static double column_x (const struct hs_time_plot *plot, const struct hs_timeline *timeline,
+                        uint32_t column)
+{
+    return hs_time_plot_x (plot,
+                           column == 0 ? timeline->from : timeline->columns[column - 1].end_time);
+}
+
+/* The filled steps, ending at the bottom. `use_max`: the upper edge of the band. */
+static void step_path (cairo_t *cr, const struct hs_time_plot *plot,
+                       const struct hs_timeline *timeline, const struct hs_axis *axis,
+                       enum hs_metric_unit unit)
+{
+    double x = column_x (plot, timeline, 0);
+
+    cairo_move_to (cr, x, axis->begin);
+    for (uint32_t i = 0; i < timeline->n_columns; i++) {
+        double right = hs_time_plot_x (plot, timeline->columns[i].end_time);
+        double y = hs_axis_pixel (axis, (double)value_at (timeline, i, unit));
+
+        cairo_line_to (cr, x, y);
+        cairo_line_to (cr, right, y);
+        x = right;
+    }
+    cairo_line_to (cr, x, axis->begin);
+    cairo_close_path (cr);
+}
+
+static void draw_band (cairo_t *cr, const struct hs_draw_style *style,
+                       const struct hs_time_plot *plot, const struct hs_timeline *timeline,
+                       const struct hs_axis *axis)
+{
+    double x = column_x (plot, timeline, 0);
+
+    for (uint32_t i = 0; i < timeline->n_columns; i++) {
+        const struct hs_timeline_column *column = &timeline->columns[i];
+        double right = hs_time_plot_x (plot, column->end_time);
+        double top = hs_axis_pixel (axis, (double)column->max_bytes);
+        double bottom = hs_axis_pixel (axis, (double)column->min_bytes);
+
+        if (bottom - top >= 0.5)
+            cairo_rectangle (cr, x, top, fmax (right - x, 0.5), bottom - top);
+        x = right;
+    }
+    hs_draw_set_color (cr, hs_color_fade (style->series[0], 0.45));
+    cairo_fill (cr);
+}
+
+static void draw_levels (cairo_t *cr, const struct hs_draw_style *style,
+                         const struct hs_time_plot *plot, const struct hs_axis *axis,
+                         const struct hs_timeline_look *look)
+{
+    static const double dashes[] = { 5, 3 };
+    double last = -1e9;
+
+    cairo_save (cr);
+    cairo_set_dash (cr, dashes, 2, 0);
+    cairo_set_line_width (cr, 1.2);
+    hs_draw_set_color (cr, hs_color_fade (style->foreground, 0.85));
+    for (size_t i = 0; i < look->n_levels; i++) {
+        double x = hs_time_plot_x (plot, look->levels[i].time);
+        double y = hs_axis_pixel (axis, (double)look->levels[i].bytes);
+
+        /* as many points as pixels at most */
+        if (i > 0 && i + 1 < look->n_levels && x - last < 1)
+            continue;
+        if (i == 0)
+            cairo_move_to (cr, x, y);
+        else
+            cairo_line_to (cr, x, y);
+        last = x;
+    }
+    cairo_stroke (cr);
+    cairo_restore (cr);
+}
+
+static void draw_flags (cairo_t *cr, const struct hs_draw_style *style,
+                        const struct hs_time_plot *plot, const struct hs_timeline_look *look)
+{
+    double y = plot->inside.y, free_from = plot->inside.x - 8;
+
+    for (size_t i = 0; i < look->n_flags; i++) {
+        double x = floor (hs_time_plot_x (plot, look->flags[i].time)) + 0.5;
+
+        if (x < plot->inside.x || x > plot->inside.x + plot->inside.width)
+            continue;
+        hs_draw_set_color (cr, style->selection);
+        cairo_move_to (cr, x - 4.5, y - HS_TIMELINE_FLAGS + 3);
+        cairo_line_to (cr, x + 4.5, y - HS_TIMELINE_FLAGS + 3);
+        cairo_line_to (cr, x, y - HS_TIMELINE_FLAGS + 10);
+        cairo_close_path (cr);
+        cairo_fill (cr);
+        if (x + 8 < free_from) /* its text would stand on another's */
+            continue;
+        free_from = x + 14 +
+                    hs_draw_label (cr, style,
+                                   &(struct hs_text_spot){ .x = x + 8,
+                                                           .y = y - HS_TIMELINE_FLAGS / 2,
+                                                           .color = style->selection,
+                                                           .max_width = 160 },
+                                   look->flags[i].text);
+    }
+}
+
+static void draw_legend (cairo_t *cr, const struct hs_draw_style *style,
+                         const struct hs_time_plot *plot, const struct hs_timeline_look *look)
+{
+    static const double dashes[] = { 5, 3 };
+    double x = plot->inside.x + 7, y = plot->inside.y + style->font_size;
+
+    x += hs_draw_label (
+        cr, style,
+        &(struct hs_text_spot){ .x = x, .y = y, .is_bold = true, .color = style->foreground },
+        look->title);
+    if (look->n_levels == 0 || look->unit != HS_UNIT_BYTES)
+        return;
+    cairo_save (cr);
+    cairo_set_dash (cr, dashes, 2, 0);
+    cairo_set_line_width (cr, 1.2);
+    hs_draw_set_color (cr, style->foreground);
+    cairo_move_to (cr, x + 24, floor (y) + 0.5);
+    cairo_line_to (cr, x + 42, floor (y) + 0.5);
+    cairo_stroke (cr);
+    cairo_restore (cr);
+    hs_draw_label (cr, style, &(struct hs_text_spot){ .x = x + 48, .y = y, .color = style->dim },
+                   look->resident_text);
+}
+
+void hs_draw_timeline (cairo_t *cr, const struct hs_draw_style *style,
+                       const struct hs_time_plot *plot, const struct hs_timeline *timeline,
+                       const struct hs_timeline_look *look)
+{
+    struct hs_axis axis = hs_timeline_value_axis (plot, timeline, look);
+
+    hs_draw_time_grid (cr, style, plot);
+    hs_draw_value_grid (cr, style, plot, &axis);
+    cairo_save (cr);
+    cairo_rectangle (cr, plot->inside.x, plot->inside.y, plot->inside.width, plot->inside.height);
+    cairo_clip (cr);
+    if (timeline->n_columns > 0) {
+        step_path (cr, plot, timeline, &axis, look->unit);
+        hs_draw_set_color (cr, hs_color_fade (style->series[0], 0.75));
+        cairo_fill_preserve (cr);
+        hs_draw_set_color (cr, style->series[0]);
+        cairo_set_line_width (cr, 1);
+        cairo_stroke (cr);
+        if (look->unit == HS_UNIT_BYTES)
+            draw_band (cr, style, plot, timeline, &axis);
+    }
+    if (look->unit == HS_UNIT_BYTES)
+        draw_levels (cr, style, plot, &axis, look);
+    cairo_restore (cr);
+    draw_legend (cr, style, plot, look);
+    draw_flags (cr, style, plot, look);
+}
