@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Loading and watching a trace; see document.h.
+ *
+ * The loader's thread owns nothing but a reference to a `load`, which holds the loader and the
+ * trace. Progress is not sent: the document looks at the loader's atomics. Closing sets the cancel
+ * flag and drops the reference; the thread ends within a step and frees the rest.
+ */
+#include "model/document.h"
+
+#include "load/loader.h"
+#include "model/trace_info.h"
+
+#include <glib/gi18n.h>
+
+#define LOOK_INTERVAL_MS 100
+
+struct _HsTraceHold {
+    struct hs_trace *trace;
+};
+
+typedef struct {
+    HsTraceHold *hold;
+    char **paths;
+    struct hs_cancel cancel;
+    struct hs_loader *_Atomic loader; /* set once, by the loading thread */
+    struct hs_error error;            /* written before the task returns */
+    GWeakRef owner;                   /* a closed document must not wait for its file */
+} Load;
+
+struct _HsDocument {
+    GObject parent_instance;
+
+    HsDocumentState state;
+    Load *load;
+    guint look_source;
+    char *title;
+
+    struct hs_snapshot snapshot;
+    HsTraceInfo info;
+    struct hs_load_progress progress;
+    struct hs_error error;
+};
+
+G_DEFINE_TYPE (HsDocument, hs_document, G_TYPE_OBJECT)
+
+enum { SIGNAL_CHANGED, SIGNAL_PROGRESS, N_SIGNALS };
+static guint signals[N_SIGNALS];
+
+static void clear_hold (gpointer data)
+{
+    hs_trace_free (((HsTraceHold *)data)->trace);
+}
+
+HsTraceHold *hs_trace_hold_ref (HsTraceHold *hold)
+{
+    return g_atomic_rc_box_acquire (hold);
+}
+
+void hs_trace_hold_unref (HsTraceHold *hold)
+{
+    if (hold != NULL)
+        g_atomic_rc_box_release_full (hold, clear_hold);
+}
+
+static void clear_load (gpointer data)
+{
+    Load *load = data;
+
+    hs_loader_free (load->loader);
+    hs_trace_hold_unref (load->hold);
+    g_strfreev (load->paths);
+    g_weak_ref_clear (&load->owner);
+}
+
+static void unref_load (gpointer load)
+{
+    g_atomic_rc_box_release_full (load, clear_load);
+}
+
+static enum hs_status run_load (Load *load)
+{
+    struct hs_loader *loader = NULL;
+    enum hs_status status =
+        hs_loader_open ((const char *const *)load->paths, g_strv_length (load->paths),
+                        HS_SOURCE_WHOLE, load->hold->trace, &loader, &load->error);
+
+    if (status != HS_OK)
+        return status;
+    atomic_store (&load->loader, loader);
+    do {
+        if (hs_cancel_is_set (&load->cancel))
+            return HS_CANCELLED;
+        status = hs_loader_step (loader, &load->error);
+    } while (status == HS_OK);
+    return status;
+}
+
+static void load_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    g_task_return_int (task, run_load (data));
+}
+
+/* Takes a new snapshot when there is one. */
+static void look (HsDocument *self)
+{
+    struct hs_snapshot snapshot = hs_trace_snapshot (self->load->hold->trace);
+    struct hs_loader *loader = atomic_load (&self->load->loader);
+
+    if (loader != NULL)
+        self->progress = hs_loader_progress (loader);
+    if (snapshot.generation != self->snapshot.generation || self->snapshot.trace == NULL) {
+        self->snapshot = snapshot;
+        hs_trace_info_fill (&self->info, snapshot.trace);
+        g_signal_emit (self, signals[SIGNAL_CHANGED], 0);
+    }
+}
+
+static gboolean on_look (gpointer data)
+{
+    HsDocument *self = data;
+
+    look (self);
+    g_signal_emit (self, signals[SIGNAL_PROGRESS], 0);
+    return G_SOURCE_CONTINUE;
+}
+
+static void on_loaded (GObject *source, GAsyncResult *result, gpointer data)
+{
+    Load *load = g_task_get_task_data (G_TASK (result));
+    enum hs_status status = (enum hs_status)g_task_propagate_int (G_TASK (result), NULL);
+    g_autoptr (HsDocument) self = g_weak_ref_get (&load->owner);
+
+    if (self == NULL || self->load != load) /* closed, or opened again */
+        return;
+    g_clear_handle_id (&self->look_source, g_source_remove);
+    if (status == HS_CANCELLED) {
+        self->state = HS_DOCUMENT_CANCELLED;
+    } else if (hs_status_is_error (status)) {
+        self->state = HS_DOCUMENT_FAILED;
+        self->error = load->error;
+        if (self->error.status == HS_OK)
+            self->error.status = status;
+    } else {
+        self->state = HS_DOCUMENT_LOADED;
+        self->progress.fraction = 1;
+    }
+    look (self);
+    g_signal_emit (self, signals[SIGNAL_PROGRESS], 0);
+}
+
+static void drop_load (HsDocument *self)
+{
+    g_clear_handle_id (&self->look_source, g_source_remove);
+    if (self->load == NULL)
+        return;
+    hs_cancel_set (&self->load->cancel);
+    if (atomic_load (&self->load->loader) != NULL)
+        hs_loader_cancel (self->load->loader);
+    g_clear_pointer (&self->load, unref_load);
+    self->snapshot = (struct hs_snapshot){ .ticks_per_second = 1 };
+}
+
+static char *title_of (const char *const *paths)
+{
+    guint n = g_strv_length ((char **)paths);
+    char *name = g_filename_display_basename (paths[0]);
+    char *title = name;
+
+    if (n > 1) {
+        /* Translators: several files of one recording session are open as one trace */
+        title = g_strdup_printf (ngettext ("%s and %u more", "%s and %u more", n - 1), name, n - 1);
+        g_free (name);
+    }
+    return title;
+}
+
+void hs_document_open (HsDocument *self, const char *const *paths)
+{
+    GTask *task;
+    struct hs_trace *trace;
+
+    g_return_if_fail (HS_IS_DOCUMENT (self));
+    g_return_if_fail (self->state == HS_DOCUMENT_EMPTY || self->state == HS_DOCUMENT_FAILED);
+    g_return_if_fail (paths != NULL && paths[0] != NULL);
+
+    drop_load (self);
+    g_free (self->title);
+    self->title = title_of (paths);
+    self->progress = (struct hs_load_progress){ 0 };
+    trace = hs_trace_new ();
+    if (trace == NULL) {
+        (void)hs_error_no_memory (&self->error);
+        self->state = HS_DOCUMENT_FAILED;
+        g_signal_emit (self, signals[SIGNAL_PROGRESS], 0);
+        return;
+    }
+    self->load = g_atomic_rc_box_new0 (Load);
+    self->load->hold = g_atomic_rc_box_new0 (HsTraceHold);
+    self->load->hold->trace = trace;
+    self->load->paths = g_strdupv ((char **)paths);
+    self->state = HS_DOCUMENT_LOADING;
+    self->look_source = g_timeout_add (LOOK_INTERVAL_MS, on_look, self);
+    g_weak_ref_init (&self->load->owner, self);
+    task = g_task_new (NULL, NULL, on_loaded, NULL);
+    g_task_set_task_data (task, g_atomic_rc_box_acquire (self->load), unref_load);
+    g_task_run_in_thread (task, load_in_thread);
+    g_object_unref (task);
+    g_signal_emit (self, signals[SIGNAL_PROGRESS], 0);
+}
+
+void hs_document_cancel (HsDocument *self)
+{
+    g_return_if_fail (HS_IS_DOCUMENT (self));
+    if (self->state != HS_DOCUMENT_LOADING)
+        return;
+    hs_cancel_set (&self->load->cancel);
+    if (atomic_load (&self->load->loader) != NULL)
+        hs_loader_cancel (self->load->loader);
+}
+
+HsDocumentState hs_document_get_state (HsDocument *self)
+{
+    return self->state;
+}
+
+double hs_document_get_fraction (HsDocument *self)
+{
+    return CLAMP (self->progress.fraction, 0, 1);
+}
+
+guint64 hs_document_get_bytes_total (HsDocument *self)
+{
+    return self->progress.bytes_total;
+}
+
+guint64 hs_document_get_n_events (HsDocument *self)
+{
+    return self->progress.n_events;
+}
+
+const struct hs_error *hs_document_get_error (HsDocument *self)
+{
+    return &self->error;
+}
+
+const char *hs_document_get_title (HsDocument *self)
+{
+    return self->title != NULL ? self->title : "";
+}
+
+const struct hs_snapshot *hs_document_get_snapshot (HsDocument *self)
+{
+    return &self->snapshot;
+}
+
+const HsTraceInfo *hs_document_get_info (HsDocument *self)
+{
+    return &self->info;
+}
+
+HsTraceHold *hs_document_get_hold (HsDocument *self)
+{
+    return self->load != NULL ? self->load->hold : NULL;
+}
+
+const HsProcessEntry *hs_document_get_process (HsDocument *self, hs_process_id id)
+{
+    if (id >= self->info.processes->len)
+        return NULL;
+    return &g_array_index (self->info.processes, HsProcessEntry, id);
+}
+
+static void hs_document_dispose (GObject *object)
+{
+    drop_load (HS_DOCUMENT (object));
+    G_OBJECT_CLASS (hs_document_parent_class)->dispose (object);
+}
+
+static void hs_document_finalize (GObject *object)
+{
+    HsDocument *self = HS_DOCUMENT (object);
+
+    g_free (self->title);
+    hs_trace_info_clear (&self->info);
+    G_OBJECT_CLASS (hs_document_parent_class)->finalize (object);
+}
+
+static void hs_document_class_init (HsDocumentClass *class)
+{
+    GObjectClass *object_class = G_OBJECT_CLASS (class);
+
+    object_class->dispose = hs_document_dispose;
+    object_class->finalize = hs_document_finalize;
+    signals[SIGNAL_CHANGED] = g_signal_new ("changed", HS_TYPE_DOCUMENT, G_SIGNAL_RUN_LAST, 0, NULL,
+                                            NULL, NULL, G_TYPE_NONE, 0);
+    signals[SIGNAL_PROGRESS] = g_signal_new ("progress", HS_TYPE_DOCUMENT, G_SIGNAL_RUN_LAST, 0,
+                                             NULL, NULL, NULL, G_TYPE_NONE, 0);
+}
+
+static void hs_document_init (HsDocument *self)
+{
+    self->snapshot.ticks_per_second = 1;
+    hs_trace_info_init (&self->info);
+}
+
+HsDocument *hs_document_new (void)
+{
+    return g_object_new (HS_TYPE_DOCUMENT, NULL);
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One slot for one view's question; see query.h. */
+#include "model/query.h"
+
+#include <string.h>
+
+#define BUSY_AFTER_MS 300
+#define POOL_THREADS 3
+
+typedef struct {
+    struct hs_filter filter;
+    gint64 parameters[HS_QUERY_N_PARAMETERS];
+    struct hs_snapshot snapshot;
+} Question;
+
+/* What the worker owns, but for `cancel`, which the slot sets. */
+typedef struct {
+    const HsQueryKind *kind;
+    Question question;
+    HsTraceHold *hold;
+    struct hs_cancel cancel;
+    struct hs_error error;
+    GWeakRef owner; /* a closed view must not wait for its answer */
+} Job;
+
+struct _HsQuery {
+    GObject parent_instance;
+
+    const HsQueryKind *kind;
+    HsDocument *document;
+
+    Job *running;
+    gboolean has_waiting, has_answered;
+    Question waiting, answered;
+    gpointer answer;
+
+    guint busy_source;
+    gboolean is_busy;
+};
+
+G_DEFINE_TYPE (HsQuery, hs_query, G_TYPE_OBJECT)
+
+enum { SIGNAL_ANSWERED, N_SIGNALS };
+static guint signals[N_SIGNALS];
+
+enum { PROP_0, PROP_BUSY, N_PROPS };
+static GParamSpec *properties[N_PROPS];
+
+static gboolean is_same_filter (const struct hs_filter *a, const struct hs_filter *b)
+{
+    if (a->process != b->process || a->has_range != b->has_range || a->size_min != b->size_min ||
+        a->size_max != b->size_max || a->classes != b->classes)
+        return FALSE;
+    if (a->has_range && (a->from != b->from || a->to != b->to))
+        return FALSE;
+    if (a->has_thread != b->has_thread || (a->has_thread && a->thread != b->thread))
+        return FALSE;
+    return a->has_heap == b->has_heap && (!a->has_heap || a->heap == b->heap);
+}
+
+static gboolean is_same_question (const Question *a, const Question *b)
+{
+    return a->snapshot.trace == b->snapshot.trace && is_same_filter (&a->filter, &b->filter) &&
+           memcmp (a->parameters, b->parameters, sizeof a->parameters) == 0;
+}
+
+static void clear_job (gpointer data)
+{
+    Job *job = data;
+
+    hs_trace_hold_unref (job->hold);
+    g_weak_ref_clear (&job->owner);
+}
+
+static void unref_job (gpointer job)
+{
+    g_atomic_rc_box_release_full (job, clear_job);
+}
+
+static void work (gpointer data, gpointer unused)
+{
+    GTask *task = data;
+    Job *job = g_task_get_task_data (task);
+    gpointer answer = NULL;
+
+    if (!hs_cancel_is_set (&job->cancel))
+        answer = job->kind->work (&job->question.snapshot, &job->question.filter,
+                                  job->question.parameters, &job->cancel, &job->error);
+    g_task_return_pointer (task, answer, job->kind->unref);
+    g_object_unref (task);
+}
+
+static GThreadPool *worker_pool (void)
+{
+    static GThreadPool *pool;
+
+    if (pool == NULL)
+        pool = g_thread_pool_new (work, NULL, POOL_THREADS, FALSE, NULL);
+    return pool;
+}
+
+static void set_busy (HsQuery *self, gboolean is_busy)
+{
+    if (self->is_busy == is_busy)
+        return;
+    self->is_busy = is_busy;
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_BUSY]);
+}
+
+static gboolean on_slow (gpointer data)
+{
+    HsQuery *self = data;
+
+    self->busy_source = 0;
+    set_busy (self, TRUE);
+    return G_SOURCE_REMOVE;
+}
+
+static void on_worked (GObject *source, GAsyncResult *result, gpointer data);
+
+static void start (HsQuery *self, const Question *question)
+{
+    GTask *task = g_task_new (NULL, NULL, on_worked, NULL);
+
+    self->running = g_atomic_rc_box_new0 (Job);
+    g_weak_ref_init (&self->running->owner, self);
+    self->running->kind = self->kind;
+    self->running->question = *question;
+    self->running->hold = hs_trace_hold_ref (hs_document_get_hold (self->document));
+    g_task_set_task_data (task, g_atomic_rc_box_acquire (self->running), unref_job);
+    g_thread_pool_push (worker_pool (), task, NULL);
+    if (self->busy_source == 0 && !self->is_busy)
+        self->busy_source = g_timeout_add (BUSY_AFTER_MS, on_slow, self);
+}
+
+static void on_worked (GObject *source, GAsyncResult *result, gpointer data)
+{
+    Job *job = g_task_get_task_data (G_TASK (result));
+    gpointer answer = g_task_propagate_pointer (G_TASK (result), NULL);
+    g_autoptr (HsQuery) self = g_weak_ref_get (&job->owner);
+
+    if (self == NULL || self->running != job) {
+        if (answer != NULL)
+            job->kind->unref (answer);
+        return;
+    }
+    if (answer != NULL && !hs_cancel_is_set (&job->cancel)) {
+        if (self->answer != NULL)
+            self->kind->unref (self->answer);
+        self->answer = g_steal_pointer (&answer);
+        self->answered = job->question;
+        self->has_answered = TRUE;
+    } else if (answer != NULL) {
+        self->kind->unref (answer);
+    } else if (!hs_cancel_is_set (&job->cancel)) {
+        /* the old picture stays; asking just this again would fail again */
+        self->answered = job->question;
+        self->has_answered = TRUE;
+        g_message ("%s", job->error.text);
+    }
+    g_clear_pointer (&self->running, unref_job);
+    if (self->has_waiting) {
+        self->has_waiting = FALSE;
+        start (self, &self->waiting);
+    } else {
+        g_clear_handle_id (&self->busy_source, g_source_remove);
+        set_busy (self, FALSE);
+    }
+    if (self->answer != NULL)
+        g_signal_emit (self, signals[SIGNAL_ANSWERED], 0);
+}
+
+void hs_query_ask (HsQuery *self, const struct hs_filter *filter,
+                   const gint64 parameters[HS_QUERY_N_PARAMETERS])
+{
+    Question question = { .filter = *filter };
+
+    g_return_if_fail (HS_IS_QUERY (self));
+    if (self->document == NULL || hs_document_get_hold (self->document) == NULL)
+        return;
+    memcpy (question.parameters, parameters, sizeof question.parameters);
+    question.snapshot = *hs_document_get_snapshot (self->document);
+    if (question.snapshot.trace == NULL)
+        return;
+    if (self->running != NULL) {
+        gboolean is_same = is_same_question (&self->running->question, &question);
+
+        self->has_waiting =
+            !is_same || self->running->question.snapshot.generation != question.snapshot.generation;
+        self->waiting = question;
+        if (!is_same)
+            hs_cancel_set (&self->running->cancel);
+        else if (hs_cancel_is_set (&self->running->cancel)) /* asked, left, and asked again */
+            self->has_waiting = TRUE;
+        return;
+    }
+    if (self->has_answered && is_same_question (&self->answered, &question) &&
+        self->answered.snapshot.generation == question.snapshot.generation)
+        return;
+    start (self, &question);
+}
+
+gpointer hs_query_get_answer (HsQuery *self)
+{
+    return self->answer;
+}
+
+gboolean hs_query_is_settled (HsQuery *self)
+{
+    return self->running == NULL && !self->has_waiting;
+}
+
+gboolean hs_query_is_busy (HsQuery *self)
+{
+    return self->is_busy;
+}
+
+static void hs_query_get_property (GObject *object, guint id, GValue *value, GParamSpec *spec)
+{
+    if (id == PROP_BUSY)
+        g_value_set_boolean (value, HS_QUERY (object)->is_busy);
+    else
+        G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, spec);
+}
+
+static void hs_query_dispose (GObject *object)
+{
+    HsQuery *self = HS_QUERY (object);
+
+    g_clear_handle_id (&self->busy_source, g_source_remove);
+    self->has_waiting = FALSE;
+    if (self->running != NULL)
+        hs_cancel_set (&self->running->cancel);
+    g_clear_pointer (&self->running, unref_job);
+    if (self->answer != NULL)
+        self->kind->unref (g_steal_pointer (&self->answer));
+    g_clear_object (&self->document);
+    G_OBJECT_CLASS (hs_query_parent_class)->dispose (object);
+}
+
+static void hs_query_class_init (HsQueryClass *class)
+{
+    GObjectClass *object_class = G_OBJECT_CLASS (class);
+
+    object_class->dispose = hs_query_dispose;
+    object_class->get_property = hs_query_get_property;
+    properties[PROP_BUSY] =
+        g_param_spec_boolean ("busy", NULL, NULL, FALSE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+    g_object_class_install_properties (object_class, N_PROPS, properties);
+    signals[SIGNAL_ANSWERED] = g_signal_new ("answered", HS_TYPE_QUERY, G_SIGNAL_RUN_LAST, 0, NULL,
+                                             NULL, NULL, G_TYPE_NONE, 0);
+}
+
+static void hs_query_init (HsQuery *self)
+{
+}
+
+HsQuery *hs_query_new (const HsQueryKind *kind, HsDocument *document)
+{
+    HsQuery *self = g_object_new (HS_TYPE_QUERY, NULL);
+
+    self->kind = kind;
+    self->document = g_object_ref (document);
+    return self;
+}

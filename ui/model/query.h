@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One slot for one view's question to the trace, answered on a small pool of threads.
+ *
+ * A new question (another filter or other parameters) cancels what the slot is doing: the newest
+ * wins. New data does not: it waits until the running question has answered, else a slow question
+ * on a growing trace would never finish. The worker has private copies of snapshot, filter and
+ * parameters. Main thread only.
+ *
+ * Signals: `answered`. Property: `busy`, true when an answer takes longer than 300 ms.
+ */
+#ifndef HS_MODEL_QUERY_H
+#define HS_MODEL_QUERY_H
+
+#include "analysis/filter.h"
+#include "model/document.h"
+
+#define HS_TYPE_QUERY (hs_query_get_type ())
+G_DECLARE_FINAL_TYPE (HsQuery, hs_query, HS, QUERY, GObject)
+
+#define HS_QUERY_N_PARAMETERS 4
+
+/* What can be asked: a pure function, run on a worker thread. */
+typedef struct {
+    gpointer (*work) (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                      const gint64 *parameters, const struct hs_cancel *cancel,
+                      struct hs_error *err); /* NULL: failed or cancelled */
+    void (*unref) (gpointer answer);
+} HsQueryKind;
+
+HsQuery *hs_query_new (const HsQueryKind *kind, HsDocument *document);
+
+/* Asks about the document's snapshot of now. Does nothing when just this was answered. */
+void hs_query_ask (HsQuery *self, const struct hs_filter *filter,
+                   const gint64 parameters[HS_QUERY_N_PARAMETERS]);
+
+/* The newest answer, lent until the next `answered`; NULL before the first. */
+gpointer hs_query_get_answer (HsQuery *self);
+
+/* Whether the answer is to what was asked last, with nothing under way. */
+gboolean hs_query_is_settled (HsQuery *self);
+gboolean hs_query_is_busy (HsQuery *self);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What views ask, run on worker threads; see questions.h. */
+#include "model/questions.h"
+
+static gpointer work_timeline (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                               const gint64 *parameters, const struct hs_cancel *cancel,
+                               struct hs_error *err)
+{
+    struct hs_timeline_query query = { .from = parameters[0],
+                                       .to = parameters[1],
+                                       .n_columns = (uint32_t)parameters[2] };
+    struct hs_timeline *answer = NULL;
+
+    (void)hs_timeline (snapshot, filter, &query, cancel, &answer, err);
+    return answer;
+}
+
+static void unref_timeline (gpointer answer)
+{
+    hs_timeline_unref (answer);
+}
+
+static gpointer work_histogram (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                                const gint64 *parameters, const struct hs_cancel *cancel,
+                                struct hs_error *err)
+{
+    struct hs_histogram *answer = NULL;
+
+    (void)hs_histogram (snapshot, filter, cancel, &answer, err);
+    return answer;
+}
+
+static void unref_histogram (gpointer answer)
+{
+    hs_histogram_unref (answer);
+}
+
+static gpointer work_call_tree (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                                const gint64 *parameters, const struct hs_cancel *cancel,
+                                struct hs_error *err)
+{
+    struct hs_call_tree_query query = { .direction = (enum hs_tree_direction)parameters[0],
+                                        .metric = (enum hs_metric)parameters[1],
+                                        .unit = (enum hs_metric_unit)parameters[2],
+                                        .allocator_frames = HS_ALLOCATOR_FRAMES_FOLD };
+    struct hs_call_tree *answer = NULL;
+
+    (void)hs_call_tree (snapshot, filter, &query, cancel, &answer, err);
+    return answer;
+}
+
+static void unref_call_tree (gpointer answer)
+{
+    hs_call_tree_unref (answer);
+}
+
+static gpointer work_totals (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                             const gint64 *parameters, const struct hs_cancel *cancel,
+                             struct hs_error *err)
+{
+    struct hs_timeline_query query = { .from = parameters[0], .to = parameters[1], .n_columns = 1 };
+    struct hs_timeline *timeline = NULL;
+    struct hs_stack_sums *sums = NULL;
+    HsRangeTotals *answer = NULL;
+
+    if (hs_stack_sums (snapshot, filter, cancel, &sums, err) != HS_OK)
+        goto out;
+    if (hs_timeline (snapshot, filter, &query, cancel, &timeline, err) != HS_OK)
+        goto out;
+    answer = g_new0 (HsRangeTotals, 1);
+    answer->sums = sums->total;
+    answer->peak_bytes = timeline->max_bytes;
+    answer->peak_time = timeline->peak_time;
+out:
+    hs_stack_sums_free (sums);
+    hs_timeline_unref (timeline);
+    return answer;
+}
+
+const HsQueryKind hs_question_timeline = { work_timeline, unref_timeline };
+const HsQueryKind hs_question_histogram = { work_histogram, unref_histogram };
+const HsQueryKind hs_question_call_tree = { work_call_tree, unref_call_tree };
+const HsQueryKind hs_question_totals = { work_totals, g_free };

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What views ask (kinds of HsQuery) and the parameters of each. */
+#ifndef HS_MODEL_QUESTIONS_H
+#define HS_MODEL_QUESTIONS_H
+
+#include "analysis/call_tree.h"
+#include "analysis/histogram.h"
+#include "analysis/timeline.h"
+#include "model/query.h"
+
+/* The filter's range in numbers. */
+typedef struct {
+    struct hs_sums sums;
+    guint64 peak_bytes; /* highest within the range */
+    gint64 peak_time;   /* ticks */
+} HsRangeTotals;
+
+extern const HsQueryKind hs_question_timeline;  /* from, to (ticks), columns -> hs_timeline */
+extern const HsQueryKind hs_question_histogram; /* -> hs_histogram */
+extern const HsQueryKind hs_question_call_tree; /* direction, metric, unit -> hs_call_tree */
+extern const HsQueryKind hs_question_totals;    /* from, to (ticks) of the peak -> HsRangeTotals */
+
+#endif

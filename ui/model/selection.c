@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The query object of a window; see selection.h. */
+#include "model/selection.h"
+
+#include "analysis/histogram.h"
+#include "base/units.h"
+
+#include <glib/gi18n.h>
+#include <string.h>
+
+#define HISTORY_STEPS 200
+
+struct _HsSelection {
+    GObject parent_instance;
+
+    HsDocument *document;
+    HsTimeAxis *axis;
+
+    HsQueryState state;
+    GArray *past, *future; /* HsQueryState; the newest last */
+    gboolean is_process_chosen;
+    char *hint;
+};
+
+G_DEFINE_TYPE (HsSelection, hs_selection, G_TYPE_OBJECT)
+
+enum { SIGNAL_CHANGED, SIGNAL_HINT_CHANGED, N_SIGNALS };
+static guint signals[N_SIGNALS];
+
+static gboolean is_same_state (const HsQueryState *a, const HsQueryState *b)
+{
+    return a->process == b->process && a->has_range == b->has_range &&
+           (!a->has_range || (a->from == b->from && a->to == b->to)) &&
+           a->has_moment == b->has_moment && (!a->has_moment || a->moment == b->moment) &&
+           a->has_sizes == b->has_sizes &&
+           (!a->has_sizes || (a->first_size == b->first_size && a->last_size == b->last_size)) &&
+           a->metric == b->metric && a->unit == b->unit;
+}
+
+static void change (HsSelection *self, const HsQueryState *state, HsStep step)
+{
+    if (is_same_state (&self->state, state))
+        return;
+    if (step == HS_STEP_NEW) {
+        if (self->past->len == HISTORY_STEPS)
+            g_array_remove_index (self->past, 0);
+        g_array_append_val (self->past, self->state);
+        g_array_set_size (self->future, 0);
+    }
+    self->state = *state;
+    g_signal_emit (self, signals[SIGNAL_CHANGED], 0);
+}
+
+/* Until the user chooses, the process with the most blocks is shown. */
+static void choose_process (HsSelection *self)
+{
+    const HsTraceInfo *info = hs_document_get_info (self->document);
+    hs_process_id best = HS_NO_PROCESS;
+    guint64 most = 0;
+
+    for (guint i = 0; i < info->processes->len; i++) {
+        const HsProcessEntry *entry = &g_array_index (info->processes, HsProcessEntry, i);
+
+        if (entry->opened > most) {
+            most = entry->opened;
+            best = entry->id;
+        }
+    }
+    if (best == self->state.process)
+        return;
+    self->state.process = best;
+    g_signal_emit (self, signals[SIGNAL_CHANGED], 0);
+}
+
+static void on_document_changed (HsDocument *document, HsSelection *self)
+{
+    const struct hs_snapshot *snapshot = hs_document_get_snapshot (document);
+
+    hs_time_axis_set_bounds (self->axis, snapshot->first_time, snapshot->last_time);
+    if (!self->is_process_chosen)
+        choose_process (self);
+}
+
+HsDocument *hs_selection_get_document (HsSelection *self)
+{
+    return self->document;
+}
+
+HsTimeAxis *hs_selection_get_axis (HsSelection *self)
+{
+    return self->axis;
+}
+
+const HsQueryState *hs_selection_get_state (HsSelection *self)
+{
+    return &self->state;
+}
+
+void hs_selection_set_process (HsSelection *self, hs_process_id process)
+{
+    HsQueryState state = self->state;
+
+    self->is_process_chosen = TRUE;
+    state.process = process;
+    change (self, &state, HS_STEP_NEW);
+}
+
+void hs_selection_set_range (HsSelection *self, gint64 from, gint64 to, HsStep step)
+{
+    HsQueryState state = self->state;
+
+    state.has_range = TRUE;
+    state.has_moment = FALSE;
+    state.from = MIN (from, to);
+    state.to = MAX (from, to);
+    change (self, &state, step);
+}
+
+void hs_selection_set_moment (HsSelection *self, gint64 moment, HsStep step)
+{
+    HsQueryState state = self->state;
+
+    state.has_range = FALSE;
+    state.has_moment = TRUE;
+    state.moment = moment;
+    change (self, &state, step);
+}
+
+void hs_selection_set_sizes (HsSelection *self, guint first, guint last, HsStep step)
+{
+    HsQueryState state = self->state;
+
+    state.has_sizes = TRUE;
+    state.first_size = MIN (first, last);
+    state.last_size = MAX (first, last);
+    change (self, &state, step);
+}
+
+void hs_selection_set_metric (HsSelection *self, enum hs_metric metric)
+{
+    HsQueryState state = self->state;
+
+    state.metric = metric;
+    change (self, &state, HS_STEP_NEW);
+}
+
+void hs_selection_set_unit (HsSelection *self, enum hs_metric_unit unit)
+{
+    HsQueryState state = self->state;
+
+    state.unit = unit;
+    change (self, &state, HS_STEP_NEW);
+}
+
+void hs_selection_clear (HsSelection *self)
+{
+    HsQueryState state = self->state;
+
+    state.has_range = state.has_moment = state.has_sizes = FALSE;
+    change (self, &state, HS_STEP_NEW);
+}
+
+/* Moves the state onto one stack and takes the new one from the other. */
+static void travel (HsSelection *self, GArray *from, GArray *onto)
+{
+    if (from->len == 0)
+        return;
+    g_array_append_val (onto, self->state);
+    self->state = g_array_index (from, HsQueryState, from->len - 1);
+    g_array_set_size (from, from->len - 1);
+    g_signal_emit (self, signals[SIGNAL_CHANGED], 0);
+}
+
+void hs_selection_back (HsSelection *self)
+{
+    travel (self, self->past, self->future);
+}
+
+void hs_selection_forward (HsSelection *self)
+{
+    travel (self, self->future, self->past);
+}
+
+gboolean hs_selection_can_go_back (HsSelection *self)
+{
+    return self->past->len > 0;
+}
+
+gboolean hs_selection_can_go_forward (HsSelection *self)
+{
+    return self->future->len > 0;
+}
+
+double hs_selection_seconds (HsSelection *self, gint64 ticks)
+{
+    return hs_snapshot_seconds (hs_document_get_snapshot (self->document), ticks);
+}
+
+const char *hs_selection_time_text (HsSelection *self, gint64 ticks, char text[48])
+{
+    double seconds = hs_selection_seconds (self, ticks);
+    double shown = hs_selection_seconds (self, hs_time_axis_get_to (self->axis)) -
+                   hs_selection_seconds (self, hs_time_axis_get_from (self->axis));
+    int decimals = 2;
+
+    /* a hundredth of what is shown can be told apart */
+    while (decimals < 9 && shown < 10) {
+        shown *= 10;
+        decimals++;
+    }
+    (void)g_snprintf (text, 48, "%.*f s", decimals, seconds);
+    return text;
+}
+
+static char *range_text (HsSelection *self)
+{
+    char from[48], to[48];
+
+    hs_selection_time_text (self, self->state.from, from);
+    hs_selection_time_text (self, self->state.to, to);
+    from[strlen (from) - 2] = '\0'; /* the unit is told once */
+    /* Translators: a range of time, from and to: "time 12.40 – 31.85 s" */
+    return g_strdup_printf (_ ("time %s – %s"), from, to);
+}
+
+static char *sizes_text (HsSelection *self)
+{
+    char first[HS_UNITS_TEXT_SIZE], last[HS_UNITS_TEXT_SIZE];
+    const HsQueryState *state = &self->state;
+    guint64 low = state->first_size == 0 ? 0 : UINT64_C (1) << (state->first_size - 1);
+    guint64 high;
+
+    if (state->last_size == 0)
+        /* Translators: only blocks of zero bytes are looked at */
+        return g_strdup (_ ("size 0 B"));
+    if (state->first_size == state->last_size)
+        /* Translators: %s is a range of sizes such as "64 B - 127 B" */
+        return g_strdup_printf (_ ("size %s"), hs_size_class_text (state->first_size, first));
+    high = state->last_size >= 64 ? UINT64_MAX : UINT64_C (1) << state->last_size;
+    /* Translators: "size 64 B to under 1.0 KiB" */
+    return g_strdup_printf (_ ("size %s to under %s"), hs_format_bytes (low, first),
+                            hs_format_bytes (high, last));
+}
+
+char *hs_selection_chip_text (HsSelection *self, HsChip chip)
+{
+    const HsQueryState *state = &self->state;
+    char text[48];
+
+    switch (chip) {
+    case HS_CHIP_PROCESS:
+        if (state->process == HS_NO_PROCESS ||
+            hs_document_get_info (self->document)->processes->len < 2)
+            return NULL;
+        return hs_selection_process_text (self, state->process);
+    case HS_CHIP_RANGE:
+        return state->has_range ? range_text (self) : NULL;
+    case HS_CHIP_MOMENT:
+        if (!state->has_moment)
+            return NULL;
+        /* Translators: what is alive at a moment: "alive at 12.40 s" */
+        return g_strdup_printf (_ ("alive at %s"),
+                                hs_selection_time_text (self, state->moment, text));
+    case HS_CHIP_SIZES:
+        return state->has_sizes ? sizes_text (self) : NULL;
+    case HS_N_CHIPS:
+        break;
+    }
+    return NULL;
+}
+
+void hs_selection_remove_chip (HsSelection *self, HsChip chip)
+{
+    HsQueryState state = self->state;
+
+    switch (chip) {
+    case HS_CHIP_PROCESS:
+        self->is_process_chosen = TRUE;
+        state.process = HS_NO_PROCESS;
+        break;
+    case HS_CHIP_RANGE:
+        state.has_range = FALSE;
+        break;
+    case HS_CHIP_MOMENT:
+        state.has_moment = FALSE;
+        break;
+    case HS_CHIP_SIZES:
+        state.has_sizes = FALSE;
+        break;
+    case HS_N_CHIPS:
+        break;
+    }
+    change (self, &state, HS_STEP_NEW);
+}
+
+struct hs_filter hs_selection_get_timeless_filter (HsSelection *self)
+{
+    const HsQueryState *state = &self->state;
+    struct hs_filter filter = hs_filter_all ();
+
+    filter.process = state->process;
+    if (state->has_sizes) {
+        filter.size_min = state->first_size == 0 ? 0 : UINT64_C (1) << (state->first_size - 1);
+        filter.size_max =
+            state->last_size >= 64 ? UINT64_MAX : (UINT64_C (1) << state->last_size) - 1;
+    }
+    return filter;
+}
+
+struct hs_filter hs_selection_get_filter (HsSelection *self)
+{
+    struct hs_filter filter = hs_selection_get_timeless_filter (self);
+
+    if (self->state.has_range || self->state.has_moment) {
+        filter.has_range = true;
+        filter.from = self->state.has_range ? self->state.from : INT64_MIN;
+        filter.to = self->state.has_range ? self->state.to : self->state.moment;
+    }
+    return filter;
+}
+
+void hs_selection_get_effective_range (HsSelection *self, gint64 *from, gint64 *to)
+{
+    const struct hs_snapshot *snapshot = hs_document_get_snapshot (self->document);
+
+    *from = snapshot->first_time;
+    *to = snapshot->last_time;
+    if (self->state.has_range) {
+        *from = MAX (*from, self->state.from);
+        *to = MIN (*to, self->state.to);
+    } else if (self->state.has_moment) {
+        *to = MIN (*to, self->state.moment);
+    }
+    *to = MAX (*from, *to);
+}
+
+char *hs_selection_process_text (HsSelection *self, hs_process_id process)
+{
+    const HsProcessEntry *entry = hs_document_get_process (self->document, process);
+
+    if (process == HS_NO_PROCESS)
+        return g_strdup (_ ("All processes"));
+    if (entry == NULL)
+        return g_strdup ("");
+    if (entry->name[0] == '\0')
+        return g_strdup_printf (_ ("process %u"), entry->pid);
+    if (entry->instance > 0)
+        /* Translators: a process's name, its number, and that the number was used before */
+        return g_strdup_printf (_ ("%s (%u, life %u)"), entry->name, entry->pid,
+                                entry->instance + 1);
+    return g_strdup_printf ("%s (%u)", entry->name, entry->pid);
+}
+
+void hs_selection_set_hint (HsSelection *self, const char *hint)
+{
+    if (g_strcmp0 (self->hint, hint) == 0)
+        return;
+    g_free (self->hint);
+    self->hint = g_strdup (hint);
+    g_signal_emit (self, signals[SIGNAL_HINT_CHANGED], 0);
+}
+
+const char *hs_selection_get_hint (HsSelection *self)
+{
+    return self->hint;
+}
+
+static void hs_selection_dispose (GObject *object)
+{
+    HsSelection *self = HS_SELECTION (object);
+
+    if (self->document != NULL)
+        g_signal_handlers_disconnect_by_data (self->document, self);
+    g_clear_object (&self->document);
+    g_clear_object (&self->axis);
+    G_OBJECT_CLASS (hs_selection_parent_class)->dispose (object);
+}
+
+static void hs_selection_finalize (GObject *object)
+{
+    HsSelection *self = HS_SELECTION (object);
+
+    g_array_unref (self->past);
+    g_array_unref (self->future);
+    g_free (self->hint);
+    G_OBJECT_CLASS (hs_selection_parent_class)->finalize (object);
+}
+
+static void hs_selection_class_init (HsSelectionClass *class)
+{
+    GObjectClass *object_class = G_OBJECT_CLASS (class);
+
+    object_class->dispose = hs_selection_dispose;
+    object_class->finalize = hs_selection_finalize;
+    signals[SIGNAL_CHANGED] = g_signal_new ("changed", HS_TYPE_SELECTION, G_SIGNAL_RUN_LAST, 0,
+                                            NULL, NULL, NULL, G_TYPE_NONE, 0);
+    signals[SIGNAL_HINT_CHANGED] = g_signal_new (
+        "hint-changed", HS_TYPE_SELECTION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+}
+
+static void hs_selection_init (HsSelection *self)
+{
+    self->axis = hs_time_axis_new ();
+    self->state.process = HS_NO_PROCESS;
+    self->past = g_array_new (FALSE, FALSE, sizeof (HsQueryState));
+    self->future = g_array_new (FALSE, FALSE, sizeof (HsQueryState));
+}
+
+HsSelection *hs_selection_new (HsDocument *document)
+{
+    HsSelection *self = g_object_new (HS_TYPE_SELECTION, NULL);
+
+    self->document = g_object_ref (document);
+    g_signal_connect (document, "changed", G_CALLBACK (on_document_changed), self);
+    return self;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What one window asks of its trace: one query object that every view obeys and may write. Each
+ * change is one step back and forward, and one chip that can be removed. Main thread.
+ *
+ * Signals: `changed` - the query is another; `hint-changed` - what is pointed at is another.
+ */
+#ifndef HS_MODEL_SELECTION_H
+#define HS_MODEL_SELECTION_H
+
+#include "analysis/call_tree.h"
+#include "model/document.h"
+#include "model/time_axis.h"
+
+#define HS_TYPE_SELECTION (hs_selection_get_type ())
+G_DECLARE_FINAL_TYPE (HsSelection, hs_selection, HS, SELECTION, GObject)
+
+typedef struct {
+    hs_process_id process; /* HS_NO_PROCESS: all */
+    gboolean has_range;
+    gint64 from, to; /* ticks, inclusive */
+    gboolean has_moment;
+    gint64 moment; /* what is alive at it; excludes a range */
+    gboolean has_sizes;
+    guint first_size, last_size; /* size classes, inclusive */
+    enum hs_metric metric;
+    enum hs_metric_unit unit;
+} HsQueryState;
+
+typedef enum {
+    HS_CHIP_PROCESS,
+    HS_CHIP_RANGE,
+    HS_CHIP_MOMENT,
+    HS_CHIP_SIZES,
+    HS_N_CHIPS,
+} HsChip;
+
+/* Whether a change is a step of its own, or goes on with the last one (a drag under way). */
+typedef enum {
+    HS_STEP_NEW,
+    HS_STEP_CONTINUED,
+} HsStep;
+
+HsSelection *hs_selection_new (HsDocument *document);
+HsDocument *hs_selection_get_document (HsSelection *self);
+HsTimeAxis *hs_selection_get_axis (HsSelection *self);
+const HsQueryState *hs_selection_get_state (HsSelection *self);
+
+void hs_selection_set_process (HsSelection *self, hs_process_id process);
+void hs_selection_set_range (HsSelection *self, gint64 from, gint64 to, HsStep step);
+void hs_selection_set_moment (HsSelection *self, gint64 moment, HsStep step);
+void hs_selection_set_sizes (HsSelection *self, guint first, guint last, HsStep step);
+void hs_selection_set_metric (HsSelection *self, enum hs_metric metric);
+void hs_selection_set_unit (HsSelection *self, enum hs_metric_unit unit);
+
+/* Takes range, moment and sizes away. */
+void hs_selection_clear (HsSelection *self);
+
+void hs_selection_back (HsSelection *self);
+void hs_selection_forward (HsSelection *self);
+gboolean hs_selection_can_go_back (HsSelection *self);
+gboolean hs_selection_can_go_forward (HsSelection *self);
+
+/* A chip's text, translated, or NULL when the query has no such part. Free with g_free. */
+char *hs_selection_chip_text (HsSelection *self, HsChip chip);
+void hs_selection_remove_chip (HsSelection *self, HsChip chip);
+
+/* The query for the core: with the range (trees, totals), or without (what runs along time). */
+struct hs_filter hs_selection_get_filter (HsSelection *self);
+struct hs_filter hs_selection_get_timeless_filter (HsSelection *self);
+
+/* The range the filter means, within the trace. */
+void hs_selection_get_effective_range (HsSelection *self, gint64 *from, gint64 *to);
+
+/* "image-server (48211)"; "All processes". Free with g_free. */
+char *hs_selection_process_text (HsSelection *self, hs_process_id process);
+
+/* The sentence about what the pointer or the keyboard cursor is at; NULL: nothing. */
+void hs_selection_set_hint (HsSelection *self, const char *hint);
+const char *hs_selection_get_hint (HsSelection *self);
+
+double hs_selection_seconds (HsSelection *self, gint64 ticks);
+
+/* "12.404 s": as many digits as the range shown needs. Returns `text`. */
+const char *hs_selection_time_text (HsSelection *self, gint64 ticks, char text[48]);
+
+#endif
