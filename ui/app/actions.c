@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table of commands; see actions.h. A command is one short function and one line. */
+#include "app/actions.h"
+
+#include "app/application.h"
+#include "app/window_state.h"
+
+#include <glib/gi18n.h>
+
+#define ZOOM_STEP 1.5
+
+typedef struct {
+    const char *name; /* with its map: "win." or "app." */
+    void (*run) (GtkApplication *application, HsWindow *window, GVariant *parameter);
+    const char *parameter_type; /* NULL: none */
+    const char *state;          /* of a choice, as text; NULL: no choice */
+    const char *keys[5];
+} Action;
+
+/* ---- the program ---- */
+
+static void run_new_window (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    gtk_window_present (GTK_WINDOW (hs_window_new (application)));
+}
+
+static void run_about (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_application_show_about (application);
+}
+
+static void run_quit (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    GList *windows;
+
+    /* one after the other, so that each can save its state */
+    while ((windows = gtk_application_get_windows (application)) != NULL)
+        gtk_widget_destroy (windows->data);
+}
+
+static void run_appearance (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_application_set_appearance (application, g_variant_get_string (parameter, NULL));
+}
+
+/* ---- a window ---- */
+
+static void run_open (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_window_ask_and_open (window);
+}
+
+static void run_close (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    gtk_window_close (GTK_WINDOW (window));
+}
+
+static void run_cancel_loading (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_document_cancel (hs_window_get_document (window));
+}
+
+static void run_back (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_selection_back (hs_window_get_selection (window));
+}
+
+static void run_forward (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_selection_forward (hs_window_get_selection (window));
+}
+
+static void run_clear (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_selection_clear (hs_window_get_selection (window));
+}
+
+static void run_peak (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_window_go_to_peak (window);
+}
+
+static void run_zoom_in (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_window_zoom (window, 1 / ZOOM_STEP);
+}
+
+static void run_zoom_out (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_window_zoom (window, ZOOM_STEP);
+}
+
+static void run_fit (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_time_axis_fit (hs_selection_get_axis (hs_window_get_selection (window)));
+}
+
+static void run_zoom_to_range (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    HsSelection *selection = hs_window_get_selection (window);
+    const HsQueryState *state = hs_selection_get_state (selection);
+
+    if (state->has_range)
+        hs_time_axis_show (hs_selection_get_axis (selection), state->from, state->to);
+}
+
+static void run_select_range (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    HsSelection *selection = hs_window_get_selection (window);
+    const struct hs_snapshot *snapshot = hs_document_get_snapshot (hs_window_get_document (window));
+    double from, to;
+
+    g_variant_get (parameter, "(dd)", &from, &to);
+    hs_selection_set_range (selection, hs_snapshot_ticks (snapshot, from),
+                            hs_snapshot_ticks (snapshot, to), HS_STEP_NEW);
+}
+
+static const struct {
+    const char *name;
+    enum hs_metric metric;
+} metrics[] = { { "outstanding", HS_METRIC_OUTSTANDING },
+                { "net", HS_METRIC_NET },
+                { "peak", HS_METRIC_PEAK },
+                { "total", HS_METRIC_TOTAL } };
+
+static void run_metric (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    const char *name = g_variant_get_string (parameter, NULL);
+
+    for (gsize i = 0; i < G_N_ELEMENTS (metrics); i++)
+        if (g_str_equal (metrics[i].name, name))
+            hs_selection_set_metric (hs_window_get_selection (window), metrics[i].metric);
+}
+
+static void run_unit (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_selection_set_unit (hs_window_get_selection (window),
+                           g_str_equal (g_variant_get_string (parameter, NULL), "blocks")
+                               ? HS_UNIT_BLOCKS
+                               : HS_UNIT_BYTES);
+}
+
+static void run_view (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_window_show_view (window, g_variant_get_string (parameter, NULL));
+}
+
+static void run_focus (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_window_focus (window, g_variant_get_string (parameter, NULL));
+}
+
+static void run_save_picture (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    g_autoptr (GError) error = NULL;
+
+    if (!hs_window_save_picture (window, g_variant_get_string (parameter, NULL), &error))
+        g_printerr ("heapstrata-viewer: %s\n", error->message);
+}
+
+/* ---- the table ---- */
+
+static const Action actions[] = {
+    { "app.new-window", run_new_window, NULL, NULL, { "<Primary>n" } },
+    { "app.about", run_about, NULL, NULL, { NULL } },
+    { "app.quit", run_quit, NULL, NULL, { "<Primary>q" } },
+    { "app.appearance", run_appearance, "s", "system", { NULL } },
+    { "win.open", run_open, NULL, NULL, { "<Primary>o" } },
+    { "win.close", run_close, NULL, NULL, { "<Primary>w" } },
+    { "win.cancel-loading", run_cancel_loading, NULL, NULL, { "<Primary>period" } },
+    { "win.back", run_back, NULL, NULL, { "<Alt>Left", "<Primary>z", "Back" } },
+    { "win.forward", run_forward, NULL, NULL, { "<Alt>Right", "<Primary><Shift>z", "Forward" } },
+    { "win.clear", run_clear, NULL, NULL, { "Escape" } },
+    { "win.go-to-peak", run_peak, NULL, NULL, { "p" } },
+    { "win.zoom-in", run_zoom_in, NULL, NULL, { "<Primary>plus", "<Primary>equal", "plus" } },
+    { "win.zoom-out", run_zoom_out, NULL, NULL, { "<Primary>minus", "minus" } },
+    { "win.zoom-fit", run_fit, NULL, NULL, { "<Primary>0", "0" } },
+    { "win.zoom-to-range", run_zoom_to_range, NULL, NULL, { "z" } },
+    { "win.select-range", run_select_range, "(dd)", NULL, { NULL } },
+    { "win.metric", run_metric, "s", "outstanding", { NULL } },
+    { "win.unit", run_unit, "s", "bytes", { NULL } },
+    { "win.view", run_view, "s", "top-down", { NULL } },
+    { "win.focus", run_focus, "s", NULL, { NULL } },
+    { "win.save-picture", run_save_picture, "s", NULL, { NULL } },
+};
+
+/* Keys of one choice of a command. */
+static const struct {
+    const char *detailed_name;
+    const char *keys[2];
+} choice_keys[] = {
+    { "win.view::top-down", { "<Alt>1" } },  { "win.view::bottom-up", { "<Alt>2" } },
+    { "win.view::findings", { "<Alt>3" } },  { "win.focus::timeline", { "F6" } },
+    { "win.focus::view", { "F7" } },         { "win.focus::histogram", { "F8" } },
+    { "win.unit::bytes", { "<Primary>1" } }, { "win.unit::blocks", { "<Primary>2" } },
+};
+
+static const Action *find_action (GAction *action, const char *map)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS (actions); i++)
+        if (g_str_has_prefix (actions[i].name, map) &&
+            g_str_equal (actions[i].name + 4, g_action_get_name (action)))
+            return &actions[i];
+    return NULL;
+}
+
+static void on_window_action (GAction *action, GVariant *parameter, gpointer window)
+{
+    find_action (action, "win.")
+        ->run (gtk_window_get_application (window), HS_WINDOW (window), parameter);
+}
+
+static void on_application_action (GAction *action, GVariant *parameter, gpointer application)
+{
+    GtkWindow *window = gtk_application_get_active_window (application);
+
+    find_action (action, "app.")
+        ->run (application, HS_IS_WINDOW (window) ? HS_WINDOW (window) : NULL, parameter);
+}
+
+static void add_actions (GActionMap *map, const char *prefix, GCallback run)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS (actions); i++) {
+        const Action *entry = &actions[i];
+        GVariantType *type =
+            entry->parameter_type != NULL ? (GVariantType *)entry->parameter_type : NULL;
+        GSimpleAction *action;
+
+        if (!g_str_has_prefix (entry->name, prefix))
+            continue;
+        if (entry->state != NULL)
+            action = g_simple_action_new_stateful (entry->name + 4, type,
+                                                   g_variant_new_string (entry->state));
+        else
+            action = g_simple_action_new (entry->name + 4, type);
+        g_signal_connect (action, "activate", run, map);
+        g_action_map_add_action (map, G_ACTION (action));
+        g_object_unref (action);
+    }
+}
+
+void hs_actions_add_to_application (GtkApplication *application)
+{
+    add_actions (G_ACTION_MAP (application), "app.", G_CALLBACK (on_application_action));
+    for (gsize i = 0; i < G_N_ELEMENTS (actions); i++)
+        if (actions[i].keys[0] != NULL)
+            gtk_application_set_accels_for_action (application, actions[i].name, actions[i].keys);
+    for (gsize i = 0; i < G_N_ELEMENTS (choice_keys); i++)
+        gtk_application_set_accels_for_action (application, choice_keys[i].detailed_name,
+                                               choice_keys[i].keys);
+}
+
+void hs_actions_add_to_window (HsWindow *window)
+{
+    add_actions (G_ACTION_MAP (window), "win.", G_CALLBACK (on_window_action));
+}
+
+static void enable (HsWindow *window, const char *name, gboolean is_enabled)
+{
+    GAction *action = g_action_map_lookup_action (G_ACTION_MAP (window), name);
+
+    g_simple_action_set_enabled (G_SIMPLE_ACTION (action), is_enabled);
+}
+
+void hs_actions_set_state (HsWindow *window, const char *name, const char *state)
+{
+    GAction *action = g_action_map_lookup_action (G_ACTION_MAP (window), name);
+
+    g_simple_action_set_state (G_SIMPLE_ACTION (action), g_variant_new_string (state));
+}
+
+void hs_actions_update (HsWindow *window)
+{
+    HsSelection *selection = hs_window_get_selection (window);
+    const HsQueryState *state = hs_selection_get_state (selection);
+    HsDocumentState document = hs_document_get_state (hs_window_get_document (window));
+    gboolean has_trace = document != HS_DOCUMENT_EMPTY;
+    static const char *const need_trace[] = { "go-to-peak", "zoom-in", "zoom-out", "zoom-fit",
+                                              "metric",     "unit",    "view",     "select-range" };
+
+    for (gsize i = 0; i < G_N_ELEMENTS (need_trace); i++)
+        enable (window, need_trace[i], has_trace);
+    enable (window, "back", hs_selection_can_go_back (selection));
+    enable (window, "forward", hs_selection_can_go_forward (selection));
+    enable (window, "clear", state->has_range || state->has_moment || state->has_sizes);
+    enable (window, "zoom-to-range", state->has_range);
+    enable (window, "cancel-loading", document == HS_DOCUMENT_LOADING);
+    for (gsize i = 0; i < G_N_ELEMENTS (metrics); i++)
+        if (metrics[i].metric == state->metric)
+            hs_actions_set_state (window, "metric", metrics[i].name);
+    hs_actions_set_state (window, "unit", state->unit == HS_UNIT_BLOCKS ? "blocks" : "bytes");
+}

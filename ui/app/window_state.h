@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a window remembers between runs (where the schema is installed), and how it tells errors. */
+#ifndef HS_APP_WINDOW_STATE_H
+#define HS_APP_WINDOW_STATE_H
+
+#include "model/document.h"
+
+#include <gtk/gtk.h>
+
+/* NULL when the schema is not installed; then nothing is remembered. Free with g_object_unref. */
+GSettings *hs_settings_new (void);
+
+void hs_window_state_restore (GtkWindow *window, GtkPaned *upper, GtkPaned *side);
+void hs_window_state_save (GtkWindow *window, GtkPaned *upper, GtkPaned *side);
+
+/* The translated status as headline, the core's sentence below. */
+void hs_window_state_show_failure (GtkInfoBar *bar, GtkLabel *title, GtkLabel *text,
+                                   HsDocument *document);
+void hs_window_state_show_error (GtkInfoBar *bar, GtkLabel *title, GtkLabel *text,
+                                 const char *headline, const char *sentence);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The histogram with its heading; see histogram_panel.h. */
+#include "views/histogram_panel.h"
+
+#include "model/questions.h"
+#include "views/busy_line.h"
+#include "views/histogram_view.h"
+#include "views/refresh.h"
+
+#include <glib/gi18n.h>
+
+struct _HsHistogramPanel {
+    GtkBox parent_instance;
+
+    HsHistogramView *view;
+    GtkLabel *legend;
+    GtkProgressBar *busy_line;
+
+    HsSelection *selection;
+    HsQuery *query;
+};
+
+G_DEFINE_TYPE (HsHistogramPanel, hs_histogram_panel, GTK_TYPE_BOX)
+
+/* What the bars and their ghosts are. */
+static void update_legend (HsHistogramPanel *self)
+{
+    const HsQueryState *state = hs_selection_get_state (self->selection);
+    guint64 divisor = hs_histogram_view_get_ghost_divisor (self->view);
+    const char *unit = state->unit == HS_UNIT_BYTES ? _ ("bytes") : _ ("blocks");
+    g_autofree char *text = NULL;
+    char number[HS_UNITS_TEXT_SIZE];
+
+    if (divisor > 1)
+        /* Translators: bytes or blocks; the bars behind show the whole trace, divided by a number
+         */
+        text =
+            g_strdup_printf (_ ("%s · ghost: whole ÷ %s"), unit, hs_format_count (divisor, number));
+    else
+        /* Translators: bytes or blocks; the bars behind show the whole trace */
+        text = g_strdup_printf (_ ("%s · ghost: whole trace"), unit);
+    gtk_label_set_text (self->legend, text);
+}
+
+static void refresh (GtkWidget *widget)
+{
+    HsHistogramPanel *self = HS_HISTOGRAM_PANEL (widget);
+    struct hs_filter filter = hs_selection_get_filter (self->selection);
+    gint64 parameters[HS_QUERY_N_PARAMETERS] = { 0 };
+
+    /* this view sets the sizes, so it shows them all */
+    filter.size_min = hs_filter_all ().size_min;
+    filter.size_max = hs_filter_all ().size_max;
+    hs_query_ask (self->query, &filter, parameters);
+    update_legend (self);
+}
+
+static void on_selection_changed (HsHistogramPanel *self)
+{
+    hs_chart_invalidate (HS_CHART (self->view));
+}
+
+static void on_answered (HsHistogramPanel *self)
+{
+    hs_histogram_view_set_histogram (self->view, hs_query_get_answer (self->query));
+    update_legend (self);
+}
+
+void hs_histogram_panel_set_selection (HsHistogramPanel *self, HsSelection *selection)
+{
+    g_return_if_fail (HS_IS_HISTOGRAM_PANEL (self) && self->selection == NULL);
+    self->selection = g_object_ref (selection);
+    hs_chart_set_up (HS_CHART (self->view), selection, _ ("Allocation sizes"));
+    self->query = hs_query_new (&hs_question_histogram, hs_selection_get_document (selection));
+    g_signal_connect_object (self->query, "answered", G_CALLBACK (on_answered), self,
+                             G_CONNECT_SWAPPED);
+    g_signal_connect_object (selection, "changed", G_CALLBACK (on_selection_changed), self,
+                             G_CONNECT_SWAPPED);
+    hs_busy_line_watch (self->busy_line, self->query);
+    hs_refresh_watch (GTK_WIDGET (self), selection, refresh);
+}
+
+void hs_histogram_panel_focus (HsHistogramPanel *self)
+{
+    gtk_widget_grab_focus (GTK_WIDGET (self->view));
+}
+
+gboolean hs_histogram_panel_is_settled (HsHistogramPanel *self)
+{
+    return hs_query_is_settled (self->query) && hs_query_get_answer (self->query) != NULL;
+}
+
+static void hs_histogram_panel_dispose (GObject *object)
+{
+    HsHistogramPanel *self = HS_HISTOGRAM_PANEL (object);
+
+    g_clear_object (&self->query);
+    g_clear_object (&self->selection);
+    G_OBJECT_CLASS (hs_histogram_panel_parent_class)->dispose (object);
+}
+
+static void hs_histogram_panel_class_init (HsHistogramPanelClass *class)
+{
+    GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (class);
+
+    G_OBJECT_CLASS (class)->dispose = hs_histogram_panel_dispose;
+    g_type_ensure (HS_TYPE_HISTOGRAM_VIEW);
+    gtk_widget_class_set_template_from_resource (widget_class,
+                                                 "/org/heapstrata/Heapstrata/histogram_panel.ui");
+    gtk_widget_class_bind_template_child (widget_class, HsHistogramPanel, view);
+    gtk_widget_class_bind_template_child (widget_class, HsHistogramPanel, legend);
+    gtk_widget_class_bind_template_child (widget_class, HsHistogramPanel, busy_line);
+}
+
+static void hs_histogram_panel_init (HsHistogramPanel *self)
+{
+    gtk_widget_init_template (GTK_WIDGET (self));
+}

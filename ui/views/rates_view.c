@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Allocations up, frees down; see rates_view.h. */
+#include "views/rates_view.h"
+
+#include "draw/timeline_painter.h"
+
+#include <glib/gi18n.h>
+
+struct _HsRatesView {
+    HsTimeChart parent_instance;
+};
+
+G_DEFINE_TYPE (HsRatesView, hs_rates_view, HS_TYPE_TIME_CHART)
+
+static void hs_rates_view_paint (HsChart *chart, cairo_t *cr, const struct hs_draw_style *style)
+{
+    const struct hs_timeline *timeline = hs_time_chart_get_timeline (HS_TIME_CHART (chart));
+    enum hs_metric_unit unit = hs_selection_get_state (hs_chart_get_selection (chart))->unit;
+    struct hs_rates_look look = {
+        .unit = unit,
+        /* Translators: names of an axis, short: rates of allocated and freed bytes or blocks */
+        .allocations_text = unit == HS_UNIT_BYTES ? _ ("alloc B/s") : _ ("allocs/s"),
+        .frees_text = unit == HS_UNIT_BYTES ? _ ("free B/s") : _ ("frees/s"),
+    };
+
+    if (timeline != NULL)
+        hs_draw_rates (cr, style, hs_time_chart_get_plot (HS_TIME_CHART (chart)), timeline, &look);
+}
+
+static char *describe_sums (HsChart *chart, const struct hs_timeline_column *sums, gint64 from,
+                            gint64 to)
+{
+    HsSelection *selection = hs_chart_get_selection (chart);
+    char from_text[48], to_text[48], opened[HS_UNITS_TEXT_SIZE], closed[HS_UNITS_TEXT_SIZE];
+    char opened_bytes[HS_UNITS_TEXT_SIZE], closed_bytes[HS_UNITS_TEXT_SIZE];
+
+    /* Translators: from time to time, how many and how much was allocated and freed */
+    return g_strdup_printf (
+        _ ("%s to %s: %s allocated (%s), %s freed (%s)"),
+        hs_selection_time_text (selection, from, from_text),
+        hs_selection_time_text (selection, to, to_text), hs_format_count (sums->births, opened),
+        hs_format_bytes (sums->birth_bytes, opened_bytes), hs_format_count (sums->ends, closed),
+        hs_format_bytes (sums->end_bytes, closed_bytes));
+}
+
+static char *hs_rates_view_describe (HsChart *chart, int mark)
+{
+    const struct hs_timeline *timeline = hs_time_chart_get_timeline (HS_TIME_CHART (chart));
+    const struct hs_timeline_column *column;
+    struct hs_timeline_column sums = { 0 };
+    gint64 from, to;
+
+    if (timeline == NULL)
+        return NULL;
+    if (mark != HS_CHART_WHOLE) {
+        hs_time_chart_get_mark_times (HS_TIME_CHART (chart), mark, &from, &to);
+        column = hs_time_chart_column_at (HS_TIME_CHART (chart), to);
+        return column != NULL ? describe_sums (chart, column, from, to) : NULL;
+    }
+    for (uint32_t i = 0; i < timeline->n_columns; i++) {
+        sums.births += timeline->columns[i].births;
+        sums.birth_bytes += timeline->columns[i].birth_bytes;
+        sums.ends += timeline->columns[i].ends;
+        sums.end_bytes += timeline->columns[i].end_bytes;
+    }
+    return describe_sums (chart, &sums, timeline->from, timeline->to);
+}
+
+static void hs_rates_view_class_init (HsRatesViewClass *class)
+{
+    HsChartClass *chart_class = HS_CHART_CLASS (class);
+
+    HS_TIME_CHART_CLASS (class)->above = 4;
+    HS_TIME_CHART_CLASS (class)->below = HS_PLOT_TIME_LABELS;
+    chart_class->paint = hs_rates_view_paint;
+    chart_class->describe = hs_rates_view_describe;
+}
+
+static void hs_rates_view_init (HsRatesView *self)
+{
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The call tree of the query; see tree_view.h. */
+#include "views/tree_view.h"
+
+#include "model/questions.h"
+#include "views/busy_line.h"
+#include "views/call_tree_model.h"
+#include "views/refresh.h"
+#include "views/tree_columns.h"
+#include "views/tree_memory.h"
+
+#include <glib/gi18n.h>
+
+/* The hot path goes on while one child has at least this share of its parent. */
+#define HOT_SHARE 0.5
+
+struct _HsTreeView {
+    GtkBox parent_instance;
+
+    GtkTreeView *tree;
+    GtkProgressBar *busy_line;
+    GtkLabel *placeholder;
+
+    enum hs_tree_direction direction;
+    HsSelection *selection;
+    HsQuery *query;
+    HsTreeMemory *memory;
+    hs_process_id process; /* of the tree shown; HS_NO_PROCESS - 1: none yet */
+    gboolean is_restoring;
+};
+
+G_DEFINE_TYPE (HsTreeView, hs_tree_view, GTK_TYPE_BOX)
+
+static const struct hs_call_tree *answer_of (HsTreeView *self)
+{
+    GtkTreeModel *model = gtk_tree_view_get_model (self->tree);
+
+    return model != NULL ? hs_call_tree_model_get_tree (HS_CALL_TREE_MODEL (model)) : NULL;
+}
+
+static void refresh (GtkWidget *widget)
+{
+    HsTreeView *self = HS_TREE_VIEW (widget);
+    const HsQueryState *state = hs_selection_get_state (self->selection);
+    struct hs_filter filter = hs_selection_get_filter (self->selection);
+    gint64 parameters[HS_QUERY_N_PARAMETERS] = { self->direction, state->metric, state->unit };
+
+    hs_query_ask (self->query, &filter, parameters);
+}
+
+/* ---- rows ---- */
+
+static void open_path_to (HsTreeView *self, uint32_t node)
+{
+    GtkTreeIter iter;
+    GtkTreePath *path;
+
+    hs_call_tree_model_get_iter (HS_CALL_TREE_MODEL (gtk_tree_view_get_model (self->tree)), node,
+                                 &iter);
+    path = gtk_tree_model_get_path (gtk_tree_view_get_model (self->tree), &iter);
+    gtk_tree_view_expand_to_path (self->tree, path);
+    gtk_tree_view_set_cursor (self->tree, path, NULL, FALSE);
+    gtk_tree_view_scroll_to_cell (self->tree, path, NULL, FALSE, 0, 0);
+    gtk_tree_path_free (path);
+}
+
+/* Follows the largest child as long as it has most of its parent; returns the last one. */
+static uint32_t hot_path_from (const struct hs_call_tree *tree, uint32_t node)
+{
+    for (;;) {
+        const struct hs_call_tree_node *here = &tree->nodes[node];
+        double own =
+            (double)hs_sums_metric (&here->inclusive, tree->query.metric, tree->query.unit);
+        double child;
+
+        if (here->n_children == 0)
+            return node;
+        child = (double)hs_sums_metric (&tree->nodes[here->first_child].inclusive,
+                                        tree->query.metric, tree->query.unit);
+        if (node != 0 && (child <= 0 || child < own * HOT_SHARE))
+            return node;
+        node = here->first_child;
+    }
+}
+
+static void open_hot_path (HsTreeView *self)
+{
+    const struct hs_call_tree *tree = answer_of (self);
+    GtkTreeIter iter;
+    uint32_t from = 0, node;
+
+    if (tree == NULL || tree->n_nodes < 2)
+        return;
+    if (gtk_tree_selection_get_selected (gtk_tree_view_get_selection (self->tree), NULL, &iter))
+        from = hs_call_tree_model_node_number (&iter);
+    node = hot_path_from (tree, from);
+    if (node != 0)
+        open_path_to (self, node);
+}
+
+/* At first, and in another process, rows without a sister to be compared with are open. */
+static void open_only_children (HsTreeView *self)
+{
+    const struct hs_call_tree *tree = answer_of (self);
+    uint32_t node = 0;
+
+    if (tree->n_nodes < 2)
+        return;
+    while (tree->nodes[node].n_children == 1)
+        node = tree->nodes[node].first_child;
+    if (node != 0 && tree->nodes[node].n_children > 0) {
+        GtkTreeIter iter;
+        GtkTreePath *path;
+
+        hs_call_tree_model_get_iter (HS_CALL_TREE_MODEL (gtk_tree_view_get_model (self->tree)),
+                                     node, &iter);
+        path = gtk_tree_model_get_path (gtk_tree_view_get_model (self->tree), &iter);
+        gtk_tree_view_expand_to_path (self->tree, path);
+        gtk_tree_path_free (path);
+    }
+}
+
+static void remember_open (HsTreeView *self, GtkTreeIter *iter, gboolean is_open)
+{
+    if (!self->is_restoring && answer_of (self) != NULL)
+        hs_tree_memory_set_open (self->memory, answer_of (self),
+                                 hs_call_tree_model_node_number (iter), is_open);
+}
+
+static void on_row_expanded (GtkTreeView *view, GtkTreeIter *iter, GtkTreePath *path,
+                             HsTreeView *self)
+{
+    remember_open (self, iter, TRUE);
+}
+
+static void on_row_collapsed (GtkTreeView *view, GtkTreeIter *iter, GtkTreePath *path,
+                              HsTreeView *self)
+{
+    remember_open (self, iter, FALSE);
+}
+
+static void on_row_activated (GtkTreeView *view, GtkTreePath *path, GtkTreeViewColumn *column,
+                              HsTreeView *self)
+{
+    if (gtk_tree_view_row_expanded (view, path))
+        gtk_tree_view_collapse_row (view, path);
+    else
+        gtk_tree_view_expand_row (view, path, FALSE);
+}
+
+static void on_selected (GtkTreeSelection *selection, HsTreeView *self)
+{
+    GtkTreeModel *model;
+    GtkTreeIter iter;
+    uint32_t node = 0;
+
+    if (self->is_restoring)
+        return;
+    if (gtk_tree_selection_get_selected (selection, &model, &iter))
+        node = hs_call_tree_model_node_number (&iter);
+    if (answer_of (self) != NULL)
+        hs_tree_memory_set_selected (self->memory, answer_of (self), node);
+}
+
+static gboolean copy_row (HsTreeView *self)
+{
+    GtkTreeIter iter;
+    g_autofree char *text = NULL;
+
+    if (!gtk_tree_selection_get_selected (gtk_tree_view_get_selection (self->tree), NULL, &iter))
+        return GDK_EVENT_PROPAGATE;
+    text = hs_tree_columns_row_text (self->tree, &iter);
+    gtk_clipboard_set_text (gtk_widget_get_clipboard (GTK_WIDGET (self), GDK_SELECTION_CLIPBOARD),
+                            text, -1);
+    return GDK_EVENT_STOP;
+}
+
+/* Left closes or goes to the caller, Right opens: what GTK leaves to Shift. */
+static gboolean go_sideways (HsTreeView *self, gboolean is_left)
+{
+    GtkTreePath *path = NULL;
+    gboolean is_done = FALSE;
+
+    gtk_tree_view_get_cursor (self->tree, &path, NULL);
+    if (path == NULL)
+        return GDK_EVENT_PROPAGATE;
+    if (!is_left) {
+        is_done = gtk_tree_view_expand_row (self->tree, path, FALSE);
+    } else if (gtk_tree_view_row_expanded (self->tree, path)) {
+        is_done = gtk_tree_view_collapse_row (self->tree, path);
+    } else if (gtk_tree_path_get_depth (path) > 1 && gtk_tree_path_up (path)) {
+        gtk_tree_view_set_cursor (self->tree, path, NULL, FALSE);
+        is_done = TRUE;
+    }
+    gtk_tree_path_free (path);
+    return is_done ? GDK_EVENT_STOP : GDK_EVENT_PROPAGATE;
+}
+
+static gboolean on_key_press (GtkWidget *widget, GdkEventKey *event, HsTreeView *self)
+{
+    GdkModifierType modifiers = event->state & gtk_accelerator_get_default_mod_mask ();
+
+    if (modifiers == GDK_CONTROL_MASK && event->keyval == GDK_KEY_c)
+        return copy_row (self);
+    if (modifiers != 0)
+        return GDK_EVENT_PROPAGATE;
+    switch (event->keyval) {
+    case GDK_KEY_space:
+        open_hot_path (self);
+        return GDK_EVENT_STOP;
+    case GDK_KEY_Left:
+    case GDK_KEY_Right:
+        return go_sideways (self, event->keyval == GDK_KEY_Left);
+    default:
+        return GDK_EVENT_PROPAGATE;
+    }
+}
+
+/* ---- answers ---- */
+
+static void update_placeholder (HsTreeView *self)
+{
+    const struct hs_call_tree *tree = answer_of (self);
+    gboolean is_empty = tree != NULL && (tree->n_nodes < 2 || tree->nodes[0].n_children == 0);
+
+    gtk_widget_set_visible (GTK_WIDGET (self->placeholder), is_empty);
+}
+
+static void on_answered (HsTreeView *self)
+{
+    struct hs_call_tree *tree = hs_query_get_answer (self->query);
+    g_autoptr (HsCallTreeModel) model = NULL;
+    GtkAdjustment *scroll = gtk_scrollable_get_vadjustment (GTK_SCROLLABLE (self->tree));
+    double place = gtk_adjustment_get_value (scroll);
+    hs_process_id process = hs_selection_get_state (self->selection)->process;
+
+    if (tree == answer_of (self))
+        return;
+    model = hs_call_tree_model_new (tree);
+    self->is_restoring = TRUE;
+    gtk_tree_view_set_model (self->tree, GTK_TREE_MODEL (model));
+    hs_tree_columns_update (self->tree);
+    hs_tree_memory_restore (self->memory, self->tree);
+    self->is_restoring = FALSE;
+    if (process != self->process && tree->n_nodes > 1) {
+        self->process = process;
+        open_only_children (self);
+    }
+    gtk_adjustment_set_value (scroll, place);
+    update_placeholder (self);
+}
+
+gboolean hs_tree_view_is_settled (GtkWidget *widget)
+{
+    HsTreeView *self = HS_TREE_VIEW (widget);
+
+    return hs_query_is_settled (self->query) &&
+           (hs_query_get_answer (self->query) != NULL || !gtk_widget_get_mapped (widget));
+}
+
+static void hs_tree_view_dispose (GObject *object)
+{
+    HsTreeView *self = HS_TREE_VIEW (object);
+
+    self->is_restoring = TRUE; /* rows that go away are not news */
+    g_clear_object (&self->query);
+    g_clear_object (&self->selection);
+    G_OBJECT_CLASS (hs_tree_view_parent_class)->dispose (object);
+}
+
+static void hs_tree_view_finalize (GObject *object)
+{
+    hs_tree_memory_free (HS_TREE_VIEW (object)->memory);
+    G_OBJECT_CLASS (hs_tree_view_parent_class)->finalize (object);
+}
+
+static void hs_tree_view_class_init (HsTreeViewClass *class)
+{
+    GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (class);
+
+    G_OBJECT_CLASS (class)->dispose = hs_tree_view_dispose;
+    G_OBJECT_CLASS (class)->finalize = hs_tree_view_finalize;
+    gtk_widget_class_set_template_from_resource (widget_class,
+                                                 "/org/heapstrata/Heapstrata/tree_view.ui");
+    gtk_widget_class_bind_template_child (widget_class, HsTreeView, tree);
+    gtk_widget_class_bind_template_child (widget_class, HsTreeView, busy_line);
+    gtk_widget_class_bind_template_child (widget_class, HsTreeView, placeholder);
+    gtk_widget_class_bind_template_callback (widget_class, on_row_expanded);
+    gtk_widget_class_bind_template_callback (widget_class, on_row_collapsed);
+    gtk_widget_class_bind_template_callback (widget_class, on_row_activated);
+    gtk_widget_class_bind_template_callback (widget_class, on_key_press);
+    gtk_widget_class_bind_template_callback (widget_class, on_selected);
+}
+
+static void hs_tree_view_init (HsTreeView *self)
+{
+    self->memory = hs_tree_memory_new ();
+    self->process = HS_NO_PROCESS - 1;
+    gtk_widget_init_template (GTK_WIDGET (self));
+}
+
+static GtkWidget *make (HsSelection *selection, enum hs_tree_direction direction, const char *name)
+{
+    HsTreeView *self = g_object_new (HS_TYPE_TREE_VIEW, "visible", TRUE, NULL);
+
+    self->direction = direction;
+    self->selection = g_object_ref (selection);
+    self->query = hs_query_new (&hs_question_call_tree, hs_selection_get_document (selection));
+    g_signal_connect_object (self->query, "answered", G_CALLBACK (on_answered), self,
+                             G_CONNECT_SWAPPED);
+    atk_object_set_name (gtk_widget_get_accessible (GTK_WIDGET (self->tree)), name);
+    hs_tree_columns_add (self->tree, hs_selection_get_state (selection));
+    /* the first column's title: rows are callers or callees of each other */
+    gtk_tree_view_column_set_title (gtk_tree_view_get_column (self->tree, 0), _ ("Function"));
+    hs_tree_columns_update (self->tree);
+    gtk_tree_view_set_fixed_height_mode (self->tree, TRUE);
+    gtk_tree_view_set_tooltip_column (self->tree, HS_CALL_TREE_COLUMN_TOOLTIP);
+    hs_busy_line_watch (self->busy_line, self->query);
+    hs_refresh_watch (GTK_WIDGET (self), selection, refresh);
+    return GTK_WIDGET (self);
+}
+
+GtkWidget *hs_tree_view_new_top_down (HsSelection *selection)
+{
+    return make (selection, HS_TREE_TOP_DOWN, _ ("Call tree, top-down"));
+}
+
+GtkWidget *hs_tree_view_new_bottom_up (HsSelection *selection)
+{
+    return make (selection, HS_TREE_BOTTOM_UP, _ ("Call tree, bottom-up"));
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table of the views that stand behind tabs; see views.h. */
+#include "views/views.h"
+
+#include "views/findings_view.h"
+#include "views/tree_view.h"
+
+#include <glib/gi18n.h>
+
+const HsViewEntry hs_views[] = {
+    { "top-down", N_ ("Top-down"), hs_tree_view_new_top_down, hs_tree_view_is_settled },
+    { "bottom-up", N_ ("Bottom-up"), hs_tree_view_new_bottom_up, hs_tree_view_is_settled },
+    { "findings", N_ ("Findings"), hs_findings_view_new, NULL },
+};
+
+const guint hs_n_views = G_N_ELEMENTS (hs_views);
