@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define ETL_MODE_AT 0x88 /* of the log file header, in the file */
+#define ETL_CIRCULAR 2u
+
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 static void demand_same (const struct text_log *a, const struct text_log *b, const char *what)
@@ -41,8 +44,11 @@ static bool can_be_sliced (const struct hs_format *format, struct hs_span bytes)
 {
     const uint8_t *last;
 
-    if (format->probe (hs_span_part (bytes, 0, HS_PROBE_BYTES)) == 0 ||
-        bytes.data[bytes.size - 1] != '\n')
+    if (format->probe (hs_span_part (bytes, 0, HS_PROBE_BYTES)) == 0)
+        return false;
+    if (strcmp (format->name, "etl") == 0) /* a circular log begins anywhere; formats/etl.md 1.4 */
+        return (hs_span_u32_at (bytes, ETL_MODE_AT) & ETL_CIRCULAR) == 0;
+    if (bytes.data[bytes.size - 1] != '\n')
         return false;
     last = memrchr (bytes.data, '\n', bytes.size - 1);
     return last == NULL || last[1] != 'm';
@@ -55,6 +61,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     struct text_log slices = { .leaves_out_facts = true };
     const struct hs_format *format = format_of (bytes);
     uint64_t seed = size > 0 ? data[size / 2] + size : 1;
+    struct hs_error err = { 0 };
     enum hs_status status;
 
     if (format == NULL)
@@ -65,10 +72,17 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     demand_same (&first, &again, "read again");
     if (status == HS_END && can_be_sliced (format, bytes)) {
         (void)text_log_decode (&plain, bytes, NULL);
-        status = text_log_decode_growing (&slices, format, bytes, seed, NULL);
-        if (status != HS_AGAIN)
+        status = text_log_decode_growing (&slices, format, bytes, seed, &err);
+        if (status != HS_AGAIN && status != HS_END) {
+            fprintf (stderr, "in slices it ends with %d: %s\n", status, err.text);
             __builtin_trap ();
-        demand_same (&plain, &slices, "read in slices");
+        }
+        /* an ETL file that still lacks buffers holds back what others may come before */
+        if (status == HS_AGAIN && strcmp (format->name, "etl") == 0 && slices.n < plain.n)
+            plain.n = slices.n;
+        /* nor does it wait for buffers that come too late: only sound ones are the same */
+        if (strcmp (format->name, "etl") != 0 || first.n_notes == 0)
+            demand_same (&plain, &slices, "read in slices");
     }
     text_log_clear (&first);
     text_log_clear (&again);

@@ -194,7 +194,17 @@ enum hs_status text_log_decode (struct text_log *log, struct hs_span bytes, stru
 struct growing {
     struct hs_span bytes;
     const size_t *visible;
+    const struct late_field *late; /* ends with n = 0; NULL = none */
 };
+
+/* What a writer fills in when it closes the file reads as 0 until then. */
+static void hide (const struct growing *growing, uint64_t offset, uint8_t *buffer, size_t n)
+{
+    for (const struct late_field *field = growing->late; field != NULL && field->n > 0; field++)
+        for (size_t i = field->offset; i < field->offset + field->n; i++)
+            if (i >= offset && i - offset < n)
+                buffer[i - offset] = 0;
+}
 
 static enum hs_status growing_read (void *self, uint64_t offset, void *buffer, size_t n,
                                     size_t *ret_n, struct hs_error *err)
@@ -207,6 +217,8 @@ static enum hs_status growing_read (void *self, uint64_t offset, void *buffer, s
         return HS_END;
     shown = hs_span_part (shown, (size_t)offset, n);
     memcpy (buffer, shown.data, shown.size);
+    if (*growing->visible < growing->bytes.size)
+        hide (growing, offset, buffer, shown.size);
     *ret_n = shown.size;
     return HS_OK;
 }
@@ -227,7 +239,8 @@ static const struct hs_source_class growing_class = { growing_read, growing_size
                                                       hs_free };
 
 enum hs_status growing_source_new (struct hs_span bytes, const size_t *visible,
-                                   struct hs_source **ret, struct hs_error *err)
+                                   const struct late_field *late, struct hs_source **ret,
+                                   struct hs_error *err)
 {
     struct growing *growing = HS_NEW (struct growing);
     enum hs_status status;
@@ -236,6 +249,7 @@ enum hs_status growing_source_new (struct hs_span bytes, const size_t *visible,
         return hs_error_no_memory (err);
     growing->bytes = bytes;
     growing->visible = visible;
+    growing->late = late;
     status = hs_source_new (&growing_class, growing, "growing", HS_SOURCE_FOLLOW, ret, err);
     if (status != HS_OK)
         hs_free (growing);
@@ -271,10 +285,13 @@ static enum hs_status run_growing (struct text_log *log, const struct hs_format 
 enum hs_status text_log_decode_growing (struct text_log *log, const struct hs_format *format,
                                         struct hs_span bytes, uint64_t seed, struct hs_error *err)
 {
+    /* formats/etl.md 1.1 and 1.4: EndTime and BuffersWritten of the log file header */
+    static const struct late_field etl_fields[] = { { 0x78, 8 }, { 0x8c, 4 }, { 0, 0 } };
+    const struct late_field *late = strcmp (format->name, "etl") == 0 ? etl_fields : NULL;
     size_t visible = bytes.size < HS_PROBE_BYTES ? bytes.size : HS_PROBE_BYTES;
     struct hs_source *source;
     void *self;
-    enum hs_status status = growing_source_new (bytes, &visible, &source, err);
+    enum hs_status status = growing_source_new (bytes, &visible, late, &source, err);
 
     if (status != HS_OK)
         return status;

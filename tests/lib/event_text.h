@@ -28,9 +28,15 @@ enum hs_status text_log_decode (struct text_log *log, struct hs_span bytes, stru
 enum hs_status text_log_run (struct text_log *log, struct hs_decoder *decoder,
                              struct hs_error *err);
 
-/* A growing source over `bytes` of which `*visible` are there so far. */
+struct late_field { /* bytes of a file that its writer fills in when it closes it */
+    size_t offset, n;
+};
+
+/* A growing source over `bytes` of which `*visible` are there so far. `late` ends with n = 0 and
+ * may be NULL: fields that read as 0 until everything is visible. */
 enum hs_status growing_source_new (struct hs_span bytes, const size_t *visible,
-                                   struct hs_source **ret, struct hs_error *err);
+                                   const struct late_field *late, struct hs_source **ret,
+                                   struct hs_error *err);
 
 /* Decodes with `format` while the bytes appear in slices of a size made up from `seed`. */
 enum hs_status text_log_decode_growing (struct text_log *log, const struct hs_format *format,

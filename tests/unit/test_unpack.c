@@ -533,7 +533,7 @@ START_TEST (a_packed_file_can_grow)
     struct hs_unpack *unpack;
     uint8_t *out = malloc (text.size + 1);
 
-    ck_assert_int_eq (growing_source_new (span_of (packed), &visible, &source, NULL), HS_OK);
+    ck_assert_int_eq (growing_source_new (span_of (packed), &visible, NULL, &source, NULL), HS_OK);
     ck_assert_int_eq (hs_unpack_open (source, HS_PACKING_GZIP, 0, NULL, &unpack, NULL), HS_OK);
     for (; visible <= packed.size; visible++) {
         enum hs_status status = HS_OK;
