@@ -10,27 +10,39 @@ struct replay {
     uint64_t start;
 };
 
-static inline void add_delta (struct replay *replay, hs_event_no event, uint64_t delta)
-{
-    if (event < replay->begin)
-        replay->start += delta;
-    else if (event < replay->end)
-        replay->deltas[event - replay->begin] += delta;
-}
+/* Ends lie anywhere among the deltas: they are asked for ahead. */
+#define PREFETCH_ROWS 16u
 
-static void replay_run (struct replay *replay, const struct hs_scan *scan,
-                        const struct hs_row_run *run, struct hs_birth_walk *births)
+/* The walk is given and returned by value, so that it stays in registers. */
+static struct hs_birth_walk replay_run (struct replay *replay, const struct hs_scan *scan,
+                                        const struct hs_row_run *run, struct hs_birth_walk births)
 {
+    const hs_event_no begin = replay->begin, n = replay->end - begin;
+    uint64_t *const deltas = replay->deltas;
+    uint64_t start = replay->start;
+
     for (uint32_t i = 0; i < run->n; i++) {
-        hs_event_no birth = hs_birth_walk_next (births);
+        hs_event_no birth = hs_birth_walk_next (&births);
         hs_event_no gone = hs_scan_gone (scan, run->context[i], hs_run_peek (run->end, i));
         uint64_t size;
 
-        if (gone < replay->begin || !hs_scan_passes (scan, run, i, &size))
+        if (i + PREFETCH_ROWS < run->n) {
+            hs_event_no ahead = hs_run_peek (run->end, i + PREFETCH_ROWS) - begin;
+
+            if (ahead < n)
+                __builtin_prefetch (&deltas[ahead], 1);
+        }
+        if (gone < begin || !hs_scan_passes (scan, run, i, &size))
             continue;
-        add_delta (replay, birth, size);
-        add_delta (replay, gone, 0 - size);
+        if (birth < begin)
+            start += size;
+        else
+            deltas[birth - begin] += size; /* births come no later than the range's end */
+        if (gone - begin < n)
+            deltas[gone - begin] -= size;
     }
+    replay->start = start;
+    return births;
 }
 
 enum hs_status hs_replay (const struct hs_scan *scan, hs_event_no begin, hs_event_no end,
@@ -51,7 +63,7 @@ enum hs_status hs_replay (const struct hs_scan *scan, hs_event_no begin, hs_even
             return HS_CANCELLED;
         }
         run = hs_row_run_at (snapshot, row, row_end);
-        replay_run (&replay, scan, &run, &births);
+        births = replay_run (&replay, scan, &run, births);
     }
     *ret = replay.deltas;
     *ret_start = replay.start;

@@ -89,48 +89,44 @@ enum run_place {
     RUN_AFTER = 4,  /* looked at for the peak only */
 };
 
-/* The place of a row's sums: its slot, or its process's place for those without one. */
-static inline size_t place_of (const struct build *build, const struct hs_row_run *run, uint32_t i,
-                               uint32_t slot)
-{
-    const struct hs_rows *rows = build->scan.snapshot.rows;
-
-    if (slot != HS_NO_STACK && slot < build->n_slots)
-        return slot;
-    return (size_t)build->n_slots + hs_column_u32 (&rows->context_process, run->context[i]);
-}
-
+/* One run of rows; made four times for the constants of its callers, everything in registers. */
 static inline __attribute__ ((always_inline)) void scan_run (struct build *build,
                                                              const struct hs_row_run *run,
-                                                             enum run_place place, bool has_peak)
+                                                             const enum run_place place,
+                                                             const bool has_peak)
 {
-    const struct hs_scan *scan = &build->scan;
-    hs_event_no begin_event = scan->begin, end_event = scan->end, peak = build->peak_event;
+    const struct hs_scan *const scan = &build->scan;
+    const struct hs_column *const processes = &scan->snapshot.rows->context_process;
+    const hs_event_no begin_event = scan->begin, end_event = scan->end, peak = build->peak_event;
+    const bool passes_all = scan->passes_all;
+    const uint64_t size_min = scan->size_min, size_max = scan->size_max;
+    const uint32_t n_slots = build->n_slots;
+    struct slot_sums *const slots = build->slots;
+    hs_row_no *const slot_row = build->slot_row;
 
     for (uint32_t i = 0; i < run->n; i++) {
         hs_event_no ended = hs_run_peek (run->end, i);
+        uint32_t stack = hs_run_peek (run->stack, i);
+        size_t at = stack & HS_ROW_SLOT_MASK;
         bool is_at_peak = has_peak && ended > peak && build->context_at_peak[run->context[i]];
-        bool is_in_range = place != RUN_AFTER && ended >= begin_event;
+        bool is_in_range = place == RUN_INSIDE || (place == RUN_BEFORE && ended >= begin_event);
         unsigned class = (unsigned)place + (ended >= end_event);
-        struct slot_sums *sums;
-        uint32_t stack;
-        uint64_t size;
-        size_t at;
+        uint64_t size = hs_run_size (&scan->snapshot, run, i);
 
-        if ((!is_at_peak && !is_in_range) || !hs_scan_passes (scan, run, i, &size))
+        if ((!is_at_peak && !is_in_range) || size < size_min || size > size_max ||
+            (!passes_all && !scan->context_passes[run->context[i]]))
             continue;
-        stack = hs_run_peek (run->stack, i);
-        at = place_of (build, run, i, stack & HS_ROW_SLOT_MASK);
-        build->slot_row[at] = run->first + i;
-        sums = &build->slots[at];
+        if (at == HS_NO_STACK || at >= n_slots) /* the place of its process */
+            at = (size_t)n_slots + hs_column_u32 (processes, run->context[i]);
+        slot_row[at] = run->first + i;
         if (is_in_range) {
-            sums->count[class]++;
-            sums->bytes[class] = hs_add_saturated (sums->bytes[class], size);
-            sums->temporary += class == 0 && (stack & HS_ROW_IS_TEMPORARY) != 0;
+            slots[at].count[class]++;
+            slots[at].bytes[class] = hs_add_saturated (slots[at].bytes[class], size);
+            slots[at].temporary += class == 0 && (stack & HS_ROW_IS_TEMPORARY) != 0;
         }
         if (is_at_peak) {
-            sums->peak_count++;
-            sums->peak_bytes = hs_add_saturated (sums->peak_bytes, size);
+            slots[at].peak_count++;
+            slots[at].peak_bytes = hs_add_saturated (slots[at].peak_bytes, size);
         }
     }
 }

@@ -2,8 +2,6 @@
 /* What a reader asks of a snapshot: times, births, stacks. No locks. */
 #include "trace/trace.h"
 
-#define WORD_EVENTS 64u
-
 double hs_snapshot_seconds (const struct hs_snapshot *snapshot, int64_t ticks)
 {
     return (double)ticks / (double)snapshot->ticks_per_second;
@@ -91,13 +89,13 @@ hs_event_no hs_snapshot_event_after (const struct hs_snapshot *snapshot, int64_t
 
 hs_row_no hs_snapshot_rows_before (const struct hs_snapshot *snapshot, hs_event_no event)
 {
-    uint32_t word = event / WORD_EVENTS;
+    uint32_t word = event / HS_BIRTH_WORD_EVENTS;
     uint64_t bits;
 
     if (event >= snapshot->n_events)
         return snapshot->n_rows;
     bits = hs_column_peek_u64 (&snapshot->rows->birth_bits, word);
-    bits &= (UINT64_C (1) << event % WORD_EVENTS) - 1;
+    bits &= (UINT64_C (1) << event % HS_BIRTH_WORD_EVENTS) - 1;
     return hs_column_u32 (&snapshot->rows->birth_rank, word) +
            (hs_row_no)__builtin_popcountll (bits);
 }
@@ -105,9 +103,10 @@ hs_row_no hs_snapshot_rows_before (const struct hs_snapshot *snapshot, hs_event_
 /* The word of births that holds row `row`. */
 static uint32_t word_of_row (const struct hs_snapshot *snapshot, hs_row_no row)
 {
-    uint32_t low = 0, high = snapshot->n_events / WORD_EVENTS + 1;
+    uint32_t low = 0, high = snapshot->n_events / HS_BIRTH_WORD_EVENTS + 1;
 
-    if ((uint64_t)high * WORD_EVENTS >= (uint64_t)snapshot->n_events + WORD_EVENTS)
+    if ((uint64_t)high * HS_BIRTH_WORD_EVENTS >=
+        (uint64_t)snapshot->n_events + HS_BIRTH_WORD_EVENTS)
         high--;
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
@@ -132,19 +131,6 @@ struct hs_birth_walk hs_birth_walk_init (const struct hs_snapshot *snapshot, hs_
     for (rank = hs_column_u32 (&snapshot->rows->birth_rank, walk.word); rank < first; rank++)
         walk.bits &= walk.bits - 1;
     return walk;
-}
-
-hs_event_no hs_birth_walk_next (struct hs_birth_walk *walk)
-{
-    uint32_t bit;
-
-    while (walk->bits == 0) {
-        walk->word++;
-        walk->bits = hs_column_peek_u64 (&walk->snapshot->rows->birth_bits, walk->word);
-    }
-    bit = (uint32_t)__builtin_ctzll (walk->bits);
-    walk->bits &= walk->bits - 1;
-    return walk->word * WORD_EVENTS + bit;
 }
 
 hs_event_no hs_snapshot_birth (const struct hs_snapshot *snapshot, hs_row_no row)

@@ -80,13 +80,27 @@ hs_row_no hs_snapshot_rows_before (const struct hs_snapshot *snapshot, hs_event_
 hs_event_no hs_snapshot_birth (const struct hs_snapshot *snapshot, hs_row_no row);
 
 /* Walks births in row order: hs_birth_walk_next gives the birth of row first, first + 1 … */
+#define HS_BIRTH_WORD_EVENTS 64u
 struct hs_birth_walk {
     const struct hs_snapshot *snapshot;
     uint64_t bits; /* births of the current word not yet given */
     uint32_t word;
 };
 struct hs_birth_walk hs_birth_walk_init (const struct hs_snapshot *snapshot, hs_row_no first);
-hs_event_no hs_birth_walk_next (struct hs_birth_walk *walk);
+
+/* Inline: a scan asks for every row. */
+static inline hs_event_no hs_birth_walk_next (struct hs_birth_walk *walk)
+{
+    uint32_t bit;
+
+    while (walk->bits == 0) {
+        walk->word++;
+        walk->bits = hs_column_peek_u64 (&walk->snapshot->rows->birth_bits, walk->word);
+    }
+    bit = (uint32_t)__builtin_ctzll (walk->bits);
+    walk->bits &= walk->bits - 1;
+    return walk->word * HS_BIRTH_WORD_EVENTS + bit;
+}
 
 /* The stack of a row as a node of the trie (stacks.h), HS_NODE_NONE when it has none or none yet.
  */
