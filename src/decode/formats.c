@@ -4,8 +4,10 @@
 
 extern const struct hs_format hs_etl_format;
 extern const struct hs_format hs_heaptrack_format;
+extern const struct hs_format hs_hst_format;
 
 const struct hs_format *const hs_formats[] = {
+    &hs_hst_format,
     &hs_etl_format,
     &hs_heaptrack_format,
     NULL,

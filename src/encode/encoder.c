@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-static const struct hs_encoder_class *const encoders[] = { &hs_etl_encoder };
+static const struct hs_encoder_class *const encoders[] = { &hs_hst_encoder, &hs_etl_encoder };
 
 const struct hs_encoder_class *hs_encoder_for_path (const char *path)
 {

@@ -52,6 +52,8 @@ struct hs_encoder_class {
     const char *extension;
     enum hs_status (*open) (const char *path, void **ret, struct hs_error *err);
     enum hs_status (*append) (void *self, const struct hs_event_batch *batch, struct hs_error *err);
+    /* Optional (NULL): makes all that was appended readable in the file at once. */
+    enum hs_status (*flush) (void *self, struct hs_error *err);
     /* Completes and closes the file and frees self, also on error: then the file is what could be
      * written. `ret_report` is filled in all cases; NULL is allowed. */
     enum hs_status (*finish) (void *self, struct hs_encode_report *ret_report,
@@ -60,6 +62,7 @@ struct hs_encoder_class {
 };
 
 extern const struct hs_encoder_class hs_etl_encoder;
+extern const struct hs_encoder_class hs_hst_encoder; /* more in encode/hst_encoder.h */
 
 /* The encoder whose extension the path has, or NULL. */
 const struct hs_encoder_class *hs_encoder_for_path (const char *path);

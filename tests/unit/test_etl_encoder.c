@@ -635,7 +635,8 @@ START_TEST (extension_chooses_the_encoder)
     hs_etl_encoder.abandon (encoder);
     ck_assert_ptr_eq (hs_encoder_for_path ("/a.b/x.ETL"), &hs_etl_encoder);
     ck_assert_ptr_null (hs_encoder_for_path ("/a.etl/x"));
-    ck_assert_ptr_null (hs_encoder_for_path ("x.hst"));
+    ck_assert_ptr_eq (hs_encoder_for_path ("x.hst"), &hs_hst_encoder);
+    ck_assert_ptr_null (hs_encoder_for_path ("x.raw"));
     for (enum hs_left_out what = 0; what < HS_N_LEFT_OUT; what++) {
         ck_assert_str_ne (hs_left_out_text (what), "");
         ck_assert_str_ne (hs_left_out_name (what), "");
