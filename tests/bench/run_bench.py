@@ -104,8 +104,8 @@ def profile(bench_load, path):
     if perf and subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                check=False).returncode == 0:
         print("\nprofile of %s (perf, cpu-clock):" % os.path.basename(path))
-        report = subprocess.run([perf, "report", "-i", data, "--stdio", "--no-children", "-s",
-                                 "symbol", "--percent-limit", "0.7"], stdout=subprocess.PIPE,
+        report = subprocess.run([perf, "report", "-i", data, "--stdio", "--no-children", "-F",
+                                 "overhead,sym", "--percent-limit", "0.7"], stdout=subprocess.PIPE,
                                 stderr=subprocess.DEVNULL, text=True, check=False).stdout
         print("\n".join(line for line in report.splitlines() if line and line[0] != "#"))
         return
