@@ -183,10 +183,8 @@ static bool insert_top_down (struct build *build, const struct hs_stack_sum *sta
     struct hs_label_chain chain;
 
     if (is_empty_stack (build, node)) {
-        const struct hs_labelled_frame *process = &build->labels.frames.items[stack->process];
-
         if (build->labels.has_processes &&
-            !find_child (build, 0, build->labels.chained.items[process->chain.first], &tree))
+            !find_child (build, 0, hs_frame_labels_process (&build->labels, stack->process), &tree))
             return false;
         return find_child (build, tree, build->labels.no_stack, ret);
     }

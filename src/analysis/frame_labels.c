@@ -218,6 +218,8 @@ static bool label_process (struct hs_frame_labels *labels, const struct hs_table
     char text[320];
     uint32_t label;
 
+    if (hs_idmap_get (&labels->processes, process) != HS_IDMAP_NONE)
+        return true;
     if (info->instance > 0)
         (void)snprintf (text, sizeof text, "%.255s (%u:%u)", image, info->pid, info->instance);
     else
@@ -225,7 +227,8 @@ static bool label_process (struct hs_frame_labels *labels, const struct hs_table
     frame.chain.first = (uint32_t)labels->chained.n;
     if (!hs_array_reserve (&labels->frames, 1) ||
         !find_label (labels, HS_LABEL_PROCESS, text, "", &label) ||
-        !add_to_chain (labels, &frame, label))
+        !add_to_chain (labels, &frame, label) ||
+        !hs_idmap_set (&labels->processes, process, (uint32_t)labels->frames.n))
         return false;
     labels->labels.items[label].is_inlined = false;
     labels->frames.items[labels->frames.n++] = frame;
@@ -259,18 +262,15 @@ static bool label_stack (struct hs_frame_labels *labels, const struct hs_tables 
 static bool label_all (struct hs_frame_labels *labels, const struct hs_tables *tables,
                        const struct hs_stack_sums *sums)
 {
-    /* the first frames are the processes, by id */
-    for (size_t i = 0; i < tables->processes.n; i++) {
-        if (!label_process (labels, tables, (hs_process_id)i))
-            return false;
-    }
     if (!find_label (labels, HS_LABEL_NO_STACK, N_ ("(no call stack)"), "", &labels->no_stack))
         return false;
     labels->labels.items[labels->no_stack].is_inlined = false;
-    for (uint32_t i = 0; i < sums->n; i++) {
-        if (!label_stack (labels, tables, &sums->stacks[i]))
-            return false;
+    for (uint32_t i = 0; i < sums->n; i++)
         labels->has_processes |= sums->stacks[i].process != sums->stacks[0].process;
+    for (uint32_t i = 0; i < sums->n; i++) {
+        if (!label_stack (labels, tables, &sums->stacks[i]) ||
+            (labels->has_processes && !label_process (labels, tables, sums->stacks[i].process)))
+            return false;
     }
     labels->node_frame[0] = 0;
     return true;
@@ -302,6 +302,7 @@ void hs_frame_labels_clear (struct hs_frame_labels *labels)
     hs_array_clear (&labels->chained);
     hs_array_clear (&labels->frames);
     hs_idmap_clear (&labels->index);
+    hs_idmap_clear (&labels->processes);
     hs_intern_clear (&labels->identities);
     hs_intern_clear (&labels->locations);
     hs_free (labels->node_frame);
@@ -314,10 +315,17 @@ struct hs_label_chain hs_frame_labels_of (const struct hs_frame_labels *labels, 
     uint32_t frame;
 
     if (hs_column_u32 (&stacks->parent, node) == HS_NODE_ROOT)
-        frame = (uint32_t)hs_column_u64 (&stacks->frame, node);
+        frame = hs_idmap_get (&labels->processes, hs_column_u64 (&stacks->frame, node));
     else
         frame = labels->node_frame[node] - 1;
     return labels->frames.items[frame].chain;
+}
+
+uint32_t hs_frame_labels_process (const struct hs_frame_labels *labels, hs_process_id process)
+{
+    uint32_t frame = hs_idmap_get (&labels->processes, process);
+
+    return labels->chained.items[labels->frames.items[frame].chain.first];
 }
 
 static bool add_to_path (struct hs_label_path *path, uint32_t label)
@@ -365,6 +373,5 @@ bool hs_frame_labels_path (const struct hs_frame_labels *labels, const struct hs
     if (fold)
         fold_path (labels, path);
     return !labels->has_processes ||
-           add_to_path (path,
-                        labels->chained.items[labels->frames.items[stack->process].chain.first]);
+           add_to_path (path, hs_frame_labels_process (labels, stack->process));
 }

@@ -46,6 +46,7 @@ struct hs_frame_labels {
     HS_ARRAY (uint32_t) chained;
     HS_ARRAY (struct hs_labelled_frame) frames;
     struct hs_idmap index;       /* hash of (process, address) -> frames */
+    struct hs_idmap processes;   /* process id -> frames; filled when has_processes */
     struct hs_intern identities; /* "function\0module" */
     struct hs_intern locations;
     uint32_t *node_frame; /* per node of the trie: 1 + index into frames, 0 = not asked for */
@@ -59,8 +60,12 @@ enum hs_status hs_frame_labels_init (struct hs_frame_labels *labels,
                                      const struct hs_stack_sums *sums, struct hs_error *err);
 void hs_frame_labels_clear (struct hs_frame_labels *labels); /* a zeroed one is valid */
 
-/* The labels of a node of a stack of `sums`, innermost first. The root of a process: its name. */
+/* The labels of a node of a stack of `sums`, innermost first. The root of a process, when
+ * has_processes: its name. */
 struct hs_label_chain hs_frame_labels_of (const struct hs_frame_labels *labels, uint32_t node);
+
+/* The label of a process with stacks in `sums`, when has_processes. */
+uint32_t hs_frame_labels_process (const struct hs_frame_labels *labels, hs_process_id process);
 
 /*
  * The labels of a whole stack, the allocating function first: *path is reused (a zeroed array at

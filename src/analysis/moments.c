@@ -10,27 +10,27 @@ struct moments {
     struct hs_scan scan;
     hs_event_no *borders; /* n + 1: the first event, then the first event after each moment */
     struct hs_event_columns columns;
-    uint32_t n, n_processes;
-    struct hs_moment *deltas; /* by process, then by column: what changed in it */
+    const struct hs_moments_query *query;
+    struct hs_moment *deltas; /* by row, then by column: what changed in it */
 };
 
-static enum hs_status set_borders (struct moments *moments, const int64_t *times,
-                                   struct hs_error *err)
+static enum hs_status set_borders (struct moments *moments, struct hs_error *err)
 {
+    const struct hs_moments_query *query = moments->query;
     const struct hs_snapshot *snapshot = &moments->scan.snapshot;
 
-    moments->borders = hs_alloc_array (moments->n + 1, sizeof *moments->borders);
+    moments->borders = hs_alloc_array (query->n + 1, sizeof *moments->borders);
     moments->deltas =
-        hs_alloc_zeroed ((size_t)(moments->n_processes + 1) * moments->n, sizeof *moments->deltas);
+        hs_alloc_zeroed (((size_t)query->n_rows + 1) * query->n, sizeof *moments->deltas);
     if (moments->borders == NULL || moments->deltas == NULL)
         return hs_error_no_memory (err);
     moments->borders[0] = snapshot->first_event;
-    for (uint32_t i = 0; i < moments->n; i++) {
-        hs_event_no border = hs_snapshot_event_after (snapshot, times[i]);
+    for (uint32_t i = 0; i < query->n; i++) {
+        hs_event_no border = hs_snapshot_event_after (snapshot, query->times[i]);
 
         moments->borders[i + 1] = border < moments->borders[0] ? moments->borders[0] : border;
     }
-    return hs_event_columns_init (&moments->columns, moments->borders, moments->n, err);
+    return hs_event_columns_init (&moments->columns, moments->borders, query->n, err);
 }
 
 static void scan_run (struct moments *moments, const struct hs_row_run *run,
@@ -38,16 +38,20 @@ static void scan_run (struct moments *moments, const struct hs_row_run *run,
 {
     const struct hs_scan *scan = &moments->scan;
     const struct hs_column *processes = &scan->snapshot.rows->context_process;
-    hs_event_no last = moments->borders[moments->n];
+    const struct hs_moments_query *query = moments->query;
+    hs_event_no last = moments->borders[query->n];
 
     for (uint32_t i = 0; i < run->n; i++) {
         uint32_t context = run->context[i];
         hs_event_no birth = hs_birth_walk_next (births);
         hs_event_no gone = hs_scan_gone (scan, context, hs_run_peek (run->end, i));
-        struct hs_moment *deltas =
-            &moments->deltas[(size_t)hs_column_u32 (processes, context) * moments->n];
+        uint32_t row = query->row_of[hs_column_u32 (processes, context)];
+        struct hs_moment *deltas;
         uint64_t size = hs_run_size (&scan->snapshot, run, i);
 
+        if (row == UINT32_MAX)
+            continue;
+        deltas = &moments->deltas[(size_t)row * query->n];
         if (birth < last) {
             struct hs_moment *at = &deltas[hs_event_columns_at (&moments->columns, birth)];
 
@@ -65,12 +69,13 @@ static void scan_run (struct moments *moments, const struct hs_row_run *run,
 
 static void sum_up (struct moments *moments)
 {
-    struct hs_moment *totals = &moments->deltas[(size_t)moments->n_processes * moments->n];
+    uint32_t n = moments->query->n, n_rows = moments->query->n_rows;
+    struct hs_moment *totals = &moments->deltas[(size_t)n_rows * n];
 
-    for (uint32_t process = 0; process < moments->n_processes; process++) {
-        struct hs_moment *at = &moments->deltas[(size_t)process * moments->n];
+    for (uint32_t row = 0; row < n_rows; row++) {
+        struct hs_moment *at = &moments->deltas[(size_t)row * n];
 
-        for (uint32_t i = 0; i < moments->n; i++) {
+        for (uint32_t i = 0; i < n; i++) {
             if (i > 0) {
                 at[i].live_bytes += at[i - 1].live_bytes;
                 at[i].live_count += at[i - 1].live_count;
@@ -81,18 +86,18 @@ static void sum_up (struct moments *moments)
     }
 }
 
-enum hs_status hs_timeline_moments (const struct hs_snapshot *snapshot, const int64_t *times,
-                                    uint32_t n, uint32_t n_processes, struct hs_moment **ret,
+enum hs_status hs_timeline_moments (const struct hs_snapshot *snapshot,
+                                    const struct hs_moments_query *query, struct hs_moment **ret,
                                     struct hs_error *err)
 {
-    struct moments moments = { .n = n, .n_processes = n_processes };
+    struct moments moments = { .query = query };
     struct hs_filter filter = hs_filter_all ();
     struct hs_birth_walk births = hs_birth_walk_init (snapshot, snapshot->first_row);
     struct hs_row_run run;
     enum hs_status status = hs_scan_init (&moments.scan, snapshot, &filter, err);
 
     if (status == HS_OK)
-        status = set_borders (&moments, times, err);
+        status = set_borders (&moments, err);
     if (status == HS_OK) {
         for (hs_row_no row = snapshot->first_row; row < snapshot->n_rows; row += run.n) {
             run = hs_row_run_at (snapshot, row, snapshot->n_rows);

@@ -50,14 +50,21 @@ struct hs_moment {
     uint64_t live_bytes, live_count;
 };
 
+struct hs_moments_query {
+    const int64_t *times;
+    uint32_t n;
+    const uint32_t *row_of;
+    uint32_t n_rows;
+};
+
 /*
- * The state at `n` given moments (ticks, ascending) for every process at once, in one scan; what a
- * report needs of many processes. *ret, to be freed with hs_free, holds n moments of process 0,
- * then n of process 1 …, at last n of all processes together: (n_processes + 1) * n. `n_processes`
- * must be more than every process id in the snapshot.
+ * The state at `n` given moments (ticks, ascending) for many processes at once, in one scan; what a
+ * report needs. `row_of` says per process id which row of the answer it adds to (UINT32_MAX: none;
+ * must cover every id with blocks in the snapshot). *ret, to be freed with hs_free, holds n moments
+ * of row 0, then n of row 1 …, at last n of all rows together: (n_rows + 1) * n.
  */
-enum hs_status hs_timeline_moments (const struct hs_snapshot *snapshot, const int64_t *times,
-                                    uint32_t n, uint32_t n_processes, struct hs_moment **ret,
+enum hs_status hs_timeline_moments (const struct hs_snapshot *snapshot,
+                                    const struct hs_moments_query *query, struct hs_moment **ret,
                                     struct hs_error *err);
 
 struct hs_timeline *hs_timeline_ref (struct hs_timeline *timeline);

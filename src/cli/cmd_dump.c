@@ -439,6 +439,46 @@ static int run (const struct cli_call *call)
     return status;
 }
 
+static const char description[] = N_ (
+    "Each line is TIME KIND [NAME=VALUE]…: the time in ticks since the trace's zero, or - where "
+    "the\n"
+    "event has none; the kind; then its fields, always in the same order, those without a value "
+    "left\n"
+    "out. Numbers are decimal, handles and addresses 0x…, texts in quotes with \\\", \\\\, \\n "
+    "and\n"
+    "\\xHH inside. The lines are those of the file's reader: blocks are not paired yet, and the "
+    "same\n"
+    "file always gives the same lines.\n"
+    "\n"
+    "All kinds: process (number of the instance), thread, source, stack (slot), ref, invented,\n"
+    "temporary. Then by kind:\n"
+    "  alloc         heap address size\n"
+    "  free          heap address\n"
+    "  realloc       heap address size old_address old_size\n"
+    "  heap-create, heap-destroy, heap-seen\n"
+    "                heap\n"
+    "  process-end   reason exit_status\n"
+    "  heap-range    op heap address size\n"
+    "  virtual       op address size flags\n"
+    "  pool          op address size tag [session]\n"
+    "  memory-sample bytes\n"
+    "  clock         ticks_per_second zero_filetime resolution\n"
+    "  process       pid parent image command_line start [32bit]\n"
+    "  thread        name [end]\n"
+    "  module        op base size path debug_name build_id pdb_age link_stamp checksum\n"
+    "  stack         slot frames (the allocating function first, separated by commas)\n"
+    "  stack-link    to (the ref of an earlier event) slot\n"
+    "  frame-name    address inline_depth function file line module\n"
+    "  suppression, mark\n"
+    "                text\n"
+    "  fact, count   name value\n"
+    "  note          note count offset text\n"
+    "  gap           until\n"
+    "  lost          records\n"
+    "  reset\n"
+    "\n"
+    "With --json each line is a JSON object of the same fields.");
+
 static const struct cli_json_field fields[] = {
     { "time", "integer or null", "ticks", N_ ("since the trace's zero; null: at no time") },
     { "kind", "string", "", N_ ("what happened: alloc, free, realloc, module …") },
@@ -457,8 +497,7 @@ const struct cli_command cli_command_dump = {
     .name = "dump",
     .arguments = N_ ("FILE…"),
     .summary = N_ ("Print the events as text, one line each"),
-    .description = N_ ("Each line is a time in ticks (or -), the kind of the event, and its fields "
-                       "as NAME=VALUE.\nWith --json each line is a JSON object."),
+    .description = description,
     .shared_options = CLI_OPTION_JSON | CLI_OPTION_LIMIT,
     .options = entries,
     .json_fields = fields,

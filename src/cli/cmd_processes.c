@@ -10,16 +10,8 @@
 struct context {
     const struct hs_snapshot *snapshot;
     const struct hs_tables *tables;
+    uint32_t *n_heaps; /* per process */
 };
-
-static uint64_t n_heaps (const struct context *context, size_t process)
-{
-    uint64_t n = 0;
-
-    for (size_t i = 0; i < context->tables->heaps.n; i++)
-        n += context->tables->heaps.items[i].process == process;
-    return n;
-}
 
 static void put_time (struct json_out *json, const struct context *context, const char *key,
                       bool is_set, int64_t ticks)
@@ -45,7 +37,7 @@ static void put_process (struct json_out *json, const struct context *context, s
     put_time (json, context, "start", info->has_start, info->start);
     put_time (json, context, "end", info->has_end, info->end);
     json_bool (json, "is32", info->is_32bit);
-    json_uint (json, "heaps", n_heaps (context, process));
+    json_uint (json, "heaps", context->n_heaps[process]);
     json_uint (json, "modules", info->n_modules);
     json_uint (json, "opened", info->counters.opened);
     json_uint (json, "opened_bytes", info->counters.opened_bytes);
@@ -74,7 +66,7 @@ static void add_process (struct text_table *table, const struct context *context
     add_time (table, context, info->has_start, info->start);
     add_time (table, context, info->has_end, info->end);
     text_table_add (table, info->is_32bit ? "32" : "64");
-    text_table_count (table, n_heaps (context, process));
+    text_table_count (table, context->n_heaps[process]);
     text_table_count (table, info->n_modules);
     text_table_count (table, info->counters.opened);
     text_table_add (table, hs_intern_text (strings, info->image));
@@ -115,12 +107,18 @@ static void print_all (const struct context *context, gboolean is_json)
 static int run (const struct cli_call *call)
 {
     struct open_trace open;
+    struct context context = { .snapshot = &open.snapshot };
     int status;
 
     if (!open_trace_load (&open, call))
         return CLI_BAD_INPUT;
-    print_all (&(struct context){ &open.snapshot, hs_trace_lock (open.trace) }, call->json);
+    context.tables = hs_trace_lock (open.trace);
+    context.n_heaps = g_new0 (uint32_t, context.tables->processes.n + 1);
+    for (size_t i = 0; i < context.tables->heaps.n; i++)
+        context.n_heaps[context.tables->heaps.items[i].process]++;
+    print_all (&context, call->json);
     hs_trace_unlock (open.trace);
+    g_free (context.n_heaps);
     status = open_trace_status (&open);
     open_trace_clear (&open);
     return status;

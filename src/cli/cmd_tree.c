@@ -15,7 +15,7 @@
 
 static gboolean option_leaks, option_bottom_up, option_blocks, option_show, option_functions,
     option_inclusive;
-static gint option_depth;
+static gint option_depth = -1;
 static char *option_metric;
 
 static const GOptionEntry entries[] = {
@@ -31,8 +31,8 @@ static const GOptionEntry entries[] = {
       N_ ("Sort by outstanding, aifi, aifo, aofi, aofo, total, net, peak or temporary"),
       N_ ("METRIC") },
     { "blocks", 0, 0, G_OPTION_ARG_NONE, &option_blocks, N_ ("Sort by blocks, not bytes"), NULL },
-    { "depth", 0, 0, G_OPTION_ARG_INT, &option_depth, N_ ("At most so many levels; 0 = all"),
-      N_ ("N") },
+    { "depth", 0, 0, G_OPTION_ARG_INT, &option_depth,
+      N_ ("At most so many levels; 0 = all (40 in text, all in JSON unless given)"), N_ ("N") },
     { "show-allocator-frames", 0, 0, G_OPTION_ARG_NONE, &option_show,
       N_ ("Show malloc and its like as functions of their own"), NULL },
     G_OPTION_ENTRY_NULL,
@@ -59,7 +59,7 @@ struct view {
 
 static gboolean parse_view (const struct cli_call *call, struct view *view)
 {
-    gint depth = option_depth > 0 ? option_depth : call->json ? 0 : TEXT_DEPTH;
+    gint depth = option_depth >= 0 ? option_depth : call->json ? 0 : TEXT_DEPTH;
 
     view->query.direction = option_bottom_up ? HS_TREE_BOTTOM_UP : HS_TREE_TOP_DOWN;
     view->query.metric = option_leaks ? HS_METRIC_OUTSTANDING : HS_METRIC_TOTAL;
@@ -190,35 +190,67 @@ static void add_json_row (struct tree_print *print, const struct hs_call_tree_no
     json_end_object (print->json);
 }
 
-/* One level of children and what lies below; `parent` is the number of the row above, -1 = none. */
-static void print_children (struct tree_print *print, const struct hs_call_tree_node *node,
-                            guint depth, gint64 parent)
+/* A row whose children are being printed. */
+struct open_row {
+    uint32_t node;
+    uint32_t next; /* child */
+    guint n_printed;
+    gint64 row; /* its number, -1 for the invisible root */
+};
+
+static void add_more_row (struct tree_print *print, guint depth, guint n)
 {
-    guint n = 0;
+    char *text = g_strdup_printf (_ ("… and %u more"), n);
 
-    for (uint32_t i = 0; i < node->n_children; i++) {
-        const struct hs_call_tree_node *child = &print->tree->nodes[node->first_child + i];
-        gint64 row = print->n_rows;
+    for (int column = 0; column < 3; column++)
+        text_table_add (print->table, "");
+    text_table_printf (print->table, "%*s%s", 2 * (int)(depth - 1), "", text);
+    g_free (text);
+}
 
-        if (is_empty (print->view, &child->inclusive))
-            continue;
-        if (n++ >= print->view->limit) {
-            if (print->table == NULL)
-                break;
-            for (int column = 0; column < 3; column++)
-                text_table_add (print->table, "");
-            text_table_printf (print->table, _ ("%*s… and %u more"), 2 * (int)(depth - 1), "",
-                               node->n_children - i);
-            break;
-        }
-        print->n_rows++;
+/* Prints the next child of the open row. FALSE: there is none, the row is done. */
+static gboolean print_next_child (struct tree_print *print, struct open_row *open, guint depth,
+                                  uint32_t *ret_node)
+{
+    const struct hs_call_tree_node *node = &print->tree->nodes[open->node], *child;
+
+    do {
+        if (open->next >= node->n_children)
+            return FALSE;
+        *ret_node = node->first_child + open->next++;
+        child = &print->tree->nodes[*ret_node];
+    } while (is_empty (print->view, &child->inclusive));
+    if (open->n_printed++ >= print->view->limit) {
         if (print->table != NULL)
-            add_tree_row (print, child, depth);
-        else
-            add_json_row (print, child, depth, parent);
-        if (depth < print->view->depth)
-            print_children (print, child, depth + 1, row);
+            add_more_row (print, depth, node->n_children - open->next + 1);
+        return FALSE;
     }
+    print->n_rows++;
+    if (print->table != NULL)
+        add_tree_row (print, child, depth);
+    else
+        add_json_row (print, child, depth, open->row);
+    return TRUE;
+}
+
+/* Row by row, with a stack of our own: a file decides how deep a tree is. */
+static void print_rows (struct tree_print *print)
+{
+    GArray *stack = g_array_new (FALSE, FALSE, sizeof (struct open_row));
+    struct open_row next = { .row = -1 };
+
+    g_array_append_val (stack, next);
+    while (stack->len > 0) {
+        guint depth = stack->len;
+        struct open_row *open = &g_array_index (stack, struct open_row, depth - 1);
+
+        next = (struct open_row){ .row = print->n_rows };
+        if (!print_next_child (print, open, depth, &next.node))
+            g_array_set_size (stack, depth - 1);
+        else if (depth < print->view->depth)
+            g_array_append_val (stack, next);
+    }
+    g_array_free (stack, TRUE);
 }
 
 static void begin_json (struct json_out *json, const struct view *view, const struct hs_sums *total,
@@ -259,7 +291,7 @@ static void print_tree (const struct view *view, const struct hs_call_tree *tree
                      view->query.direction == HS_TREE_TOP_DOWN ? "top-down" : "bottom-up");
         json_bool (&json, "is_cut", tree->is_cut);
         json_begin_array (&json, "rows", JSON_LINES);
-        print_children (&print, &tree->nodes[0], 1, -1);
+        print_rows (&print);
         json_end_array (&json);
         json_end_object (&json);
         json_end (&json);
@@ -267,7 +299,7 @@ static void print_tree (const struct view *view, const struct hs_call_tree *tree
     }
     print.table = text_table_new ("rrrl", headings);
     print_total (print.table, view, &tree->total, 4);
-    print_children (&print, &tree->nodes[0], 1, -1);
+    print_rows (&print);
     text_table_print (print.table, stdout, 0);
     text_table_free (print.table);
 }

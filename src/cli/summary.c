@@ -38,30 +38,90 @@ static void set_order (struct summary *summary)
              (void *)tables);
 }
 
+static int compare_stacks (const void *a, const void *b, void *data)
+{
+    const struct summary *summary = data;
+    const struct hs_stack_sum *left = *(const struct hs_stack_sum *const *)a;
+    const struct hs_stack_sum *right = *(const struct hs_stack_sum *const *)b;
+    uint64_t left_opened = hs_sums_opened_bytes (&left->sums);
+    uint64_t right_opened = hs_sums_opened_bytes (&right->sums);
+    bool is_live = summary->tables->processes.items[left->process].exit_event == HS_NO_EVENT;
+
+    if (left->process != right->process)
+        return left->process < right->process ? -1 : 1;
+    if (is_live && left->sums.bytes[1] != right->sums.bytes[1])
+        return left->sums.bytes[1] > right->sums.bytes[1] ? -1 : 1;
+    if (left_opened != right_opened)
+        return left_opened > right_opened ? -1 : 1;
+    return left->node < right->node ? -1 : left->node > right->node;
+}
+
+/* Numbers of heaps by process, and rows for the processes that have any. */
+static void group_heaps (struct summary *summary)
+{
+    const struct hs_tables *tables = summary->tables;
+    size_t n = tables->processes.n;
+
+    summary->first_heap = g_new0 (uint32_t, n + 2);
+    summary->heaps = g_new (uint32_t, tables->heaps.n + 1);
+    summary->row_of = g_new (uint32_t, n + 1);
+    for (size_t i = 0; i < tables->heaps.n; i++)
+        summary->first_heap[tables->heaps.items[i].process + 2]++;
+    for (size_t i = 0; i < n; i++) {
+        summary->row_of[i] = summary->first_heap[i + 2] > 0 ? summary->n_rows++ : UINT32_MAX;
+        summary->first_heap[i + 2] += summary->first_heap[i + 1];
+    }
+    /* first_heap[p + 1] is where the next heap of p goes, and ends where those of p + 1 begin */
+    for (size_t i = 0; i < tables->heaps.n; i++)
+        summary->heaps[summary->first_heap[tables->heaps.items[i].process + 1]++] = (uint32_t)i;
+}
+
+static void group_stacks (struct summary *summary)
+{
+    const struct hs_stack_sums *all = summary->stacks;
+    size_t n = summary->tables->processes.n;
+    uint32_t n_kept = 0;
+
+    summary->first_stack = g_new0 (uint32_t, n + 1);
+    summary->by_process = g_new (const struct hs_stack_sum *, all->n + 1);
+    for (uint32_t i = 0; i < all->n; i++) {
+        if (hs_sums_opened_count (&all->stacks[i].sums) == 0)
+            continue;
+        summary->by_process[n_kept++] = &all->stacks[i];
+        summary->first_stack[all->stacks[i].process + 1]++;
+    }
+    for (size_t i = 0; i < n; i++)
+        summary->first_stack[i + 1] += summary->first_stack[i];
+    qsort_r (summary->by_process, n_kept, sizeof *summary->by_process, compare_stacks, summary);
+}
+
 enum hs_status summary_init (struct summary *summary, const struct open_trace *open,
                              uint32_t stack_limit, struct hs_error *err)
 {
     const struct hs_snapshot *snapshot = &open->snapshot;
     struct hs_filter filter = hs_filter_all ();
-    uint32_t n_processes;
+    struct hs_moments_query query = { summary->times, SUMMARY_POINTS, NULL, 0 };
     enum hs_status status;
 
     *summary = (struct summary){ .open = open, .stack_limit = stack_limit };
-    n_processes = (uint32_t)hs_trace_lock (open->trace)->processes.n;
-    hs_trace_unlock (open->trace);
     for (uint32_t i = 0; i < SUMMARY_POINTS; i++)
         summary->times[i] = (int64_t)((__int128)snapshot->last_time * i / (SUMMARY_POINTS - 1));
     status = hs_stack_sums (snapshot, &filter, NULL, &summary->stacks, err);
-    if (status == HS_OK)
-        status = hs_timeline_moments (snapshot, summary->times, SUMMARY_POINTS, n_processes,
-                                      &summary->moments, err);
-    if (status != HS_OK) {
-        summary_clear (summary);
+    if (status != HS_OK)
         return status;
-    }
+    /* nobody writes any more, so the tables stay as they are between the locks */
     summary->tables = hs_trace_lock (open->trace);
     set_order (summary);
-    return HS_OK;
+    group_heaps (summary);
+    group_stacks (summary);
+    hs_trace_unlock (open->trace);
+    query.row_of = summary->row_of;
+    query.n_rows = summary->n_rows;
+    status = hs_timeline_moments (snapshot, &query, &summary->moments, err);
+    (void)hs_trace_lock (open->trace);
+    if (status != HS_OK)
+        summary_clear (summary);
+    return status;
 }
 
 void summary_clear (struct summary *summary)
@@ -72,60 +132,30 @@ void summary_clear (struct summary *summary)
     hs_stack_sums_free (summary->stacks);
     hs_free (summary->moments);
     g_free (summary->order);
+    g_free (summary->row_of);
+    g_free (summary->first_heap);
+    g_free (summary->heaps);
+    g_free (summary->first_stack);
+    g_free (summary->by_process);
 }
 
-static int compare_stacks (const void *a, const void *b, void *data)
+const struct hs_stack_sum *const *summary_stacks (const struct summary *summary,
+                                                  hs_process_id process, uint32_t *ret_n)
 {
-    const struct summary *summary = data;
-    const struct hs_stack_sum *left = *(const struct hs_stack_sum *const *)a;
-    const struct hs_stack_sum *right = *(const struct hs_stack_sum *const *)b;
-    uint64_t left_opened = hs_sums_opened_bytes (&left->sums);
-    uint64_t right_opened = hs_sums_opened_bytes (&right->sums);
-    const struct hs_process_info *process = &summary->tables->processes.items[left->process];
-    bool is_live = process->exit_event == HS_NO_EVENT;
+    uint32_t first = summary->first_stack[process];
 
-    if (is_live && left->sums.bytes[1] != right->sums.bytes[1])
-        return left->sums.bytes[1] > right->sums.bytes[1] ? -1 : 1;
-    if (left_opened != right_opened)
-        return left_opened > right_opened ? -1 : 1;
-    return left->node < right->node ? -1 : left->node > right->node;
+    *ret_n = summary->first_stack[process + 1] - first;
+    return summary->by_process + first;
 }
 
-static bool has_frames (const struct summary *summary, const struct hs_stack_sum *stack)
+bool summary_has_frames (const struct summary *summary, const struct hs_stack_sum *stack)
 {
     return hs_stacks_frames (summary->open->snapshot.stacks, stack->node, NULL, 0) > 0;
 }
 
-const struct hs_stack_sum **summary_stacks (const struct summary *summary, hs_process_id process,
-                                            uint32_t *ret_n, uint32_t *ret_n_set)
-{
-    const struct hs_stack_sums *all = summary->stacks;
-    const struct hs_stack_sum **list = g_new (const struct hs_stack_sum *, all->n + 1);
-    uint32_t n = 0, n_set = 0;
-
-    for (uint32_t i = 0; i < all->n; i++) {
-        const struct hs_stack_sum *stack = &all->stacks[i];
-
-        if (stack->process != process || hs_sums_opened_count (&stack->sums) == 0)
-            continue;
-        list[n++] = stack;
-        n_set += has_frames (summary, stack);
-    }
-    qsort_r (list, n, sizeof *list, compare_stacks, (void *)summary);
-    *ret_n = n;
-    *ret_n_set = n_set;
-    return list;
-}
-
 bool summary_has_heaps (const struct summary *summary, hs_process_id process)
 {
-    const struct hs_tables *tables = summary->tables;
-
-    for (size_t i = 0; i < tables->heaps.n; i++) {
-        if (tables->heaps.items[i].process == process)
-            return true;
-    }
-    return false;
+    return summary->row_of[process] != UINT32_MAX;
 }
 
 uint64_t summary_n_issues (const struct summary *summary)

@@ -18,7 +18,13 @@ struct summary {
     const struct open_trace *open;
     const struct hs_tables *tables;
     struct hs_stack_sums *stacks;
-    struct hs_moment *moments; /* by process, then the sum; SUMMARY_POINTS each */
+    struct hs_moment *moments; /* by row_of, then the sum; SUMMARY_POINTS each */
+    uint32_t *row_of;          /* per process: its row, UINT32_MAX without heaps */
+    uint32_t n_rows;
+    uint32_t *first_heap; /* per process: its heaps are heaps[first .. first of the next) */
+    uint32_t *heaps;      /* numbers in the tables, by process */
+    uint32_t *first_stack;
+    const struct hs_stack_sum **by_process; /* stacks that opened blocks, by process, then weight */
     int64_t times[SUMMARY_POINTS];
     hs_process_id *order; /* processes by pid and instance, the ones worth telling */
     uint32_t n_processes;
@@ -29,10 +35,12 @@ enum hs_status summary_init (struct summary *summary, const struct open_trace *o
                              uint32_t stack_limit, struct hs_error *err);
 void summary_clear (struct summary *summary);
 
-/* The stacks of a process: the heaviest first (live bytes, then opened bytes), an array of `*ret_n`
- * to be freed with g_free; *ret_n_set is how many of all have frames. */
-const struct hs_stack_sum **summary_stacks (const struct summary *summary, hs_process_id process,
-                                            uint32_t *ret_n, uint32_t *ret_n_set);
+/* The stacks of a process, heaviest first (live bytes, then opened bytes): *ret_n of them, lent. */
+const struct hs_stack_sum *const *summary_stacks (const struct summary *summary,
+                                                  hs_process_id process, uint32_t *ret_n);
+
+/* Whether the stack has frames. */
+bool summary_has_frames (const struct summary *summary, const struct hs_stack_sum *stack);
 
 /* Whether a heap of the process was seen: only such processes have stacks and a time line. */
 bool summary_has_heaps (const struct summary *summary, hs_process_id process);

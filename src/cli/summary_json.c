@@ -155,10 +155,8 @@ static void put_heaps (struct json_out *json, const struct summary *summary, hs_
     const struct hs_tables *tables = summary->tables;
 
     json_begin_array (json, "heaps", JSON_LINES);
-    for (size_t i = 0; i < tables->heaps.n; i++) {
-        if (tables->heaps.items[i].process == process)
-            put_heap (json, summary, &tables->heaps.items[i]);
-    }
+    for (uint32_t i = summary->first_heap[process]; i < summary->first_heap[process + 1]; i++)
+        put_heap (json, summary, &tables->heaps.items[summary->heaps[i]]);
     json_end_array (json);
 }
 
@@ -190,18 +188,19 @@ static void put_stack (struct json_out *json, const struct summary *summary,
 
 static void put_stacks (struct json_out *json, const struct summary *summary, hs_process_id process)
 {
-    uint32_t n, n_set;
-    const struct hs_stack_sum **stacks = summary_stacks (summary, process, &n, &n_set);
+    uint32_t n, n_set = 0;
+    const struct hs_stack_sum *const *stacks = summary_stacks (summary, process, &n);
 
+    for (uint32_t i = 0; i < n; i++)
+        n_set += summary_has_frames (summary, stacks[i]);
     json_uint (json, "stack_count", n_set);
     json_begin_array (json, "stacks", JSON_LINES);
     for (uint32_t i = 0; i < n && i < summary->stack_limit; i++)
         put_stack (json, summary, stacks[i]);
     json_end_array (json);
-    g_free (stacks);
 }
 
-/* `row`: a process, or the number of processes for the sum. */
+/* `row`: of a process, or the number of rows for the sum. */
 static void put_timeline (struct json_out *json, const struct summary *summary, size_t row)
 {
     const struct hs_moment *moments = &summary->moments[row * SUMMARY_POINTS];
@@ -250,7 +249,7 @@ static void put_process (struct json_out *json, const struct summary *summary,
     put_heaps (json, summary, process);
     if (summary_has_heaps (summary, process)) {
         put_stacks (json, summary, process);
-        put_timeline (json, summary, process);
+        put_timeline (json, summary, summary->row_of[process]);
     }
     if (info->has_virtual)
         put_virtual (json, &info->virtual_memory);
@@ -296,7 +295,7 @@ void summary_print_json (const struct summary *summary)
     json_begin_object (&json, "totals", JSON_LINES);
     put_counters (&json, summary, &tables->totals);
     json_end_object (&json);
-    put_timeline (&json, summary, tables->processes.n);
+    put_timeline (&json, summary, summary->n_rows);
     json_begin_object (&json, "stack_correlation", JSON_COMPACT);
     json_uint (&json, "events", tables->stack_events);
     json_uint (&json, "with_stack", tables->stack_events_set);

@@ -280,9 +280,10 @@ START_TEST (moments_of_all_processes)
     struct hs_snapshot snapshot = trace_maker_snapshot (&m);
     const int64_t times[] = { 0, 30, 89, 90, 100 };
     const uint64_t one[] = { 0, 150, 50, 50, 50 }, two[] = { 0, 1000, 1064, 0, 0 };
+    const struct hs_moments_query query = { times, 5, (const uint32_t[]){ 0, 1 }, 2 };
     struct hs_moment *moments;
 
-    ck_assert_int_eq (hs_timeline_moments (&snapshot, times, 5, 2, &moments, NULL), HS_OK);
+    ck_assert_int_eq (hs_timeline_moments (&snapshot, &query, &moments, NULL), HS_OK);
     for (int i = 0; i < 5; i++) {
         ck_assert_uint_eq (moments[i].live_bytes, one[i]);
         ck_assert_uint_eq (moments[5 + i].live_bytes, two[i]);

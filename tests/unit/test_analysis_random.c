@@ -547,12 +547,13 @@ static void check_tree (struct world *world, const struct hs_snapshot *snapshot,
 static void check_moments (struct world *world, const struct hs_snapshot *snapshot)
 {
     int64_t times[4];
+    const struct hs_moments_query query = { times, 4, (const uint32_t[]){ 0, 1, 2 }, N_PROCESSES };
     struct hs_moment *moments;
 
     times[0] = world->times[0] - 1;
     for (int i = 1; i < 4; i++)
         times[i] = times[i - 1] + (int64_t)draw (world, 20000);
-    ck_assert_int_eq (hs_timeline_moments (snapshot, times, 4, N_PROCESSES, &moments, NULL), HS_OK);
+    ck_assert_int_eq (hs_timeline_moments (snapshot, &query, &moments, NULL), HS_OK);
     for (uint32_t process = 0; process <= N_PROCESSES; process++) {
         struct hs_filter filter = hs_filter_all ();
         uint64_t *levels;
