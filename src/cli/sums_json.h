@@ -14,8 +14,8 @@ void json_sums (struct json_out *json, const struct hs_sums *sums);
 void json_seconds (struct json_out *json, const char *key, const struct hs_snapshot *snapshot,
                    int64_t ticks);
 
-/* Rows of a command's table of fields. */
-#define CLI_SUMS_FIELDS(prefix)                                                                    \
+/* Rows of a command's table of fields: sums by life time. */
+#define CLI_CLASS_FIELDS(prefix)                                                                   \
     { prefix "aifi_bytes, aifi_count", "integer", "bytes, blocks",                                 \
       N_ ("allocated and freed inside the range") },                                               \
         { prefix "aifo_bytes, aifo_count", "integer", "bytes, blocks",                             \
@@ -26,8 +26,14 @@ void json_seconds (struct json_out *json, const char *key, const struct hs_snaps
           N_ ("allocated before, not freed inside") },                                             \
         { prefix "total_bytes, total_count", "integer", "bytes, blocks",                           \
           N_ ("allocated inside: aifi + aifo") },                                                  \
-        { prefix "outstanding_bytes, outstanding_count", "integer", "bytes, blocks",               \
-          N_ ("not freed at the end of the range: aifo + aofo") },                                 \
+    {                                                                                              \
+        prefix "outstanding_bytes, outstanding_count", "integer", "bytes, blocks",                 \
+            N_ ("not freed at the end of the range: aifo + aofo")                                  \
+    }
+
+/* The same, with what json_sums adds. */
+#define CLI_SUMS_FIELDS(prefix)                                                                    \
+    CLI_CLASS_FIELDS (prefix),                                                                     \
         { prefix "peak_bytes, peak_count", "integer", "bytes, blocks",                             \
           N_ ("live at the peak of the process, or of all") },                                     \
     {                                                                                              \
