@@ -166,7 +166,7 @@ static struct etl_file *four_buffers (bool is_packed)
 
 START_TEST (a_damaged_plain_buffer_is_stepped_over)
 {
-    for (unsigned i = 0; i < 7; i++) {
+    for (unsigned i = 0; i < 6; i++) {
         struct etl_file *maker = four_buffers (false);
         uint8_t *at = maker->bytes + 2 * ETL_SIZE;
         struct etl_seen *seen;
@@ -178,12 +178,10 @@ START_TEST (a_damaged_plain_buffer_is_stepped_over)
         if (i == 2)
             hs_put_u32 (at, 0x47);
         if (i == 3)
-            hs_put_u32 (at, 0x10000);
-        if (i == 4)
             hs_put_u32 (at + 0x30, ETL_SIZE + 8);
-        if (i == 5)
+        if (i == 4)
             hs_put_u16 (at + 0x36, 8);
-        if (i == 6)
+        if (i == 5)
             memset (at, 0, ETL_SIZE);
         seen = etl_read_file (maker);
         etl_expect_opcodes (seen, "1 101 3 103 4 104");
@@ -192,6 +190,21 @@ START_TEST (a_damaged_plain_buffer_is_stepped_over)
         ck_assert_uint_eq (seen->n_buffers, 4);
         free (seen);
     }
+}
+END_TEST
+
+START_TEST (a_plain_buffer_of_the_wrong_size_is_read)
+{
+    struct etl_file *maker = four_buffers (false);
+    struct etl_seen *seen;
+
+    hs_put_u32 (maker->bytes + 2 * ETL_SIZE, 0x10000);
+    seen = etl_read_file (maker);
+    etl_expect_opcodes (seen, "1 101 2 102 3 103 4 104");
+    ck_assert_uint_eq (seen->notes[HS_NOTE_BUFFER_DAMAGED], 1);
+    ck_assert_uint_eq (etl_n_issues (seen), 1);
+    ck_assert_uint_eq (seen->n_buffers, 5);
+    free (seen);
 }
 END_TEST
 
@@ -410,6 +423,7 @@ int main (void)
     tcase_add_test (rules, an_absurd_time_holds_nothing_up);
     tcase_add_test (rules, without_processor_buffers_there_is_one_chain);
     tcase_add_test (rules, a_damaged_plain_buffer_is_stepped_over);
+    tcase_add_test (rules, a_plain_buffer_of_the_wrong_size_is_read);
     tcase_add_test (rules, empty_space_at_the_end_is_nothing);
     tcase_add_test (rules, packed_buffers_unpack);
     tcase_add_test (rules, a_damaged_packed_buffer_is_stepped_over);

@@ -208,6 +208,24 @@ static void note_buffer (struct hs_etl_walk *walk, const struct hs_etl_buffer *b
     }
 }
 
+/* Plain buffers all have one size: a wrong one in a header that is else sound costs nothing. */
+static bool can_mend_size (const struct hs_etl_walk *walk, const uint8_t *at)
+{
+    return walk->next > 0 && !walk->is_packed &&
+           (hs_get_u16 (at + ETL_BUFFER_FLAGS_AT) & ETL_FLAG_PACKED) == 0 &&
+           is_plausible (walk, at) && hs_get_u32 (at + ETL_BUFFER_FILLED_AT) <= walk->session_size;
+}
+
+static uint32_t mended_size (struct hs_etl_walk *walk, const uint8_t *at,
+                             struct hs_note_pile *notes)
+{
+    hs_note_pile_add (notes, HS_NOTE_BUFFER_DAMAGED, walk->next,
+                      "The buffer at 0x%" PRIx64 " announces %" PRIu32
+                      " bytes, which cannot be; it was read with the session's %" PRIu32 ".",
+                      walk->next, hs_get_u32 (at + ETL_BUFFER_SIZE_AT), walk->session_size);
+    return walk->session_size;
+}
+
 /* A sound header stands at walk->next. HS_DAMAGED (without `err`): but its size cannot be. */
 static enum hs_status take_buffer (struct hs_etl_walk *walk, const uint8_t *at,
                                    struct hs_note_pile *notes, struct hs_etl_buffer *ret)
@@ -215,17 +233,24 @@ static enum hs_status take_buffer (struct hs_etl_walk *walk, const uint8_t *at,
     uint32_t size = hs_get_u32 (at + ETL_BUFFER_SIZE_AT);
     uint16_t flags = hs_get_u16 (at + ETL_BUFFER_FLAGS_AT);
 
-    if (!is_size_believable (walk, walk->next, size))
-        return HS_DAMAGED;
+    if (!is_size_believable (walk, walk->next, size)) {
+        if (!can_mend_size (walk, at))
+            return HS_DAMAGED;
+        size = mended_size (walk, at, notes);
+    }
     if (!has_bytes (walk, walk->next + size)) {
         if (is_growing (walk))
             return HS_AGAIN;
         /* plain buffers all have one size: another one that leads over the end is wrong, the
          * buffers in between are not */
-        if ((flags & ETL_FLAG_PACKED) == 0 && walk->next > 0 && size != walk->session_size)
-            return HS_DAMAGED;
+        if ((flags & ETL_FLAG_PACKED) == 0 && walk->next > 0 && size != walk->session_size) {
+            if (!can_mend_size (walk, at))
+                return HS_DAMAGED;
+            size = mended_size (walk, at, notes);
+        }
     }
     fill (walk, at, ret);
+    ret->size = size;
     if (!has_bytes (walk, walk->next + size)) {
         walk->known_size = hs_source_size (walk->source);
         ret->is_truncated = true;
