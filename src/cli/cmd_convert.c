@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * `heapstrata convert`: any trace to ETL, straight from the decoder to the encoder, so that memory
- * does not grow with the number of events. Says what was written, what the target cannot hold, and
- * what to type next. An existing file is only overwritten when asked for, an input never.
+ * `heapstrata convert`: any trace to ETL or to our own stream, straight from the decoder to the
+ * encoder, so that memory does not grow with the number of events. Says what was written, what the
+ * target cannot hold, and what to type next. An existing file is only overwritten when asked for,
+ * an input never.
  */
 #include "cli/commands.h"
 #include "cli/json_out.h"
@@ -203,7 +204,7 @@ static int run (const struct cli_call *call)
     conversion.class = hs_encoder_for_path (conversion.output);
     if (conversion.class == NULL)
         return cli_usage_error (
-            _ ("“%s” does not end in .etl, the only format that can be written"),
+            _ ("“%s” ends neither in .etl nor in .hst, the formats that can be written"),
             conversion.output);
     status = check_output (call, n_inputs, conversion.output);
     if (status != CLI_DONE)
@@ -243,12 +244,13 @@ static const struct cli_json_field fields[] = {
 
 const struct cli_command cli_command_convert = {
     .name = "convert",
-    .arguments = N_ ("FILE… OUT.etl"),
-    .summary = N_ ("Write a trace as ETL, for Windows' tools and for us"),
+    .arguments = N_ ("FILE… OUT"),
+    .summary = N_ ("Write a trace as ETL or as a packed stream"),
     .description =
-        N_ ("Writes genuine ETL: heap, stack, process and image records as Windows writes them,\n"
-            "and what those cannot say (names of frames, marks, resident memory) as events of a\n"
-            "provider of our own, which other readers skip."),
+        N_ ("OUT.etl: genuine ETL for Windows' tools and for us. Heap, stack, process and image\n"
+            "records as Windows writes them, and what those cannot say (names of frames, marks,\n"
+            "resident memory) as events of a provider of our own, which other readers skip.\n"
+            "OUT.hst: everything that is known, in a few bytes an event."),
     .shared_options = CLI_OPTION_JSON,
     .options = entries,
     .json_fields = fields,

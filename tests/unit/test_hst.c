@@ -8,6 +8,7 @@
 #include "encode/hst_encoder.h"
 #include "event/hst_layout.h"
 #include "event_text.h"
+#include "hst_mend.h"
 #include "trace/trace.h"
 
 #include <check.h>
@@ -683,26 +684,6 @@ START_TEST (every_damaged_byte_is_noticed)
 }
 END_TEST
 
-/* Makes the checksums right again, so that damage reaches the records. */
-static void mend_checksums (struct hs_span bytes)
-{
-    size_t at = HS_HST_FILE_HEADER_BYTES;
-
-    while (bytes.size - at >= HS_HST_CHUNK_HEADER_BYTES &&
-           hs_get_u32 (bytes.data + at) == HS_HST_CHUNK_MAGIC) {
-        uint8_t *head = (uint8_t *)bytes.data + at;
-        size_t n = hs_get_u32 (head + HS_HST_CHUNK_AT_STORED);
-
-        if (n > bytes.size - at - HS_HST_CHUNK_HEADER_BYTES)
-            return;
-        hs_put_u32 (head + HS_HST_CHUNK_AT_PAYLOAD_CHECKSUM,
-                    hs_checksum32 ((struct hs_span){ head + HS_HST_CHUNK_HEADER_BYTES, n }));
-        hs_put_u32 (head + HS_HST_CHUNK_AT_CHECKSUM,
-                    hs_checksum32 ((struct hs_span){ head, HS_HST_CHUNK_HEADER_CHECKED }));
-        at += HS_HST_CHUNK_HEADER_BYTES + n;
-    }
-}
-
 static void decode_into_trace (struct hs_span bytes)
 {
     struct hs_event_batch *batch = read_batch;
@@ -736,7 +717,7 @@ START_TEST (damage_under_right_checksums_harms_nobody)
         for (uint64_t n = 1 + draw (4); n > 0; n--)
             copy[HS_HST_FILE_HEADER_BYTES + draw (bytes.size - HS_HST_FILE_HEADER_BYTES)] =
                 draw (3) == 0 ? 0xff : (uint8_t)draw (256);
-        mend_checksums ((struct hs_span){ copy, bytes.size });
+        hst_mend (copy, bytes.size);
         decode_into_trace ((struct hs_span){ copy, bytes.size });
     }
     free (copy);
