@@ -56,6 +56,10 @@ static void print_totals (const struct summary *summary)
     const struct hs_counters *totals = &summary->tables->totals;
     char text[HS_UNITS_TEXT_SIZE];
 
+    if (summary->n_rows == 0) {
+        print_line (_ ("Heap events"), _ ("none; heap tracing was not on in any process"));
+        return;
+    }
     print_count (_ ("Allocations"), totals->allocs);
     print_count (_ ("Reallocations"), totals->reallocs);
     print_count (_ ("Frees"), totals->frees);
@@ -84,6 +88,15 @@ static void print_totals (const struct summary *summary)
     }
 }
 
+/* "2000:1" for the second use of a pid. */
+static void add_pid (struct text_table *table, const struct hs_process_info *process)
+{
+    if (process->instance > 0)
+        text_table_printf (table, "%u:%u", process->pid, process->instance);
+    else
+        text_table_printf (table, "%u", process->pid);
+}
+
 static void print_processes (const struct summary *summary)
 {
     const char *const headings[] = {
@@ -102,10 +115,7 @@ static void print_processes (const struct summary *summary)
             n_idle++;
             continue;
         }
-        if (process->instance > 0)
-            text_table_printf (table, "%u:%u", process->pid, process->instance);
-        else
-            text_table_printf (table, "%u", process->pid);
+        add_pid (table, process);
         text_table_add (table, hs_intern_text (&tables->strings, process->image));
         text_table_bytes (table, counters->opened_bytes);
         text_table_count (table, counters->opened);
@@ -121,6 +131,47 @@ static void print_processes (const struct summary *summary)
                                 "%u processes without heap events\n", n_idle),
                       n_idle);
     text_table_free (table);
+}
+
+/* Address space of the processes that have VirtualAlloc records. */
+static void print_virtual (const struct summary *summary)
+{
+    const char *const headings[] = {
+        _ ("PID"),           _ ("Program"), _ ("Committed"), _ ("Peak committed"), _ ("Reserved"),
+        _ ("Peak reserved"), NULL,
+    };
+    const struct hs_tables *tables = summary->tables;
+    struct text_table *table = text_table_new ("rlrrrr", headings);
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < summary->n_processes; i++) {
+        const struct hs_process_info *process = &tables->processes.items[summary->order[i]];
+        const struct hs_virtual_counters *counters = &process->virtual_memory;
+
+        if (!process->has_virtual)
+            continue;
+        add_pid (table, process);
+        text_table_add (table, hs_intern_text (&tables->strings, process->image));
+        text_table_bytes (table, counters->commit_bytes);
+        text_table_bytes (table, counters->peak_commit);
+        text_table_bytes (table, counters->reserve_bytes);
+        text_table_bytes (table, counters->peak_reserve);
+        n++;
+    }
+    if (n > 0) {
+        (void)printf ("\n%s\n", _ ("Address space (VirtualAlloc)"));
+        text_table_print (table, stdout, 0);
+    }
+    text_table_free (table);
+}
+
+static void print_pool (const struct hs_pool_info *pool)
+{
+    if (!pool->is_present)
+        return;
+    (void)printf ("\n");
+    print_blocks (_ ("Kernel pool, live"), pool->live_bytes, pool->live_count);
+    print_blocks (_ ("Kernel pool, allocated"), pool->alloc_bytes, pool->allocs);
 }
 
 static void print_findings (const struct summary *summary)
@@ -160,6 +211,8 @@ static int run (const struct cli_call *call)
         print_head (&summary, call);
         print_totals (&summary);
         print_processes (&summary);
+        print_virtual (&summary);
+        print_pool (&summary.tables->pool);
         print_findings (&summary);
     }
     status = open_trace_status (&open);

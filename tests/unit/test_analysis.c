@@ -472,6 +472,49 @@ START_TEST (cancel_is_heard)
 }
 END_TEST
 
+/* Asks everything once; HS_OK or the first failure. */
+static enum hs_status ask_all (const struct hs_snapshot *snapshot)
+{
+    const struct hs_timeline_query shown = { .from = 0, .to = 100, .n_columns = 4 };
+    const int64_t times[] = { 10, 50 };
+    const struct hs_moments_query moments_query = { times, 2, (const uint32_t[]){ 0, 1 }, 2 };
+    struct hs_filter filter = range (10, 60);
+    struct hs_moment *moments;
+    struct hs_timeline *timeline;
+    struct hs_histogram *histogram;
+    enum hs_status status = hs_timeline (snapshot, &filter, &shown, NULL, &timeline, NULL);
+
+    if (status != HS_OK)
+        return status;
+    hs_timeline_unref (timeline);
+    status = hs_histogram (snapshot, &filter, NULL, &histogram, NULL);
+    if (status != HS_OK)
+        return status;
+    hs_histogram_unref (histogram);
+    status = hs_timeline_moments (snapshot, &moments_query, &moments, NULL);
+    if (status == HS_OK)
+        hs_free (moments);
+    return status;
+}
+
+START_TEST (answers_survive_the_lack_of_memory)
+{
+    struct trace_maker m = make ();
+    struct hs_snapshot snapshot = trace_maker_snapshot (&m);
+    enum hs_status status = HS_NO_MEMORY;
+    uint64_t n;
+
+    for (n = 1; status == HS_NO_MEMORY; n++) {
+        hs_memory_fail_at (n);
+        status = ask_all (&snapshot);
+        hs_memory_fail_never ();
+    }
+    ck_assert_int_eq (status, HS_OK);
+    ck_assert_uint_gt (n, 10);
+    trace_maker_end (&m);
+}
+END_TEST
+
 int main (void)
 {
     Suite *suite = suite_create ("analysis");
@@ -493,6 +536,7 @@ int main (void)
     tcase_add_test (tests, what_came_before_a_reset_counts_nowhere);
     tcase_add_test (tests, an_empty_trace_has_answers);
     tcase_add_test (tests, cancel_is_heard);
+    tcase_add_test (tests, answers_survive_the_lack_of_memory);
     suite_add_tcase (suite, tests);
     runner = srunner_create (suite);
     srunner_run_all (runner, CK_ENV);
