@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`heapstrata summary --json` on the real heaptrack files of ../shared/data: the known figures of
 upstream's own tests, and what Debian's heaptrack_print says about the same file - totals, bytes at
-the peak and at the end, the histogram of sizes, the time line and who allocated most. heaptrack_print is also asked
-about the small interpreted files of tests/traces, as no real ones of versions 0 and 1 are known.
+the peak and at the end, the histogram of sizes, the time line and who allocated most.
+heaptrack_print is also asked about the small interpreted files of tests/traces, as no real ones of
+versions 0 and 1 are known.
 Skips (77) what is absent.
 
 Usage: check_heaptrack.py PROGRAM
