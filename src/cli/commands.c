@@ -9,6 +9,7 @@
 #include <string.h>
 
 extern const struct cli_command cli_command_convert;
+extern const struct cli_command cli_command_draw;
 extern const struct cli_command cli_command_dump;
 extern const struct cli_command cli_command_findings;
 extern const struct cli_command cli_command_histogram;
@@ -31,6 +32,7 @@ const struct cli_command *const cli_commands[] = {
     &cli_command_findings,
     &cli_command_dump,
     &cli_command_convert,
+    &cli_command_draw,
 #ifdef HEAPSTRATA_LIBEXEC_DIR /* where recording is possible: meson.build */
     &cli_command_record,
 #endif

@@ -166,6 +166,28 @@ static void draw_bar (cairo_t *cr, const struct hs_draw_style *style, const stru
     }
 }
 
+/* One outline around the classes that are the filter. */
+static void draw_selected (cairo_t *cr, const struct hs_draw_style *style, struct hs_rect area,
+                           const struct hs_histogram *histogram,
+                           const struct hs_histogram_look *look)
+{
+    unsigned end = histogram->first + histogram->n;
+    unsigned first =
+        look->selected_first > histogram->first ? look->selected_first : histogram->first;
+    unsigned last = look->selected_last < end ? look->selected_last : end - 1;
+    struct hs_rect left, right;
+
+    if (look->selected_first > look->selected_last || first > last)
+        return;
+    left = hs_histogram_bar (area, histogram, first);
+    right = hs_histogram_bar (area, histogram, last);
+    hs_draw_set_color (cr, style->focus);
+    cairo_set_line_width (cr, 2);
+    cairo_rectangle (cr, left.x - 2, left.y - 2, right.x + right.width - left.x + 4,
+                     left.height + 3);
+    cairo_stroke (cr);
+}
+
 void hs_draw_histogram (cairo_t *cr, const struct hs_draw_style *style, struct hs_rect area,
                         const struct hs_histogram *histogram, const struct hs_histogram_look *look)
 {
@@ -192,13 +214,8 @@ void hs_draw_histogram (cairo_t *cr, const struct hs_draw_style *style, struct h
         cairo_rectangle (cr, bar.x, y, bar.width, axis.begin - y);
         cairo_fill (cr);
         draw_bar (cr, style, &axis, bar, hs_histogram_value (sums, look));
-        if (i >= look->selected_first && i <= look->selected_last) {
-            hs_draw_set_color (cr, style->focus);
-            cairo_set_line_width (cr, 2);
-            cairo_rectangle (cr, bar.x - 2, axis.end - 2, bar.width + 4, axis.begin - axis.end + 3);
-            cairo_stroke (cr);
-        }
     }
+    draw_selected (cr, style, area, histogram, look);
     hs_draw_set_color (cr, hs_color_fade (style->dim, 0.6));
     cairo_rectangle (cr, area.x + SIDE, floor (axis.begin), area.width - 2 * SIDE, 1);
     cairo_fill (cr);

@@ -73,7 +73,7 @@ void hs_draw_time_grid (cairo_t *cr, const struct hs_draw_style *style,
             continue;
         hs_draw_label (
             cr, style,
-            &(struct hs_text_spot){ .x = fmin (x, plot->area.x + plot->area.width - half - 1),
+            &(struct hs_text_spot){ .x = fmin (x, plot->area.x + plot->area.width - half - 3),
                                     .y = plot->inside.y + plot->inside.height + below / 2 + 1,
                                     .align = HS_ALIGN_CENTRE,
                                     .color = style->dim },

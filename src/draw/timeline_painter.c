@@ -5,6 +5,13 @@
 #include "draw/label.h"
 
 #include <math.h>
+#include <stdio.h>
+
+/* A resident set up to so many times the outstanding bytes shares their axis. */
+#define LEVEL_SHARE 2.5
+
+/* With more flags than this there is no room for texts, and no time to look for it. */
+#define MAX_FLAG_TEXTS 200
 
 static uint64_t value_at (const struct hs_timeline *timeline, uint32_t column,
                           enum hs_metric_unit unit)
@@ -12,6 +19,28 @@ static uint64_t value_at (const struct hs_timeline *timeline, uint32_t column,
     const struct hs_timeline_column *at = &timeline->columns[column];
 
     return unit == HS_UNIT_BYTES ? at->live_bytes : at->live_count;
+}
+
+static uint64_t highest_level (const struct hs_time_plot *plot, const struct hs_timeline_look *look)
+{
+    uint64_t max = 0;
+
+    for (size_t i = 0; i < look->n_levels; i++)
+        if (look->levels[i].time >= plot->from && look->levels[i].time <= plot->to &&
+            look->levels[i].bytes > max)
+            max = look->levels[i].bytes;
+    return max;
+}
+
+uint64_t hs_timeline_level_divisor (const struct hs_time_plot *plot,
+                                    const struct hs_timeline *timeline,
+                                    const struct hs_timeline_look *look)
+{
+    double level = (double)highest_level (plot, look), bytes = (double)timeline->max_bytes;
+
+    if (bytes <= 0 || level <= LEVEL_SHARE * bytes)
+        return 1;
+    return (uint64_t)hs_axis_nice_step (HS_AXIS_COUNT, level / bytes);
 }
 
 struct hs_axis hs_timeline_value_axis (const struct hs_time_plot *plot,
@@ -25,11 +54,12 @@ struct hs_axis hs_timeline_value_axis (const struct hs_time_plot *plot,
         for (uint32_t i = 0; i < timeline->n_columns; i++)
             if (timeline->columns[i].live_count > max)
                 max = timeline->columns[i].live_count;
-    if (look->unit == HS_UNIT_BYTES)
-        for (size_t i = 0; i < look->n_levels; i++)
-            if (look->levels[i].time >= plot->from && look->levels[i].time <= plot->to &&
-                look->levels[i].bytes > max)
-                max = look->levels[i].bytes;
+    if (look->unit == HS_UNIT_BYTES && look->n_levels > 0) {
+        uint64_t level =
+            highest_level (plot, look) / hs_timeline_level_divisor (plot, timeline, look);
+
+        max = level > max ? level : max;
+    }
     /* the title stands over the highest point */
     return (struct hs_axis){ 0, fmax (1, (double)max) * 1.22, bottom, plot->inside.y,
                              look->unit == HS_UNIT_BYTES ? HS_AXIS_BYTES : HS_AXIS_COUNT };
@@ -84,10 +114,12 @@ static void draw_band (cairo_t *cr, const struct hs_draw_style *style,
 }
 
 static void draw_levels (cairo_t *cr, const struct hs_draw_style *style,
-                         const struct hs_time_plot *plot, const struct hs_axis *axis,
+                         const struct hs_time_plot *plot, const struct hs_timeline *timeline,
                          const struct hs_timeline_look *look)
 {
     static const double dashes[] = { 5, 3 };
+    struct hs_axis axis = hs_timeline_value_axis (plot, timeline, look);
+    double divisor = (double)hs_timeline_level_divisor (plot, timeline, look);
     double last = -1e9;
 
     cairo_save (cr);
@@ -96,7 +128,7 @@ static void draw_levels (cairo_t *cr, const struct hs_draw_style *style,
     hs_draw_set_color (cr, hs_color_fade (style->foreground, 0.85));
     for (size_t i = 0; i < look->n_levels; i++) {
         double x = hs_time_plot_x (plot, look->levels[i].time);
-        double y = hs_axis_pixel (axis, (double)look->levels[i].bytes);
+        double y = hs_axis_pixel (&axis, (double)look->levels[i].bytes / divisor);
 
         /* as many points as pixels at most */
         if (i > 0 && i + 1 < look->n_levels && x - last < 1)
@@ -111,37 +143,59 @@ static void draw_levels (cairo_t *cr, const struct hs_draw_style *style,
     cairo_restore (cr);
 }
 
+/* Where the next flag stands, for the text of flag `i` to end before it. */
+static double next_flag_x (const struct hs_time_plot *plot, const struct hs_timeline_look *look,
+                           size_t i)
+{
+    double x = hs_time_plot_x (plot, look->flags[i].time), next = plot->area.x + plot->area.width;
+
+    for (size_t k = 0; k < look->n_flags; k++) {
+        double other = hs_time_plot_x (plot, look->flags[k].time);
+
+        if (other > x && other < next)
+            next = other;
+    }
+    return next;
+}
+
 static void draw_flags (cairo_t *cr, const struct hs_draw_style *style,
                         const struct hs_time_plot *plot, const struct hs_timeline_look *look)
 {
-    double y = plot->inside.y, free_from = plot->inside.x - 8;
+    double y = plot->inside.y, last = -1e9;
 
     for (size_t i = 0; i < look->n_flags; i++) {
-        double x = floor (hs_time_plot_x (plot, look->flags[i].time)) + 0.5;
+        double x = floor (hs_time_plot_x (plot, look->flags[i].time)) + 0.5, room;
 
-        if (x < plot->inside.x || x > plot->inside.x + plot->inside.width)
+        /* as many as pixels at most */
+        if (x < plot->inside.x || x > plot->inside.x + plot->inside.width || fabs (x - last) < 1)
             continue;
+        last = x;
         hs_draw_set_color (cr, style->selection);
         cairo_move_to (cr, x - 4.5, y - HS_TIMELINE_FLAGS + 3);
         cairo_line_to (cr, x + 4.5, y - HS_TIMELINE_FLAGS + 3);
         cairo_line_to (cr, x, y - HS_TIMELINE_FLAGS + 10);
         cairo_close_path (cr);
         cairo_fill (cr);
-        if (x + 8 < free_from) /* its text would stand on another's */
+        if (look->n_flags > MAX_FLAG_TEXTS)
             continue;
-        free_from = x + 14 +
-                    hs_draw_label (cr, style,
-                                   &(struct hs_text_spot){ .x = x + 8,
-                                                           .y = y - HS_TIMELINE_FLAGS / 2,
-                                                           .color = style->selection,
-                                                           .max_width = 160 },
-                                   look->flags[i].text);
+        room = next_flag_x (plot, look, i) - x - 11;
+        if (room < style->font_size)
+            continue;
+        hs_draw_label (cr, style,
+                       &(struct hs_text_spot){ .x = x + 8,
+                                               .y = y - HS_TIMELINE_FLAGS / 2,
+                                               .color = style->selection,
+                                               .max_width = fmin (room, 160) },
+                       look->flags[i].text);
     }
 }
 
 static void draw_legend (cairo_t *cr, const struct hs_draw_style *style,
-                         const struct hs_time_plot *plot, const struct hs_timeline_look *look)
+                         const struct hs_time_plot *plot, const struct hs_timeline *timeline,
+                         const struct hs_timeline_look *look)
 {
+    uint64_t divisor = hs_timeline_level_divisor (plot, timeline, look);
+    char text[128];
     static const double dashes[] = { 5, 3 };
     double x = plot->inside.x + 7, y = plot->inside.y + style->font_size;
 
@@ -159,8 +213,13 @@ static void draw_legend (cairo_t *cr, const struct hs_draw_style *style,
     cairo_line_to (cr, x + 42, floor (y) + 0.5);
     cairo_stroke (cr);
     cairo_restore (cr);
+    if (divisor > 1)
+        (void)snprintf (text, sizeof text, "%s \303\267 %llu", look->resident_text,
+                        (unsigned long long)divisor);
+    else
+        (void)snprintf (text, sizeof text, "%s", look->resident_text);
     hs_draw_label (cr, style, &(struct hs_text_spot){ .x = x + 48, .y = y, .color = style->dim },
-                   look->resident_text);
+                   text);
 }
 
 void hs_draw_timeline (cairo_t *cr, const struct hs_draw_style *style,
@@ -185,8 +244,8 @@ void hs_draw_timeline (cairo_t *cr, const struct hs_draw_style *style,
             draw_band (cr, style, plot, timeline, &axis);
     }
     if (look->unit == HS_UNIT_BYTES)
-        draw_levels (cr, style, plot, &axis, look);
+        draw_levels (cr, style, plot, timeline, look);
     cairo_restore (cr);
-    draw_legend (cr, style, plot, look);
+    draw_legend (cr, style, plot, timeline, look);
     draw_flags (cr, style, plot, look);
 }

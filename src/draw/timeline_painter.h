@@ -44,6 +44,12 @@ struct hs_axis hs_timeline_value_axis (const struct hs_time_plot *plot,
                                        const struct hs_timeline *timeline,
                                        const struct hs_timeline_look *look);
 
+/* A resident set far above the outstanding bytes would press them flat: it is drawn divided by this
+ * (1, 2, 5, 10, 20 …), and the legend says so. */
+uint64_t hs_timeline_level_divisor (const struct hs_time_plot *plot,
+                                    const struct hs_timeline *timeline,
+                                    const struct hs_timeline_look *look);
+
 struct hs_rates_look {
     enum hs_metric_unit unit;
     const char *allocations_text; /* translated: "allocs/s" */
