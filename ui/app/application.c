@@ -13,6 +13,8 @@
 /* How often, and how many times in a row, a window must be settled before its picture is taken. */
 #define PICTURE_LOOK_MS 100
 #define PICTURE_LOOKS 4
+#define PICTURE_WIDTH 1280
+#define PICTURE_HEIGHT 800
 
 struct _HsApplication {
     GtkApplication parent_instance;
@@ -46,6 +48,19 @@ static void apply_start_options (HsApplication *self, HsWindow *window)
     g_clear_pointer (&self->view, g_free);
 }
 
+/* A picture is of one size, title bar included, without what the pointer happens to stand on. */
+static void prepare_picture (GtkWindow *window)
+{
+    GdkSeat *seat = gdk_display_get_default_seat (gtk_widget_get_display (GTK_WIDGET (window)));
+    GdkScreen *screen = gtk_window_get_screen (window);
+
+    gtk_window_resize (window, PICTURE_WIDTH,
+                       PICTURE_HEIGHT -
+                           gtk_widget_get_allocated_height (gtk_window_get_titlebar (window)));
+    gdk_device_warp (gdk_seat_get_pointer (seat), screen, PICTURE_WIDTH + 200,
+                     PICTURE_HEIGHT + 200);
+}
+
 static gboolean on_picture (gpointer data)
 {
     HsApplication *self = data;
@@ -54,6 +69,8 @@ static gboolean on_picture (gpointer data)
 
     if (window == NULL)
         return G_SOURCE_REMOVE;
+    if (self->picture != NULL && self->looks == 0)
+        prepare_picture (window);
     if (!hs_window_is_settled (HS_WINDOW (window))) {
         self->looks = 0;
         return G_SOURCE_CONTINUE;

@@ -123,6 +123,8 @@ static void update_title (HsProcessChooser *self)
 
     if (entry == NULL)
         title = g_strdup (n > 1 ? _ ("All processes") : hs_document_get_title (document));
+    else if (entry->name[0] != '\0' && entry->pid == 0)
+        title = g_strdup (entry->name); /* a format that does not tell the number */
     else if (entry->name[0] != '\0')
         /* Translators: a program's name and its process number */
         title = g_strdup_printf (_ ("%s — pid %u"), entry->name, entry->pid);

@@ -301,8 +301,12 @@ static void hs_window_dispose (GObject *object)
 
     if (self->document != NULL)
         g_signal_handlers_disconnect_by_data (self->document, self);
-    if (self->notebook != NULL)
+    if (self->notebook != NULL) {
         g_signal_handlers_disconnect_by_func (self->notebook, on_switch_page, self);
+        /* else GTK's accessible pages look for their tabs when these are gone, and complain */
+        gtk_notebook_set_show_tabs (self->notebook, FALSE);
+        self->notebook = NULL;
+    }
     G_OBJECT_CLASS (hs_window_parent_class)->dispose (object);
     g_clear_object (&self->selection);
     g_clear_object (&self->document);

@@ -114,9 +114,17 @@ static GtkTreePath *model_get_path (GtkTreeModel *model, GtkTreeIter *iter)
     return path;
 }
 
-static char *label_of (HsCallTreeModel *self, const struct hs_call_tree_node *node)
+/* The function; a row without a stack has a text of ours. */
+static const char *function_of (HsCallTreeModel *self, const struct hs_call_tree_node *node)
 {
     const char *label = self->tree->texts + node->label;
+
+    return node->kind == HS_LABEL_NO_STACK && label[0] != '\0' ? _ (label) : label;
+}
+
+static char *label_of (HsCallTreeModel *self, const struct hs_call_tree_node *node)
+{
+    const char *label = function_of (self, node);
     const char *module = self->tree->texts + node->module;
 
     if (module[0] == '\0')
@@ -140,7 +148,7 @@ static char *tooltip_of (HsCallTreeModel *self, const struct hs_call_tree_node *
     const char *module = self->tree->texts + node->module;
     const char *location = self->tree->texts + node->location;
     g_autoptr (GString) text = g_string_new (NULL);
-    g_autofree char *label = g_markup_escape_text (self->tree->texts + node->label, -1);
+    g_autofree char *label = g_markup_escape_text (function_of (self, node), -1);
 
     g_string_append_printf (text, "<b>%s</b>", label);
     if (module[0] != '\0') {
@@ -293,4 +301,11 @@ const struct hs_call_tree_node *hs_call_tree_model_get_node (HsCallTreeModel *se
 void hs_call_tree_model_get_iter (HsCallTreeModel *self, uint32_t node, GtkTreeIter *iter)
 {
     (void)set_iter (self, iter, node, FALSE);
+}
+
+const char *hs_call_tree_model_get_function (HsCallTreeModel *self, GtkTreeIter *iter)
+{
+    const struct hs_call_tree_node *node = hs_call_tree_model_get_node (self, iter);
+
+    return node != NULL ? function_of (self, node) : "";
 }

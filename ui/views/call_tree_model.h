@@ -29,6 +29,9 @@ struct hs_call_tree *hs_call_tree_model_get_tree (HsCallTreeModel *self);
 /* The node of a row, or NULL for the row "… and N more". */
 const struct hs_call_tree_node *hs_call_tree_model_get_node (HsCallTreeModel *self,
                                                              GtkTreeIter *iter);
+
+/* What of the label is the function, translated where it is a text of ours. */
+const char *hs_call_tree_model_get_function (HsCallTreeModel *self, GtkTreeIter *iter);
 void hs_call_tree_model_get_iter (HsCallTreeModel *self, uint32_t node, GtkTreeIter *iter);
 uint32_t hs_call_tree_model_node_number (GtkTreeIter *iter);
 

@@ -149,9 +149,13 @@ void hs_chart_invalidate (HsChart *self)
     if (priv->cursor >= n_marks)
         priv->cursor = n_marks - 1;
     priv->hover = MIN (priv->hover, n_marks - 1);
-    priv->anchor = HS_CHART_WHOLE;
     hs_chart_accessible_marks_changed (self);
     gtk_widget_queue_draw (GTK_WIDGET (self));
+}
+
+void hs_chart_forget_anchor (HsChart *self)
+{
+    hs_chart_get_private (self)->anchor = HS_CHART_WHOLE;
 }
 
 void hs_chart_redraw_overlay (HsChart *self)

@@ -50,6 +50,9 @@ HsSelection *hs_chart_get_selection (HsChart *self);
 /* The costly picture must be made anew: another answer, other axes. */
 void hs_chart_invalidate (HsChart *self);
 
+/* Marks mean other things now: what Shift + arrows began is over. */
+void hs_chart_forget_anchor (HsChart *self);
+
 /* Only what is laid over it is another: selection, moment. */
 void hs_chart_redraw_overlay (HsChart *self);
 

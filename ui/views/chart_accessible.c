@@ -180,6 +180,13 @@ static AtkStateSet *chart_ref_states (AtkObject *object)
     return states;
 }
 
+/* the parent's sets the role of any widget */
+static void chart_initialize (AtkObject *object, gpointer data)
+{
+    ATK_OBJECT_CLASS (hs_chart_accessible_parent_class)->initialize (object, data);
+    object->role = ATK_ROLE_CHART;
+}
+
 static void hs_chart_accessible_finalize (GObject *object)
 {
     g_hash_table_unref (((HsChartAccessible *)object)->marks);
@@ -191,6 +198,7 @@ static void hs_chart_accessible_class_init (HsChartAccessibleClass *class)
     AtkObjectClass *atk_class = ATK_OBJECT_CLASS (class);
 
     G_OBJECT_CLASS (class)->finalize = hs_chart_accessible_finalize;
+    atk_class->initialize = chart_initialize;
     atk_class->get_n_children = chart_get_n_children;
     atk_class->ref_child = chart_ref_child;
     atk_class->get_description = chart_get_description;
@@ -199,7 +207,6 @@ static void hs_chart_accessible_class_init (HsChartAccessibleClass *class)
 
 static void hs_chart_accessible_init (HsChartAccessible *self)
 {
-    ATK_OBJECT (self)->role = ATK_ROLE_CHART;
     self->marks = g_hash_table_new_full (NULL, NULL, NULL, g_object_unref);
 }
 

@@ -15,12 +15,12 @@ G_DEFINE_TYPE (HsRatesView, hs_rates_view, HS_TYPE_TIME_CHART)
 static void hs_rates_view_paint (HsChart *chart, cairo_t *cr, const struct hs_draw_style *style)
 {
     const struct hs_timeline *timeline = hs_time_chart_get_timeline (HS_TIME_CHART (chart));
-    enum hs_metric_unit unit = hs_selection_get_state (hs_chart_get_selection (chart))->unit;
     struct hs_rates_look look = {
-        .unit = unit,
-        /* Translators: names of an axis, short: rates of allocated and freed bytes or blocks */
-        .allocations_text = unit == HS_UNIT_BYTES ? _ ("alloc B/s") : _ ("allocs/s"),
-        .frees_text = unit == HS_UNIT_BYTES ? _ ("free B/s") : _ ("frees/s"),
+        /* blocks whatever the unit: one large block would press all others flat */
+        .unit = HS_UNIT_BLOCKS,
+        /* Translators: names of an axis, short */
+        .allocations_text = _ ("allocs/s"),
+        .frees_text = _ ("frees/s"),
     };
 
     if (timeline != NULL)

@@ -47,18 +47,19 @@ static void refresh (GtkWidget *widget)
     gtk_widget_queue_draw (widget);
 }
 
-static void on_axis_changed (HsTimePanel *self)
+static void repaint (HsTimePanel *self)
 {
-    /* the old picture moves along until the answer is there */
     hs_chart_invalidate (HS_CHART (self->timeline));
     hs_chart_invalidate (HS_CHART (self->rates));
     hs_chart_invalidate (HS_CHART (self->overview));
 }
 
-static void on_selection_changed (HsTimePanel *self)
+/* The old picture moves along until the answer is there. */
+static void on_axis_changed (HsTimePanel *self)
 {
-    /* the unit is painted, the rest lies over the picture: cheap enough for both */
-    on_axis_changed (self);
+    hs_chart_forget_anchor (HS_CHART (self->timeline));
+    hs_chart_forget_anchor (HS_CHART (self->rates));
+    repaint (self);
 }
 
 static void on_part_answered (HsTimePanel *self)
@@ -97,10 +98,8 @@ void hs_time_panel_set_selection (HsTimePanel *self, HsSelection *selection)
                              G_CONNECT_SWAPPED);
     g_signal_connect_object (hs_selection_get_axis (selection), "changed",
                              G_CALLBACK (on_axis_changed), self, G_CONNECT_SWAPPED);
-    g_signal_connect_object (selection, "changed", G_CALLBACK (on_selection_changed), self,
-                             G_CONNECT_SWAPPED);
-    g_signal_connect_object (document, "progress", G_CALLBACK (on_axis_changed), self,
-                             G_CONNECT_SWAPPED);
+    g_signal_connect_object (selection, "changed", G_CALLBACK (repaint), self, G_CONNECT_SWAPPED);
+    g_signal_connect_object (document, "progress", G_CALLBACK (repaint), self, G_CONNECT_SWAPPED);
     hs_busy_line_watch (self->busy_line, self->part);
     hs_refresh_watch (GTK_WIDGET (self), selection, refresh);
 }

@@ -29,22 +29,22 @@ static const struct {
     enum hs_metric metric; /* from CELL_AIFI on */
     int width;
 } cells[N_CELLS] = {
-    [CELL_INCLUSIVE] = { NULL, N_ ("With everything called from here"), HS_N_METRICS, 106 },
-    [CELL_SHARE] = { N_ ("%"), N_ ("Share of all rows"), HS_N_METRICS, 58 },
-    [CELL_SELF] = { N_ ("Self"), N_ ("Allocated by this function itself"), HS_N_METRICS, 82 },
-    [CELL_OTHER_UNIT] = { NULL, N_ ("The same, counted in the other unit"), HS_N_METRICS, 76 },
+    [CELL_INCLUSIVE] = { NULL, N_ ("With everything called from here"), HS_N_METRICS, 94 },
+    [CELL_SHARE] = { N_ ("%"), N_ ("Share of all rows"), HS_N_METRICS, 52 },
+    [CELL_SELF] = { N_ ("Self"), N_ ("Allocated by this function itself"), HS_N_METRICS, 76 },
+    [CELL_OTHER_UNIT] = { NULL, N_ ("The same, counted in the other unit"), HS_N_METRICS, 66 },
     /* Translators: AIFI and the like are the terms of Windows Performance Analyzer; keep them */
     [CELL_AIFI] = { N_ ("AIFI"), N_ ("Allocated inside the range, freed inside"), HS_METRIC_AIFI,
-                    78 },
+                    76 },
     [CELL_AIFO] = { N_ ("AIFO"), N_ ("Allocated inside the range, outstanding at its end"),
-                    HS_METRIC_AIFO, 78 },
+                    HS_METRIC_AIFO, 76 },
     [CELL_AOFI] = { N_ ("AOFI"), N_ ("Allocated before the range, freed inside"), HS_METRIC_AOFI,
-                    78 },
+                    76 },
     [CELL_AOFO] = { N_ ("AOFO"), N_ ("Allocated before the range, outstanding at its end"),
-                    HS_METRIC_AOFO, 78 },
+                    HS_METRIC_AOFO, 76 },
     [CELL_TOTAL] = { N_ ("Total"), N_ ("Allocated inside the range, freed or not"), HS_METRIC_TOTAL,
                      82 },
-    [CELL_PEAK] = { N_ ("Peak"), N_ ("Outstanding at the process's peak"), HS_METRIC_PEAK, 82 },
+    [CELL_PEAK] = { N_ ("Peak"), N_ ("Outstanding at the process's peak"), HS_METRIC_PEAK, 76 },
 };
 
 const char *hs_metric_title (enum hs_metric metric)
@@ -148,10 +148,9 @@ static void draw_label (GtkTreeViewColumn *column, GtkCellRenderer *renderer, Gt
 
     gtk_tree_model_get (model, iter, HS_CALL_TREE_COLUMN_LABEL, &label, -1);
     if (node != NULL) {
-        const struct hs_call_tree *tree = hs_call_tree_model_get_tree (self);
         PangoAttribute *dim = pango_attr_foreground_alpha_new (G_MAXUINT16 * 58 / 100);
 
-        dim->start_index = (guint)strlen (tree->texts + node->label);
+        dim->start_index = (guint)strlen (hs_call_tree_model_get_function (self, iter));
         pango_attr_list_insert (attributes, dim);
     }
     if (node == NULL || node->is_inlined)
@@ -170,7 +169,7 @@ static void add_label (GtkTreeView *view)
     gtk_tree_view_column_pack_start (column, renderer, TRUE);
     gtk_tree_view_column_set_cell_data_func (column, renderer, draw_label, NULL, NULL);
     gtk_tree_view_column_set_sizing (column, GTK_TREE_VIEW_COLUMN_FIXED);
-    gtk_tree_view_column_set_fixed_width (column, 200);
+    gtk_tree_view_column_set_fixed_width (column, 190);
     gtk_tree_view_column_set_expand (column, TRUE);
     gtk_tree_view_column_set_resizable (column, TRUE);
     gtk_tree_view_append_column (view, column);
@@ -185,7 +184,7 @@ static void add_number (GtkTreeView *view, Cell cell)
 
     pango_attr_list_insert (attributes, pango_attr_font_features_new ("tnum=1"));
     gtk_cell_renderer_set_fixed_size (renderer, -1, ROW_HEIGHT);
-    g_object_set (renderer, "xalign", 1.0, "xpad", 6, "ypad", 0, "attributes", attributes, NULL);
+    g_object_set (renderer, "xalign", 1.0, "xpad", 5, "ypad", 0, "attributes", attributes, NULL);
     pango_attr_list_unref (attributes);
     gtk_widget_set_tooltip_text (title, _ (cells[cell].tooltip));
     gtk_widget_show (title);
@@ -220,17 +219,15 @@ static const char *title_of (Cell cell, const HsQueryState *state)
 static gboolean is_shown (Cell cell, const HsQueryState *state)
 {
     switch (cell) {
+    case CELL_AIFI: /* without a range nothing is older than it, and AIFO is what is outstanding */
+    case CELL_AIFO:
     case CELL_AOFI:
-    case CELL_AOFO: /* without a range nothing is older than it */
+    case CELL_AOFO:
         return state->has_range;
-    case CELL_AIFI:
-        return TRUE;
-    case CELL_AIFO: /* without a range it is what is outstanding */
-        return state->has_range || state->metric != HS_METRIC_OUTSTANDING;
-    case CELL_TOTAL:
-        return state->metric != HS_METRIC_TOTAL;
+    case CELL_TOTAL: /* with a range the four classes need the room; the switch has these two */
+        return !state->has_range && state->metric != HS_METRIC_TOTAL;
     case CELL_PEAK:
-        return state->metric != HS_METRIC_PEAK;
+        return !state->has_range && state->metric != HS_METRIC_PEAK;
     case CELL_INCLUSIVE:
     case CELL_SHARE:
     case CELL_SELF:

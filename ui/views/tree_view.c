@@ -19,7 +19,7 @@ struct _HsTreeView {
 
     GtkTreeView *tree;
     GtkProgressBar *busy_line;
-    GtkLabel *placeholder;
+    GtkLabel *placeholder, *cut;
 
     enum hs_tree_direction direction;
     HsSelection *selection;
@@ -98,26 +98,21 @@ static void open_hot_path (HsTreeView *self)
         open_path_to (self, node);
 }
 
-/* At first, and in another process, rows without a sister to be compared with are open. */
-static void open_only_children (HsTreeView *self)
+/* At first, and in another process, top-down shows the hot path down to where it branches. */
+static void open_first_rows (HsTreeView *self)
 {
     const struct hs_call_tree *tree = answer_of (self);
-    uint32_t node = 0;
+    uint32_t node = hot_path_from (tree, 0);
+    GtkTreeIter iter;
+    GtkTreePath *path;
 
-    if (tree->n_nodes < 2)
+    if (self->direction != HS_TREE_TOP_DOWN || node == 0 || tree->nodes[node].parent == 0)
         return;
-    while (tree->nodes[node].n_children == 1)
-        node = tree->nodes[node].first_child;
-    if (node != 0 && tree->nodes[node].n_children > 0) {
-        GtkTreeIter iter;
-        GtkTreePath *path;
-
-        hs_call_tree_model_get_iter (HS_CALL_TREE_MODEL (gtk_tree_view_get_model (self->tree)),
-                                     node, &iter);
-        path = gtk_tree_model_get_path (gtk_tree_view_get_model (self->tree), &iter);
-        gtk_tree_view_expand_to_path (self->tree, path);
-        gtk_tree_path_free (path);
-    }
+    hs_call_tree_model_get_iter (HS_CALL_TREE_MODEL (gtk_tree_view_get_model (self->tree)),
+                                 tree->nodes[node].parent, &iter);
+    path = gtk_tree_model_get_path (gtk_tree_view_get_model (self->tree), &iter);
+    gtk_tree_view_expand_to_path (self->tree, path);
+    gtk_tree_path_free (path);
 }
 
 static void remember_open (HsTreeView *self, GtkTreeIter *iter, gboolean is_open)
@@ -224,6 +219,20 @@ static void update_placeholder (HsTreeView *self)
     gboolean is_empty = tree != NULL && (tree->n_nodes < 2 || tree->nodes[0].n_children == 0);
 
     gtk_widget_set_visible (GTK_WIDGET (self->placeholder), is_empty);
+    gtk_widget_set_visible (GTK_WIDGET (self->cut), tree != NULL && tree->is_cut);
+}
+
+static void open_at_first (HsTreeView *self, hs_process_id process)
+{
+    HsDocument *document = hs_selection_get_document (self->selection);
+    gboolean is_loading = hs_document_get_state (document) == HS_DOCUMENT_LOADING;
+
+    /* while a trace is read the hot path moves: its rows are not kept open then */
+    self->is_restoring = is_loading;
+    open_first_rows (self);
+    self->is_restoring = FALSE;
+    if (!is_loading)
+        self->process = process;
 }
 
 static void on_answered (HsTreeView *self)
@@ -242,10 +251,8 @@ static void on_answered (HsTreeView *self)
     hs_tree_columns_update (self->tree);
     hs_tree_memory_restore (self->memory, self->tree);
     self->is_restoring = FALSE;
-    if (process != self->process && tree->n_nodes > 1) {
-        self->process = process;
-        open_only_children (self);
-    }
+    if (process != self->process && tree->n_nodes > 1)
+        open_at_first (self, process);
     gtk_adjustment_set_value (scroll, place);
     update_placeholder (self);
 }
@@ -285,6 +292,7 @@ static void hs_tree_view_class_init (HsTreeViewClass *class)
     gtk_widget_class_bind_template_child (widget_class, HsTreeView, tree);
     gtk_widget_class_bind_template_child (widget_class, HsTreeView, busy_line);
     gtk_widget_class_bind_template_child (widget_class, HsTreeView, placeholder);
+    gtk_widget_class_bind_template_child (widget_class, HsTreeView, cut);
     gtk_widget_class_bind_template_callback (widget_class, on_row_expanded);
     gtk_widget_class_bind_template_callback (widget_class, on_row_collapsed);
     gtk_widget_class_bind_template_callback (widget_class, on_row_activated);

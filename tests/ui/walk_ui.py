@@ -1,0 +1,325 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Walks the window by role, name and keyboard alone, and compares every number it reads with what
+the command line says of the same trace."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+from desktop import (Atspi, Failure, Viewer, Walk, cli, equal, is_showing, numbers, press,
+                     table_rows, wait_for, walk)
+
+BUILD = sys.argv[1]
+DEMO = os.path.join(BUILD, "data/heapstrata-demo.etl")
+SHARED = os.environ.get("HEAPSTRATA_SHARED") or os.path.join(os.path.dirname(os.path.dirname(
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))))), "shared")
+ROLE = Atspi.Role
+CHART = "Outstanding over time"
+
+
+def figure(viewer, pattern):
+    """The exact text behind a figure of the status bar."""
+    return viewer.text(pattern).get_description()
+
+
+def range_of(viewer):
+    """The ends of the range in seconds, as text to be handed to the command line."""
+    ends = re.fullmatch(r"From (\S+) s to (\S+) s", figure(viewer, "^range "))
+    return ends[1], ends[2]
+
+
+def options_of(viewer):
+    begin, end = range_of(viewer)
+    return ["--from", begin, "--to", end]
+
+
+def check_totals(viewer, trace, *options):
+    """Status bar against `histogram` or, with sizes, `tree`, and against `timeline`."""
+    total = cli(BUILD, "tree", trace, "--limit", "1", *options)["total"]
+
+    def compare():
+        allocated = numbers(figure(viewer, "allocations?$"))
+        left = numbers(figure(viewer, "outstanding$"))
+        net = numbers(figure(viewer, "net$"))
+        return (allocated, left, net) == (
+            [total["total_count"], total["total_bytes"]],
+            [total["outstanding_count"], total["outstanding_bytes"]],
+            [total["aifo_bytes"] - total["aofi_bytes"]])
+
+    try:
+        wait_for("figures", compare)
+    except Failure:
+        raise Failure("window: %s; %s; %s; command line: %s" % (
+            figure(viewer, "allocations?$"), figure(viewer, "outstanding$"),
+            figure(viewer, "net$"), total)) from None
+    return total
+
+
+def check_peak(viewer, trace, *options):
+    peak = cli(BUILD, "timeline", trace, "--columns", "1", *options)
+    text = figure(viewer, "^peak ")
+    equal("peak", numbers(text)[0], peak["max_bytes"])
+    equal("peak time", float(re.search(r"at (\S+) s", text)[1]), peak["peak_time"])
+
+
+def short(n_bytes):
+    """As base/units.c writes bytes."""
+    value, unit = float(n_bytes), 0
+    units = ["B", "KiB", "MiB", "GiB"]
+    while value >= 1023.95 and unit < 3:
+        value /= 1024
+        unit += 1
+    return "%.*f %s" % (0 if unit == 0 else 1, value, units[unit])
+
+
+def check_tree(viewer, name, trace, *options):
+    """The first level as the command line has it: labels, the metric, blocks."""
+    answer = cli(BUILD, "tree", trace, "--metric", "outstanding", "--depth", "1", *options)
+    expected = [[("%s %s" % (row["label"], row["module"])).strip(),
+                 short(row["inclusive"]["outstanding_bytes"])
+                 if row["inclusive"]["outstanding_bytes"] else "0",
+                 "{:,}".format(row["inclusive"]["outstanding_count"])]
+                for row in answer["rows"] if row["depth"] == 1]
+    table = viewer.find(ROLE.TREE_TABLE, name)
+
+    def compare():
+        rows = table_rows(table, 200)
+        shown = [[row[0], row[1], row[4]] for row in rows]
+        return all(row in shown for row in expected[:5])
+
+    try:
+        wait_for("rows", compare)
+    except Failure:
+        raise Failure("window: %r; command line: %r" % (table_rows(table, 12), expected[:5])) \
+            from None
+
+
+def select_by_keyboard(viewer):
+    viewer.focus(ROLE.CHART, CHART)
+    press("Home")
+    for _ in range(3):
+        press("Page_Down")
+    for _ in range(4):
+        press("Shift+Page_Down")
+    press("Shift+Right")
+    viewer.text("^time .* s$")
+
+
+def walk_demo(steps):
+    viewer = Viewer(BUILD, DEMO)
+
+    def loaded():
+        check_totals(viewer, DEMO)
+        check_peak(viewer, DEMO)
+        check_tree(viewer, "top-down", DEMO)
+
+    def names():
+        unnamed = [node for node in walk(viewer.frame) if is_showing(node) and
+                   node.get_role() in (ROLE.PUSH_BUTTON, ROLE.TOGGLE_BUTTON, ROLE.RADIO_BUTTON,
+                                       ROLE.CHART, ROLE.TREE_TABLE, ROLE.TABLE) and
+                   not (node.get_name() or "").strip()]
+        equal("widgets without a name", [n.get_role_name() for n in unnamed], [])
+
+    def marks():
+        chart = viewer.find(ROLE.CHART, CHART)
+        n = chart.get_child_count()
+        if n < 100:
+            raise Failure("the timeline has %d marks" % n)
+        columns = cli(BUILD, "timeline", DEMO, "--columns", str(n))["columns"]
+        for i in (0, n // 3, n - 1):
+            name = chart.get_child_at_index(i).get_name()
+            expected = "%s outstanding in %s blocks" % (
+                short(columns[i]["live_bytes"]), "{:,}".format(columns[i]["live_count"]))
+            if expected not in name:
+                raise Failure("mark %d: %r is not %r" % (i, name, columns[i]))
+
+    def histogram():
+        chart = viewer.find(ROLE.CHART, "Allocation sizes")
+        classes = cli(BUILD, "histogram", DEMO, *options_of(viewer))["classes"]
+        wait_for("the bars", lambda: chart.get_child_count() == len(classes))
+        for i, expected in enumerate(classes):
+            def same(i=i, expected=expected):
+                return [chart.get_child_at_index(i).get_name()] and \
+                    "%s allocated (%s), %s outstanding (%s); whole trace %s (%s)" % (
+                        "{:,}".format(expected["total_count"]), short(expected["total_bytes"]),
+                        "{:,}".format(expected["outstanding_count"]),
+                        short(expected["outstanding_bytes"]),
+                        "{:,}".format(expected["whole_count"]), short(expected["whole_bytes"])) \
+                    in chart.get_child_at_index(i).get_name()
+            wait_for("bar %d to tell %r" % (i, expected), same)
+
+    def selected():
+        select_by_keyboard(viewer)
+        options = options_of(viewer)
+        if float(options[3]) - float(options[1]) < 1:
+            raise Failure("the range is %r" % options)
+        check_totals(viewer, DEMO, *options)
+        check_peak(viewer, DEMO, *options)
+        check_tree(viewer, "top-down", DEMO, *options)
+
+    def bottom_up():
+        press("Alt+2")
+        check_tree(viewer, "bottom-up", DEMO, "--bottom-up", *options_of(viewer))
+
+    def findings():
+        press("Alt+3")
+        viewer.find(ROLE.TABLE, "^Findings$")
+        press("Alt+1")
+        viewer.find(ROLE.TREE_TABLE, "top-down")
+
+    def sizes():
+        chart = viewer.focus(ROLE.CHART, "Allocation sizes")
+        press("Home")
+        press("Right")
+        press("Right")
+        name = chart.get_child_at_index(2).get_name()
+        press("Return")
+        viewer.text("^size ")
+        low, high = re.match(r"(\d+) B - (\d+) B", name).groups()
+        check_totals(viewer, DEMO, "--size", "%s..%s" % (low, high), *options_of(viewer))
+        viewer.click(ROLE.PUSH_BUTTON, "^Remove size")
+        wait_for("the chip to go", lambda: not viewer.has(ROLE.LABEL, "^size "))
+        check_totals(viewer, DEMO, *options_of(viewer))
+
+    def back():
+        viewer.click(ROLE.PUSH_BUTTON, "^Back$")
+        viewer.text("^size ")
+        viewer.focus(ROLE.CHART, CHART)
+        press("Alt+Left")
+        wait_for("the chip to go", lambda: not viewer.has(ROLE.LABEL, "^size "))
+        viewer.text("^time ")
+        press("Escape")
+        wait_for("the range to go", lambda: not viewer.has(ROLE.LABEL, "^time "))
+        check_totals(viewer, DEMO)
+
+    def peak():
+        viewer.focus(ROLE.CHART, CHART)
+        press("p")
+        viewer.text("^alive at ")
+        options = options_of(viewer)
+        total = check_totals(viewer, DEMO, *options)
+        # the moment is told to the nanosecond and is that of the peak
+        equal("alive at the peak", total["outstanding_bytes"],
+              cli(BUILD, "timeline", DEMO, "--columns", "1")["max_bytes"])
+        press("Escape")
+
+    def metric():
+        viewer.click(ROLE.RADIO_BUTTON, "^Total$")
+        viewer.click(ROLE.RADIO_BUTTON, "^Blocks$")
+        table = viewer.find(ROLE.TREE_TABLE, "top-down")
+        answer = cli(BUILD, "tree", DEMO, "--metric", "total", "--blocks", "--depth", "1")["rows"]
+        wait_for("the tree by blocks", lambda: table_rows(table, 1)[0][1] == "{:,}".format(
+            answer[0]["inclusive"]["total_count"]))
+        viewer.click(ROLE.RADIO_BUTTON, "^Outstanding$")
+        viewer.click(ROLE.RADIO_BUTTON, "^Bytes$")
+
+    def hot_path():
+        table = viewer.focus(ROLE.TREE_TABLE, "top-down")
+        before = table.get_table_iface().get_n_rows()
+        press("Left")
+        press("Left")
+        press("space")
+        wait_for("open rows", lambda: table.get_table_iface().get_n_rows() >= min(before, 3))
+
+    def zoom():
+        chart = viewer.focus(ROLE.CHART, CHART)
+        whole = chart.get_description()
+        press("Home")
+        press("plus")
+        wait_for("another range shown", lambda: chart.get_description() != whole)
+        press("0")
+        wait_for("the whole again", lambda: chart.get_description() == whole)
+
+    steps.step("a trace given as argument is read, totals and tree as the command line's", loaded)
+    steps.step("everything has an accessible name", names)
+    steps.step("marks of the timeline tell the columns of `timeline`", marks)
+    steps.step("bars of the histogram tell the classes of `histogram`", histogram)
+    steps.step("a range by keyboard: figures, peak and tree of `--from --to`", selected)
+    steps.step("the histogram of the range", histogram)
+    steps.step("bottom-up", bottom_up)
+    steps.step("findings", findings)
+    steps.step("a size class filters, its chip takes it away", sizes)
+    steps.step("back, and Escape clears", back)
+    steps.step("P goes to the peak: what is alive there is the peak", peak)
+    steps.step("metric and unit", metric)
+    steps.step("Space opens the hot path", hot_path)
+    steps.step("plus zooms, 0 shows the whole", zoom)
+    steps.step("it ends without a warning", viewer.close)
+    viewer.kill()
+
+
+def walk_processes(steps):
+    trace = os.path.join(SHARED, "data/etl-heap/pid-reuse.etl")
+    if not os.path.exists(trace):
+        print("# no %s: switching processes is not tested" % trace)
+        return
+    viewer = Viewer(BUILD, trace)
+
+    def all_processes():
+        viewer.text("allocations?$")
+        viewer.click(ROLE.PUSH_BUTTON, "^Remove ")
+        viewer.find(ROLE.TOGGLE_BUTTON, "^All processes$")
+        check_totals(viewer, trace)
+
+    def other_process():
+        processes = cli(BUILD, "processes", trace)["processes"]
+        wanted = sorted((p for p in processes if p["opened"] > 0), key=lambda p: p["opened"])[0]
+        viewer.click(ROLE.TOGGLE_BUTTON, "^All processes$")
+        table = viewer.find(ROLE.TABLE, "^Processes$")
+        press("Home")
+        for _ in range(40):
+            iface = table.get_table_iface()
+            row = next((r for r in range(iface.get_n_rows()) if iface.is_row_selected(r)), None)
+            if row is not None and table_rows(table, 99)[row][1:3] == [
+                    str(wanted["pid"]), "{:,}".format(wanted["opened"])]:
+                break
+            press("Down")
+        press("Return")
+        check_totals(viewer, trace, "--process",
+                     "%d:%d" % (wanted["pid"], wanted["instance"]))
+
+    steps.step("all processes together", all_processes)
+    steps.step("another process from the list", other_process)
+    steps.step("it ends without a warning", viewer.close)
+    viewer.kill()
+
+
+def walk_errors(steps):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "noise.etl")
+        with open(path, "wb") as out:
+            out.write(b"this is no trace\n" * 500)
+        viewer = Viewer(BUILD, path)
+
+        def told():
+            viewer.text("kind that is not read|damaged|could not be")
+            viewer.text("^Open a heap trace$")
+
+        steps.step("a file that is no trace: told, and the start page is back", told)
+        steps.step("it ends without a warning", viewer.close)
+        viewer.kill()
+
+    def no_display():
+        environment = dict(os.environ, DISPLAY=":987", WAYLAND_DISPLAY="none")
+        run = subprocess.run([os.path.join(BUILD, "ui/app/heapstrata-viewer"), DEMO], text=True,
+                             stderr=subprocess.PIPE, env=environment, check=False, timeout=60)
+        equal("exit status", run.returncode, 1)
+        equal("lines", len(run.stderr.splitlines()), 1)
+        assert "cannot open display" in run.stderr, run.stderr
+
+    steps.step("without a display: one line, status 1", no_display)
+
+
+def main():
+    steps = Walk()
+    walk_demo(steps)
+    walk_processes(steps)
+    walk_errors(steps)
+    steps.end()
+
+
+if __name__ == "__main__":
+    main()
