@@ -225,7 +225,7 @@ static uint64_t live_after (const struct model *model, hs_event_no event,
 static void check_timeline (const struct model *model, const struct hs_snapshot *snapshot,
                             const struct hs_filter *filter)
 {
-    struct hs_timeline_query query = { 0, model->now, N_COLUMNS };
+    struct hs_timeline_query query = { .to = model->now, .n_columns = N_COLUMNS };
     struct hs_timeline *timeline;
     hs_event_no at = 0;
 
