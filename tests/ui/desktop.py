@@ -103,6 +103,9 @@ class Viewer:
         self.process = subprocess.Popen([program, *arguments], stderr=subprocess.PIPE, text=True,
                                         env=dict(os.environ, **environment))
         self.frame = wait_for("the window", self._find_frame)
+        # without a window manager the keyboard goes where the pointer is: the empty header bar
+        wait_for("the window to be shown", lambda: is_showing(self.frame))
+        Atspi.generate_mouse_event(200, 20, "abs")
 
     def _find_frame(self):
         if self.process.poll() is not None:

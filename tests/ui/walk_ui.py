@@ -287,6 +287,31 @@ def walk_processes(steps):
     viewer.kill()
 
 
+def walk_loading(steps):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "long.etl")
+        subprocess.run([os.path.join(BUILD, "tests/bench/make_history"), "etl", "2000000", path],
+                       check=True)
+        viewer = Viewer(BUILD, path)
+
+        def first_picture():
+            viewer.text(r"^Reading long.etl: \d+ % of .* MiB, [\d,]+ events$")
+            table = viewer.find(ROLE.TREE_TABLE, "top-down")
+            wait_for("rows while reading", lambda: table_rows(table, 1))
+            assert viewer.has(ROLE.LABEL, "^Reading "), "it was read before the first picture"
+
+        def cancelled():
+            viewer.click(ROLE.PUSH_BUTTON, "^Cancel$")
+            wait_for("the progress to go", lambda: not viewer.has(ROLE.LABEL, "^Reading "))
+            n_allocated, n_bytes = numbers(figure(viewer, "allocations?$"))
+            assert 0 < n_allocated < 900000 and n_bytes > 0, (n_allocated, n_bytes)
+
+        steps.step("the first picture stands before the file is read", first_picture)
+        steps.step("Cancel keeps what is there", cancelled)
+        steps.step("it ends without a warning", viewer.close)
+        viewer.kill()
+
+
 def walk_errors(steps):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "noise.etl")
@@ -317,6 +342,7 @@ def main():
     steps = Walk()
     walk_demo(steps)
     walk_processes(steps)
+    walk_loading(steps)
     walk_errors(steps)
     steps.end()
 
