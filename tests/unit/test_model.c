@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The objects behind the window: time axis, query with its history, slots for questions. */
+#include "model/query.h"
+#include "model/selection.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static void run_until (gboolean *condition)
+{
+    while (!*condition)
+        g_main_context_iteration (NULL, TRUE);
+}
+
+static void wait_ms (guint ms)
+{
+    gint64 end = g_get_monotonic_time () + ms * 1000;
+
+    while (g_get_monotonic_time () < end) {
+        g_main_context_iteration (NULL, FALSE);
+        g_usleep (1000);
+    }
+}
+
+/* ---- time axis ---- */
+
+START_TEST (axis_follows_and_stays_within)
+{
+    g_autoptr (HsTimeAxis) axis = hs_time_axis_new ();
+
+    hs_time_axis_set_bounds (axis, 0, 1000);
+    ck_assert_int_eq (hs_time_axis_get_to (axis), 1000);
+    hs_time_axis_set_bounds (axis, 0, 2000); /* still the whole: follows */
+    ck_assert_int_eq (hs_time_axis_get_to (axis), 2000);
+    hs_time_axis_zoom (axis, 1000, 0.5);
+    ck_assert_int_eq (hs_time_axis_get_from (axis), 500);
+    ck_assert_int_eq (hs_time_axis_get_to (axis), 1500);
+    hs_time_axis_set_bounds (axis, 0, 4000); /* zoomed: stays */
+    ck_assert_int_eq (hs_time_axis_get_to (axis), 1500);
+    hs_time_axis_pan (axis, 100);
+    ck_assert_int_eq (hs_time_axis_get_from (axis), 3000);
+    ck_assert_int_eq (hs_time_axis_get_to (axis), 4000);
+    hs_time_axis_zoom (axis, 3500, 1e9);
+    ck_assert (hs_time_axis_is_whole (axis));
+    hs_time_axis_zoom (axis, 1234, 1e-9);
+    ck_assert_int_le (hs_time_axis_get_to (axis) - hs_time_axis_get_from (axis), 10);
+    ck_assert_int_le (hs_time_axis_get_from (axis), 1234);
+    ck_assert_int_ge (hs_time_axis_get_to (axis), 1234);
+}
+END_TEST
+
+/* ---- the query and its history ---- */
+
+START_TEST (each_change_is_a_step)
+{
+    g_autoptr (HsDocument) document = hs_document_new ();
+    g_autoptr (HsSelection) selection = hs_selection_new (document);
+    const HsQueryState *state = hs_selection_get_state (selection);
+
+    ck_assert (!hs_selection_can_go_back (selection));
+    hs_selection_set_range (selection, 50, 10, HS_STEP_NEW); /* turned round */
+    hs_selection_set_range (selection, 10, 70, HS_STEP_CONTINUED);
+    ck_assert_int_eq (state->from, 10);
+    ck_assert_int_eq (state->to, 70);
+    hs_selection_set_sizes (selection, 7, 7, HS_STEP_NEW);
+    ck_assert_uint_eq (hs_selection_get_filter (selection).size_min, 64);
+    ck_assert_uint_eq (hs_selection_get_filter (selection).size_max, 127);
+    hs_selection_set_sizes (selection, 7, 7, HS_STEP_NEW); /* nothing new: no step */
+    hs_selection_back (selection);
+    ck_assert (!state->has_sizes && state->has_range);
+    hs_selection_back (selection);
+    ck_assert (!state->has_range && !hs_selection_can_go_back (selection));
+    hs_selection_forward (selection);
+    ck_assert_int_eq (state->to, 70);
+    hs_selection_set_moment (selection, 33, HS_STEP_NEW); /* a moment takes the range's place */
+    ck_assert (!state->has_range && !hs_selection_can_go_forward (selection));
+    ck_assert_int_eq (hs_selection_get_filter (selection).to, 33);
+    hs_selection_clear (selection);
+    ck_assert (!hs_selection_get_filter (selection).has_range);
+}
+END_TEST
+
+START_TEST (sizes_reach_the_ends)
+{
+    g_autoptr (HsDocument) document = hs_document_new ();
+    g_autoptr (HsSelection) selection = hs_selection_new (document);
+    struct hs_filter filter;
+
+    hs_selection_set_sizes (selection, 0, 64, HS_STEP_NEW);
+    filter = hs_selection_get_filter (selection);
+    ck_assert_uint_eq (filter.size_min, 0);
+    ck_assert_uint_eq (filter.size_max, UINT64_MAX);
+    hs_selection_set_sizes (selection, 0, 0, HS_STEP_NEW);
+    filter = hs_selection_get_filter (selection);
+    ck_assert_uint_eq (filter.size_max, 0);
+}
+END_TEST
+
+/* ---- questions ---- */
+
+static const char *trace_path;
+static _Atomic int n_started, n_cancelled;
+static _Atomic bool may_answer;
+
+/* Answers its first parameter, when allowed to. */
+static gpointer slow_work (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                           const gint64 *parameters, const struct hs_cancel *cancel,
+                           struct hs_error *err)
+{
+    gint64 *answer;
+
+    n_started++;
+    while (!may_answer) {
+        if (hs_cancel_is_set (cancel)) {
+            n_cancelled++;
+            return NULL;
+        }
+        g_usleep (500);
+    }
+    answer = g_new (gint64, 1);
+    *answer = parameters[0];
+    return answer;
+}
+
+static const HsQueryKind slow_kind = { slow_work, g_free };
+
+static void on_answered (HsQuery *query, gboolean *is_answered)
+{
+    *is_answered = TRUE;
+}
+
+static void on_progress (HsDocument *document, gboolean *is_loaded)
+{
+    *is_loaded = hs_document_get_state (document) == HS_DOCUMENT_LOADED;
+}
+
+static HsDocument *open_trace (void)
+{
+    HsDocument *document = hs_document_new ();
+    const char *paths[] = { trace_path, NULL };
+    gboolean is_loaded = FALSE;
+
+    g_signal_connect (document, "progress", G_CALLBACK (on_progress), &is_loaded);
+    hs_document_open (document, paths);
+    run_until (&is_loaded);
+    g_signal_handlers_disconnect_by_data (document, &is_loaded);
+    return document;
+}
+
+static void ask (HsQuery *query, gint64 what)
+{
+    struct hs_filter filter = hs_filter_all ();
+    gint64 parameters[HS_QUERY_N_PARAMETERS] = { what };
+
+    hs_query_ask (query, &filter, parameters);
+}
+
+START_TEST (the_newest_question_wins)
+{
+    g_autoptr (HsDocument) document = open_trace ();
+    g_autoptr (HsQuery) query = hs_query_new (&slow_kind, document);
+    gboolean is_answered = FALSE;
+
+    g_signal_connect (query, "answered", G_CALLBACK (on_answered), &is_answered);
+    ask (query, 1);
+    ask (query, 1); /* the same again: nothing to wait for */
+    wait_ms (50);
+    ask (query, 2);
+    ask (query, 3);
+    wait_ms (50);
+    ck_assert (!is_answered);
+    may_answer = true;
+    run_until (&is_answered);
+    ck_assert_int_eq (*(gint64 *)hs_query_get_answer (query), 3);
+    ck_assert_int_eq (n_started, 2); /* 2 was never begun */
+    ck_assert_int_eq (n_cancelled, 1);
+    ck_assert (hs_query_is_settled (query));
+    ask (query, 3); /* answered already */
+    ck_assert (hs_query_is_settled (query));
+}
+END_TEST
+
+START_TEST (a_left_question_asked_again_is_answered)
+{
+    g_autoptr (HsDocument) document = open_trace ();
+    g_autoptr (HsQuery) query = hs_query_new (&slow_kind, document);
+    gboolean is_answered = FALSE;
+
+    g_signal_connect (query, "answered", G_CALLBACK (on_answered), &is_answered);
+    ask (query, 1);
+    ask (query, 2);
+    ask (query, 1);
+    may_answer = true;
+    run_until (&is_answered);
+    ck_assert_int_eq (*(gint64 *)hs_query_get_answer (query), 1);
+}
+END_TEST
+
+START_TEST (busy_is_told_after_a_while)
+{
+    g_autoptr (HsDocument) document = open_trace ();
+    g_autoptr (HsQuery) query = hs_query_new (&slow_kind, document);
+    gboolean is_answered = FALSE;
+
+    g_signal_connect (query, "answered", G_CALLBACK (on_answered), &is_answered);
+    ask (query, 1);
+    ck_assert (!hs_query_is_busy (query));
+    wait_ms (500);
+    ck_assert (hs_query_is_busy (query));
+    may_answer = true;
+    run_until (&is_answered);
+    ck_assert (!hs_query_is_busy (query));
+}
+END_TEST
+
+START_TEST (closing_waits_for_nothing)
+{
+    HsDocument *document = open_trace ();
+    HsQuery *query = hs_query_new (&slow_kind, document);
+
+    ask (query, 1);
+    wait_ms (20);
+    g_object_unref (query);
+    g_object_unref (document); /* the worker holds the trace */
+    wait_ms (50);
+    ck_assert_int_eq (n_cancelled, 1);
+}
+END_TEST
+
+START_TEST (a_missing_file_fails)
+{
+    g_autoptr (HsDocument) document = hs_document_new ();
+    const char *paths[] = { "/nonexistent/trace.etl", NULL };
+
+    hs_document_open (document, paths);
+    while (hs_document_get_state (document) == HS_DOCUMENT_LOADING)
+        g_main_context_iteration (NULL, TRUE);
+    ck_assert_int_eq (hs_document_get_state (document), HS_DOCUMENT_FAILED);
+    ck_assert_int_eq (hs_document_get_error (document)->status, HS_IO);
+    ck_assert_str_eq (hs_document_get_title (document), "trace.etl");
+}
+END_TEST
+
+int main (int argc, char **argv)
+{
+    Suite *suite = suite_create ("model");
+    TCase *tests = tcase_create ("model");
+    SRunner *runner = srunner_create (suite);
+    int n_failed;
+
+    trace_path = argv[argc - 1];
+    tcase_set_timeout (tests, 60);
+    tcase_add_test (tests, axis_follows_and_stays_within);
+    tcase_add_test (tests, each_change_is_a_step);
+    tcase_add_test (tests, sizes_reach_the_ends);
+    tcase_add_test (tests, the_newest_question_wins);
+    tcase_add_test (tests, a_left_question_asked_again_is_answered);
+    tcase_add_test (tests, busy_is_told_after_a_while);
+    tcase_add_test (tests, closing_waits_for_nothing);
+    tcase_add_test (tests, a_missing_file_fails);
+    suite_add_tcase (suite, tests);
+    srunner_run_all (runner, CK_NORMAL);
+    n_failed = srunner_ntests_failed (runner);
+    srunner_free (runner);
+    return n_failed == 0 ? 0 : 1;
+}
