@@ -6,16 +6,15 @@ RULES = []
 
 
 class Rule:
-    def __init__(self, name, check, bad, good, tool, todo):
-        self.name, self.check, self.bad, self.good = name, check, bad, good
-        self.tool, self.todo = tool, todo
+    def __init__(self, name, check, bad, good, tool):
+        self.name, self.check, self.bad, self.good, self.tool = name, check, bad, good, tool
 
 
-def rule(name, bad, good=None, tool=None, todo=None):
+def rule(name, bad, good=None, tool=None):
     """`bad` maps a label to a made-up tree the rule must complain about, `good` one to accept.
-    `tool` is a program without which the rule is skipped; `todo` says why it may still fail."""
+    `tool` is a program without which the rule is skipped."""
     def register(check):
-        RULES.append(Rule(name, check, bad, good or {}, tool, todo))
+        RULES.append(Rule(name, check, bad, good or {}, tool))
         return check
     return register
 
