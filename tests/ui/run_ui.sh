@@ -27,7 +27,9 @@ x_pid=
 finish ()
 {
   [ -z "$x_pid" ] || kill "$x_pid" 2>/dev/null || true
-  rm -rf "$home"
+  # a document portal, where one is installed, is a mount in there
+  fusermount -u "$home/run/doc" 2>/dev/null || umount "$home/run/doc" 2>/dev/null || true
+  rm -rf "$home" 2>/dev/null || true
 }
 trap finish EXIT
 

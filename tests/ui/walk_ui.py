@@ -269,14 +269,18 @@ def walk_processes(steps):
         wanted = sorted((p for p in processes if p["opened"] > 0), key=lambda p: p["opened"])[0]
         viewer.click(ROLE.TOGGLE_BUTTON, "^All processes$")
         table = viewer.find(ROLE.TABLE, "^Processes$")
-        press("Home")
-        for _ in range(40):
+
+        def selected():
             iface = table.get_table_iface()
-            row = next((r for r in range(iface.get_n_rows()) if iface.is_row_selected(r)), None)
-            if row is not None and table_rows(table, 99)[row][1:3] == [
-                    str(wanted["pid"]), "{:,}".format(wanted["opened"])]:
-                break
+            return next((r for r in range(iface.get_n_rows()) if iface.is_row_selected(r)), None)
+
+        press("Home")
+        wait_for("the first row", lambda: selected() == 0)
+        rows = [row[1:3] for row in table_rows(table, 99)]
+        target = rows.index([str(wanted["pid"]), "{:,}".format(wanted["opened"])])
+        for row in range(1, target + 1):
             press("Down")
+            wait_for("row %d" % row, lambda row=row: selected() == row)
         press("Return")
         check_totals(viewer, trace, "--process",
                      "%d:%d" % (wanted["pid"], wanted["instance"]))
