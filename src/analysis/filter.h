@@ -89,13 +89,4 @@ static inline bool hs_scan_passes (const struct hs_scan *scan, const struct hs_r
            *ret_size >= scan->size_min && *ret_size <= scan->size_max;
 }
 
-/* The four classes as an index 0..3 (AIFI, AIFO, AOFI, AOFO), or -1 when the row is not touched by
- * the range (ended before it, born after it). `ended` is the row's end column value. */
-static inline int hs_scan_class (const struct hs_scan *scan, hs_event_no birth, hs_event_no ended)
-{
-    if (birth >= scan->end || ended < scan->begin)
-        return -1;
-    return (birth < scan->begin ? 2 : 0) + (ended < scan->end ? 0 : 1);
-}
-
 #endif

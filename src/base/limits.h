@@ -57,7 +57,4 @@
 /* Slots of call stacks: 30 bits of a row's stack column. */
 #define HS_LIMIT_STACK_SLOTS (UINT32_C (1) << 30)
 
-/* Findings keep their first example and a count; kinds are few, but names in them are not. */
-#define HS_LIMIT_FINDINGS 4096u
-
 #endif

@@ -40,7 +40,7 @@ struct hs_event_order {
     uint32_t n_slots;
     uint32_t n_resizing;
     struct hs_idmap stacks;  /* hash of frames -> slot; a slot of a lost race is only told twice */
-    struct hs_idmap modules; /* begin -> 1 + build-independent marker, to tell each mapping once */
+    struct hs_idmap modules; /* hash of range and build id: told already */
     char exe_path[4096];
     struct ring_state rings[HS_RINGS];
 };
@@ -216,7 +216,7 @@ static enum hs_status take_module (struct hs_event_order *order, int64_t time,
     const char *path = (const char *)(words + 1) + sizeof (struct hs_ring_module);
     struct hs_module_fields fields = { .op = HS_MODULE_LOAD };
     struct hs_ring_module module;
-    uint32_t known;
+    uint64_t key;
 
     memcpy (&module, words + 1, sizeof module);
     if (module.end <= module.begin || module.build_id_length > sizeof module.build_id)
@@ -229,13 +229,10 @@ static enum hs_status take_module (struct hs_event_order *order, int64_t time,
     fields.build_id_size = (uint8_t)(module.build_id_length < 20 ? module.build_id_length : 20);
     memcpy (fields.build_id, module.build_id, fields.build_id_size);
     /* every thread tells the modules it meets: one mapping is one module */
-    known = hs_idmap_get (&order->modules, hs_hash_u64 (module.begin ^ module.end << 20) ^
-                                               hs_get_u64 (module.build_id));
-    if (known != HS_IDMAP_NONE)
+    key = hs_hash_u64 (module.begin ^ module.end << 20) ^ hs_get_u64 (module.build_id);
+    if (hs_idmap_get (&order->modules, key) != HS_IDMAP_NONE)
         return HS_OK;
-    if (!hs_idmap_set (&order->modules,
-                       hs_hash_u64 (module.begin ^ module.end << 20) ^ hs_get_u64 (module.build_id),
-                       1))
+    if (!hs_idmap_set (&order->modules, key, 1))
         return hs_error_no_memory (err);
     order->totals.n_modules++;
     hs_batch_add_module (order->batch, order->totals.n_modules == 1 ? 0 : time, &fields)->process =
