@@ -369,6 +369,14 @@ enum hs_status hs_decoder_next (struct hs_decoder *decoder, struct hs_event_batc
     return decoder->has_ended ? HS_END : status;
 }
 
+void hs_decoder_stop_following (struct hs_decoder *decoder)
+{
+    for (size_t i = 0; i < decoder->files.n; i++)
+        hs_source_stop_following (decoder->files.items[i]);
+    for (size_t i = 0; i < decoder->unpacks.n; i++)
+        hs_source_stop_following (hs_unpack_source (decoder->unpacks.items[i]));
+}
+
 double hs_decoder_progress (const struct hs_decoder *decoder)
 {
     return decoder->has_ended ? 1.0 : decoder->format->progress (decoder->self);

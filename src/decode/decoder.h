@@ -25,6 +25,10 @@ enum hs_status hs_decoder_open_memory (struct hs_span bytes, struct hs_decoder *
 enum hs_status hs_decoder_next (struct hs_decoder *decoder, struct hs_event_batch *out,
                                 struct hs_error *err);
 
+/* Nobody writes the files any more: hs_decoder_next goes on to their end and gives HS_END, with the
+ * findings of a file that was opened whole, where it gave HS_AGAIN. */
+void hs_decoder_stop_following (struct hs_decoder *decoder);
+
 double hs_decoder_progress (const struct hs_decoder *decoder); /* 0..1 */
 const struct hs_format *hs_decoder_format (const struct hs_decoder *decoder);
 uint64_t hs_decoder_bytes_total (const struct hs_decoder *decoder); /* of the files as they lie */

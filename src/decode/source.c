@@ -241,6 +241,11 @@ enum hs_source_mode hs_source_mode (const struct hs_source *source)
     return source->mode;
 }
 
+void hs_source_stop_following (struct hs_source *source)
+{
+    source->mode = HS_SOURCE_WHOLE;
+}
+
 void hs_source_close (struct hs_source *source)
 {
     if (source == NULL)

@@ -69,6 +69,9 @@ double hs_source_progress (struct hs_source *source, uint64_t offset);
 
 const char *hs_source_name (const struct hs_source *source);
 enum hs_source_mode hs_source_mode (const struct hs_source *source);
+
+/* Nobody writes it any more: from now on its end is the end. */
+void hs_source_stop_following (struct hs_source *source);
 void hs_source_close (struct hs_source *source); /* NULL is allowed */
 void hs_window_clear (struct hs_window *window);
 

@@ -80,6 +80,11 @@ enum hs_status hs_loader_run (struct hs_loader *loader, struct hs_error *err)
     return hs_trace_finish (loader->trace, err) == HS_OK ? HS_END : HS_NO_MEMORY;
 }
 
+void hs_loader_stop_following (struct hs_loader *loader)
+{
+    hs_decoder_stop_following (loader->decoder);
+}
+
 void hs_loader_cancel (struct hs_loader *loader)
 {
     hs_cancel_set (&loader->cancel);

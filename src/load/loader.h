@@ -35,6 +35,9 @@ enum hs_status hs_loader_step (struct hs_loader *loader, struct hs_error *err);
 /* hs_loader_step until the end; a growing file counts as ended when it stops giving. */
 enum hs_status hs_loader_run (struct hs_loader *loader, struct hs_error *err);
 
+/* After HS_AGAIN: nobody writes the file any more. The next steps read what is left and end. */
+void hs_loader_stop_following (struct hs_loader *loader);
+
 void hs_loader_cancel (struct hs_loader *loader);                            /* any thread */
 struct hs_load_progress hs_loader_progress (const struct hs_loader *loader); /* any thread */
 const struct hs_format *hs_loader_format (const struct hs_loader *loader);   /* any thread */

@@ -4,7 +4,10 @@
 #include "model/selection.h"
 
 #include <check.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static void run_until (gboolean *condition)
 {
@@ -241,6 +244,163 @@ START_TEST (a_missing_file_fails)
 }
 END_TEST
 
+/* ---- files that somebody writes ---- */
+
+typedef struct {
+    char *folder, *path;
+    char *bytes; /* of the whole trace */
+    gsize n_bytes;
+    FILE *out;
+} Writer;
+
+static Writer begin_writing (void)
+{
+    Writer writer = { 0 };
+
+    writer.folder = g_dir_make_tmp ("hs-follow-XXXXXX", NULL);
+    writer.path = g_build_filename (writer.folder, "growing.etl", NULL);
+    ck_assert (g_file_get_contents (trace_path, &writer.bytes, &writer.n_bytes, NULL));
+    return writer;
+}
+
+static void write_part (Writer *writer, double from, double to)
+{
+    gsize first = (gsize)(from * (double)writer->n_bytes);
+    gsize last = (gsize)(to * (double)writer->n_bytes);
+
+    if (writer->out == NULL)
+        writer->out = fopen (writer->path, "wb");
+    ck_assert_uint_eq (fwrite (writer->bytes + first, 1, last - first, writer->out), last - first);
+    ck_assert_int_eq (fflush (writer->out), 0);
+}
+
+static void end_writing (Writer *writer)
+{
+    if (writer->out != NULL)
+        fclose (writer->out);
+    g_unlink (writer->path);
+    g_rmdir (writer->folder);
+    g_free (writer->folder);
+    g_free (writer->path);
+    g_free (writer->bytes);
+}
+
+static void wait_for_state (HsDocument *document, HsDocumentState state)
+{
+    while (hs_document_get_state (document) != state)
+        g_main_context_iteration (NULL, TRUE);
+}
+
+static void wait_for_events (HsDocument *document, guint64 more_than)
+{
+    while (hs_document_get_snapshot (document)->n_events <= more_than)
+        g_main_context_iteration (NULL, TRUE);
+}
+
+static void expect_same (HsDocument *a, HsDocument *b)
+{
+    const HsTraceInfo *one = hs_document_get_info (a), *other = hs_document_get_info (b);
+
+    ck_assert_uint_eq (hs_document_get_snapshot (a)->n_events,
+                       hs_document_get_snapshot (b)->n_events);
+    ck_assert_int_eq (hs_document_get_snapshot (a)->last_time,
+                      hs_document_get_snapshot (b)->last_time);
+    ck_assert_uint_eq (one->opened, other->opened);
+    ck_assert_uint_eq (one->peak_bytes, other->peak_bytes);
+    ck_assert_uint_eq (one->findings->len, other->findings->len);
+    for (guint i = 0; i < one->findings->len; i++)
+        ck_assert_str_eq (g_array_index (one->findings, HsFindingEntry, i).example,
+                          g_array_index (other->findings, HsFindingEntry, i).example);
+}
+
+START_TEST (a_file_is_followed_while_it_is_written)
+{
+    g_autoptr (HsDocument) whole = open_trace ();
+    g_autoptr (HsDocument) document = hs_document_new ();
+    Writer writer = begin_writing ();
+    const char *paths[] = { writer.path, NULL };
+    guint64 n_before, n_total = hs_document_get_snapshot (whole)->n_events;
+
+    write_part (&writer, 0, 0.5);
+    hs_document_open (document, paths);
+    wait_for_state (document, HS_DOCUMENT_LIVE);
+    wait_for_events (document, 0);
+    n_before = hs_document_get_snapshot (document)->n_events;
+    ck_assert_uint_lt (n_before, n_total);
+    write_part (&writer, 0.5, 0.8);
+    wait_for_events (document, n_before);
+
+    hs_document_set_paused (document, TRUE);
+    n_before = hs_document_get_snapshot (document)->n_events;
+    write_part (&writer, 0.8, 1);
+    wait_for_state (document, HS_DOCUMENT_LOADED); /* the file says itself that it is complete */
+    ck_assert_uint_eq (hs_document_get_snapshot (document)->n_events, n_before);
+    ck_assert_uint_eq (hs_document_get_n_events (document), n_total);
+    hs_document_set_paused (document, FALSE);
+    expect_same (document, whole);
+    end_writing (&writer);
+}
+END_TEST
+
+/* What the window shows when the writer is gone is what a later opening shows. */
+START_TEST (a_file_that_was_left_ends_as_a_cut_one)
+{
+    g_autoptr (HsDocument) document = hs_document_new ();
+    g_autoptr (HsDocument) later = hs_document_new ();
+    Writer writer = begin_writing ();
+    const char *paths[] = { writer.path, NULL };
+    const struct timespec long_ago[2] = { { 1000000000, 0 }, { 1000000000, 0 } };
+
+    write_part (&writer, 0, 0.61);
+    hs_document_open (document, paths);
+    wait_for_state (document, HS_DOCUMENT_LIVE);
+    fclose (g_steal_pointer (&writer.out));
+    wait_for_state (document, HS_DOCUMENT_LOADED);
+    ck_assert_uint_gt (hs_document_get_info (document)->findings->len, 0);
+
+    ck_assert_int_eq (utimensat (AT_FDCWD, writer.path, long_ago, 0), 0);
+    hs_document_open (later, paths);
+    while (hs_document_get_state (later) != HS_DOCUMENT_LOADED) {
+        ck_assert_int_ne (hs_document_get_state (later), HS_DOCUMENT_LIVE);
+        g_main_context_iteration (NULL, TRUE);
+    }
+    expect_same (document, later);
+    end_writing (&writer);
+}
+END_TEST
+
+START_TEST (a_file_may_come_later)
+{
+    g_autoptr (HsDocument) whole = open_trace ();
+    g_autoptr (HsDocument) document = hs_document_new ();
+    Writer writer = begin_writing ();
+
+    hs_document_follow (document, writer.path);
+    wait_ms (200);
+    ck_assert_int_eq (hs_document_get_state (document), HS_DOCUMENT_LOADING);
+    write_part (&writer, 0, 0.4);
+    wait_for_state (document, HS_DOCUMENT_LIVE);
+    write_part (&writer, 0.4, 1);
+    hs_document_end_following (document);
+    wait_for_state (document, HS_DOCUMENT_LOADED);
+    expect_same (document, whole);
+    end_writing (&writer);
+}
+END_TEST
+
+START_TEST (a_file_that_never_comes_is_told)
+{
+    g_autoptr (HsDocument) document = hs_document_new ();
+
+    hs_document_follow (document, "/nonexistent/x.hst");
+    wait_ms (100);
+    ck_assert_int_eq (hs_document_get_state (document), HS_DOCUMENT_LOADING);
+    hs_document_end_following (document);
+    wait_for_state (document, HS_DOCUMENT_FAILED);
+    ck_assert_int_eq (hs_document_get_error (document)->status, HS_IO);
+}
+END_TEST
+
 int main (int argc, char **argv)
 {
     Suite *suite = suite_create ("model");
@@ -258,6 +418,10 @@ int main (int argc, char **argv)
     tcase_add_test (tests, busy_is_told_after_a_while);
     tcase_add_test (tests, closing_waits_for_nothing);
     tcase_add_test (tests, a_missing_file_fails);
+    tcase_add_test (tests, a_file_is_followed_while_it_is_written);
+    tcase_add_test (tests, a_file_that_was_left_ends_as_a_cut_one);
+    tcase_add_test (tests, a_file_may_come_later);
+    tcase_add_test (tests, a_file_that_never_comes_is_told);
     suite_add_tcase (suite, tests);
     srunner_run_all (runner, CK_NORMAL);
     n_failed = srunner_ntests_failed (runner);

@@ -172,6 +172,8 @@ static void update_subtitle (HsWindow *self)
 
     if (hs_document_get_state (self->document) == HS_DOCUMENT_LOADING)
         state = _ (" · reading");
+    else if (hs_document_get_state (self->document) == HS_DOCUMENT_LIVE)
+        state = _ (" · live");
     else if (hs_document_get_state (self->document) == HS_DOCUMENT_CANCELLED)
         state = _ (" · reading cancelled");
     else if (hs_document_get_state (self->document) == HS_DOCUMENT_FAILED)
@@ -181,8 +183,9 @@ static void update_subtitle (HsWindow *self)
                        length);
     hs_format_count (snapshot->n_events, events);
     /* Translators: file name, length of the trace, number of events, what is going on with it */
-    text = g_strdup_printf (_ ("%s · %s · %s events%s"), hs_document_get_title (self->document),
-                            length, events, state);
+    text = g_strdup_printf (
+        ngettext ("%s · %s · %s event%s", "%s · %s · %s events%s", snapshot->n_events),
+        hs_document_get_title (self->document), length, events, state);
     hs_process_chooser_set_subtitle (self->chooser, text);
     gtk_window_set_title (GTK_WINDOW (self), hs_document_get_title (self->document));
 }

@@ -8,7 +8,7 @@
  */
 #include "model/document.h"
 
-#include "load/loader.h"
+#include "model/follow.h"
 #include "model/trace_info.h"
 
 #include <glib/gi18n.h>
@@ -22,10 +22,9 @@ struct _HsTraceHold {
 typedef struct {
     HsTraceHold *hold;
     char **paths;
-    struct hs_cancel cancel;
-    struct hs_loader *_Atomic loader; /* set once, by the loading thread */
-    struct hs_error error;            /* written before the task returns */
-    GWeakRef owner;                   /* a closed document must not wait for its file */
+    HsFollow follow;
+    struct hs_error error; /* written before the task returns */
+    GWeakRef owner;        /* a closed document must not wait for its file */
 } Load;
 
 struct _HsDocument {
@@ -34,6 +33,7 @@ struct _HsDocument {
     HsDocumentState state;
     Load *load;
     guint look_source;
+    gboolean is_paused;
     char *title;
 
     struct hs_snapshot snapshot;
@@ -67,7 +67,7 @@ static void clear_load (gpointer data)
 {
     Load *load = data;
 
-    hs_loader_free (load->loader);
+    hs_loader_free (load->follow.loader);
     hs_trace_hold_unref (load->hold);
     g_strfreev (load->paths);
     g_weak_ref_clear (&load->owner);
@@ -78,37 +78,25 @@ static void unref_load (gpointer load)
     g_atomic_rc_box_release_full (load, clear_load);
 }
 
-static enum hs_status run_load (Load *load)
-{
-    struct hs_loader *loader = NULL;
-    enum hs_status status =
-        hs_loader_open ((const char *const *)load->paths, g_strv_length (load->paths),
-                        HS_SOURCE_WHOLE, load->hold->trace, &loader, &load->error);
-
-    if (status != HS_OK)
-        return status;
-    atomic_store (&load->loader, loader);
-    do {
-        if (hs_cancel_is_set (&load->cancel))
-            return HS_CANCELLED;
-        status = hs_loader_step (loader, &load->error);
-    } while (status == HS_OK);
-    return status;
-}
-
 static void load_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-    g_task_return_int (task, run_load (data));
+    Load *load = data;
+
+    g_task_return_int (task, hs_follow_run (&load->follow, load->hold->trace, &load->error));
 }
 
 /* Takes a new snapshot when there is one. */
 static void look (HsDocument *self)
 {
     struct hs_snapshot snapshot = hs_trace_snapshot (self->load->hold->trace);
-    struct hs_loader *loader = atomic_load (&self->load->loader);
+    struct hs_loader *loader = atomic_load (&self->load->follow.loader);
 
     if (loader != NULL)
         self->progress = hs_loader_progress (loader);
+    if (self->state == HS_DOCUMENT_LOADING && atomic_load (&self->load->follow.is_caught_up))
+        self->state = HS_DOCUMENT_LIVE;
+    if (self->is_paused)
+        return;
     if (snapshot.generation != self->snapshot.generation || self->snapshot.trace == NULL) {
         self->snapshot = snapshot;
         hs_trace_info_fill (&self->info, snapshot.trace);
@@ -149,14 +137,21 @@ static void on_loaded (GObject *source, GAsyncResult *result, gpointer data)
     g_signal_emit (self, signals[SIGNAL_PROGRESS], 0);
 }
 
+static void cancel_load (Load *load)
+{
+    struct hs_loader *loader = atomic_load (&load->follow.loader);
+
+    hs_cancel_set (&load->follow.cancel);
+    if (loader != NULL)
+        hs_loader_cancel (loader);
+}
+
 static void drop_load (HsDocument *self)
 {
     g_clear_handle_id (&self->look_source, g_source_remove);
     if (self->load == NULL)
         return;
-    hs_cancel_set (&self->load->cancel);
-    if (atomic_load (&self->load->loader) != NULL)
-        hs_loader_cancel (self->load->loader);
+    cancel_load (self->load);
     g_clear_pointer (&self->load, unref_load);
     self->snapshot = (struct hs_snapshot){ .ticks_per_second = 1 };
 }
@@ -175,16 +170,15 @@ static char *title_of (const char *const *paths)
     return title;
 }
 
-void hs_document_open (HsDocument *self, const char *const *paths)
+static void open_files (HsDocument *self, const char *const *paths, HsFollowMode mode)
 {
     GTask *task;
     struct hs_trace *trace;
 
-    g_return_if_fail (HS_IS_DOCUMENT (self));
     g_return_if_fail (self->state == HS_DOCUMENT_EMPTY || self->state == HS_DOCUMENT_FAILED);
-    g_return_if_fail (paths != NULL && paths[0] != NULL);
 
     drop_load (self);
+    self->is_paused = FALSE;
     g_free (self->title);
     self->title = title_of (paths);
     self->progress = (struct hs_load_progress){ 0 };
@@ -199,6 +193,8 @@ void hs_document_open (HsDocument *self, const char *const *paths)
     self->load->hold = g_atomic_rc_box_new0 (HsTraceHold);
     self->load->hold->trace = trace;
     self->load->paths = g_strdupv ((char **)paths);
+    self->load->follow.paths = self->load->paths;
+    self->load->follow.mode = mode;
     self->state = HS_DOCUMENT_LOADING;
     self->look_source = g_timeout_add (LOOK_INTERVAL_MS, on_look, self);
     g_weak_ref_init (&self->load->owner, self);
@@ -209,14 +205,50 @@ void hs_document_open (HsDocument *self, const char *const *paths)
     g_signal_emit (self, signals[SIGNAL_PROGRESS], 0);
 }
 
+void hs_document_open (HsDocument *self, const char *const *paths)
+{
+    g_return_if_fail (HS_IS_DOCUMENT (self));
+    g_return_if_fail (paths != NULL && paths[0] != NULL);
+    open_files (self, paths, HS_FOLLOW_WHILE_WRITTEN);
+}
+
+void hs_document_follow (HsDocument *self, const char *path)
+{
+    const char *const paths[] = { path, NULL };
+
+    g_return_if_fail (HS_IS_DOCUMENT (self));
+    g_return_if_fail (path != NULL);
+    open_files (self, paths, HS_FOLLOW_UNTIL_TOLD);
+}
+
+void hs_document_end_following (HsDocument *self)
+{
+    g_return_if_fail (HS_IS_DOCUMENT (self));
+    if (self->load != NULL)
+        atomic_store (&self->load->follow.is_told_to_end, true);
+}
+
+void hs_document_set_paused (HsDocument *self, gboolean is_paused)
+{
+    g_return_if_fail (HS_IS_DOCUMENT (self));
+    if (self->is_paused == is_paused)
+        return;
+    self->is_paused = is_paused;
+    if (self->load != NULL)
+        look (self);
+    g_signal_emit (self, signals[SIGNAL_PROGRESS], 0);
+}
+
+gboolean hs_document_is_paused (HsDocument *self)
+{
+    return self->is_paused;
+}
+
 void hs_document_cancel (HsDocument *self)
 {
     g_return_if_fail (HS_IS_DOCUMENT (self));
-    if (self->state != HS_DOCUMENT_LOADING)
-        return;
-    hs_cancel_set (&self->load->cancel);
-    if (atomic_load (&self->load->loader) != NULL)
-        hs_loader_cancel (self->load->loader);
+    if (self->state == HS_DOCUMENT_LOADING || self->state == HS_DOCUMENT_LIVE)
+        cancel_load (self->load);
 }
 
 HsDocumentState hs_document_get_state (HsDocument *self)
@@ -234,6 +266,11 @@ guint64 hs_document_get_bytes_total (HsDocument *self)
     return self->progress.bytes_total;
 }
 
+guint64 hs_document_get_file_bytes (HsDocument *self)
+{
+    return self->load != NULL ? atomic_load (&self->load->follow.file_bytes) : 0;
+}
+
 guint64 hs_document_get_n_events (HsDocument *self)
 {
     return self->progress.n_events;
@@ -242,6 +279,11 @@ guint64 hs_document_get_n_events (HsDocument *self)
 const struct hs_error *hs_document_get_error (HsDocument *self)
 {
     return &self->error;
+}
+
+const char *hs_document_get_path (HsDocument *self)
+{
+    return self->load != NULL ? self->load->paths[0] : NULL;
 }
 
 const char *hs_document_get_title (HsDocument *self)

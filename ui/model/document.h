@@ -20,6 +20,7 @@ G_DECLARE_FINAL_TYPE (HsDocument, hs_document, HS, DOCUMENT, GObject)
 typedef enum {
     HS_DOCUMENT_EMPTY,
     HS_DOCUMENT_LOADING,
+    HS_DOCUMENT_LIVE, /* what is there was read; somebody writes more */
     HS_DOCUMENT_LOADED,
     HS_DOCUMENT_CANCELLED, /* what was read stays usable */
     HS_DOCUMENT_FAILED,    /* so it does here; it may be nothing */
@@ -65,19 +66,33 @@ void hs_trace_hold_unref (HsTraceHold *hold);
 
 HsDocument *hs_document_new (void);
 
-/* Starts loading; `paths` ends with NULL. Only while the state is EMPTY or FAILED. */
+/* Starts loading; `paths` ends with NULL. Only while the state is EMPTY or FAILED. Files that
+ * somebody writes are followed until nobody does. */
 void hs_document_open (HsDocument *self, const char *const *paths);
 
-/* Stops loading and keeps what is there. */
+/* Likewise a file that may not be there yet, until hs_document_end_following(): then it is read to
+ * its end. */
+void hs_document_follow (HsDocument *self, const char *path);
+void hs_document_end_following (HsDocument *self);
+
+/* Stops loading or following and keeps what is there. */
 void hs_document_cancel (HsDocument *self);
+
+/* While paused, what is read is not shown: the snapshot stays. */
+void hs_document_set_paused (HsDocument *self, gboolean is_paused);
+gboolean hs_document_is_paused (HsDocument *self);
 
 HsDocumentState hs_document_get_state (HsDocument *self);
 double hs_document_get_fraction (HsDocument *self); /* 0..1 */
 guint64 hs_document_get_bytes_total (HsDocument *self);
+guint64 hs_document_get_file_bytes (HsDocument *self); /* now */
 guint64 hs_document_get_n_events (HsDocument *self);
 
 /* Of FAILED: the status and the core's sentence. */
 const struct hs_error *hs_document_get_error (HsDocument *self);
+
+/* The first file's path, or NULL while EMPTY. */
+const char *hs_document_get_path (HsDocument *self);
 
 /* "kernel.etl", "kernel.etl and 2 more"; "" while EMPTY. */
 const char *hs_document_get_title (HsDocument *self);

@@ -33,6 +33,9 @@ static const char *message_of (HsTimelineView *self)
 
     if (hs_document_get_state (document) == HS_DOCUMENT_LOADING)
         return NULL;
+    if (hs_document_get_info (document)->opened == 0 &&
+        hs_document_get_state (document) == HS_DOCUMENT_LIVE)
+        return _ ("Nothing was allocated yet");
     if (hs_document_get_info (document)->opened == 0)
         return _ ("This trace holds no heap events");
     if (timeline != NULL && timeline->max_bytes == 0 && timeline->start_count == 0)

@@ -274,17 +274,20 @@ static enum hs_status queue_chains (struct hs_etl_merge *merge, struct hs_error 
 
 /* ---- growing files ---- */
 
-/* Looks whether the writer has closed the file: then its end is the end. */
+/* Looks whether the writer has closed or left the file: then its end is the end. */
 static enum hs_status check_final (struct hs_etl_merge *merge, size_t number, struct hs_error *err)
 {
     struct etl_file *file = &merge->files[number];
     struct hs_etl_log log;
     enum hs_status status;
+    bool is_left = hs_source_mode (file->source) == HS_SOURCE_WHOLE;
+    bool is_read = hs_etl_log_read (file->source, &log, NULL) == HS_OK;
 
-    if (hs_etl_log_read (file->source, &log, NULL) != HS_OK || log.header.end_filetime == 0 ||
-        file->walk.n_found < log.header.buffers_written)
+    if (!is_left && (!is_read || log.header.end_filetime == 0 ||
+                     file->walk.n_found < log.header.buffers_written))
         return HS_OK;
-    file->log = log;
+    if (is_read)
+        file->log = log;
     file->walk.is_final = true;
     file->is_followed = false;
     status = index_file (merge, number, err);
