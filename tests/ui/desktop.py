@@ -54,6 +54,23 @@ def press(keys):
     time.sleep(0.12)
 
 
+def type_text(text):
+    """Types letter by letter, as a person would."""
+    for letter in text:
+        code, is_shifted = keycode(ord(letter)), needs_shift(letter)
+        if is_shifted:
+            Atspi.generate_keyboard_event(keycode(KEYS["Shift"]), None, Atspi.KeySynthType.PRESS)
+        Atspi.generate_keyboard_event(code, None, Atspi.KeySynthType.PRESSRELEASE)
+        if is_shifted:
+            Atspi.generate_keyboard_event(keycode(KEYS["Shift"]), None, Atspi.KeySynthType.RELEASE)
+    time.sleep(0.1)
+
+
+def needs_shift(letter):
+    """On the keyboard of Xvfb, which is American."""
+    return letter.isupper() or letter in '~!@#$%^&*()_+{}|:"<>?'
+
+
 _keycodes = {}
 
 
@@ -119,8 +136,8 @@ class Viewer:
                     return frame
         return None
 
-    def find_all(self, role, name=None):
-        for node in walk(self.frame):
+    def find_all(self, role, name=None, window=None):
+        for node in walk(window or self.frame):
             if node.get_role() == role and (name is None or re.search(name, node.get_name() or "")):
                 yield node
 
@@ -131,9 +148,27 @@ class Viewer:
     def has(self, role, name):
         return any(is_showing(n) for n in self.find_all(role, name))
 
-    def text(self, pattern):
-        """A label that is shown and reads like this."""
-        return self.find(Atspi.Role.LABEL, pattern)
+    def text(self, pattern, window=None):
+        """A label that is shown and reads like this, in the frame or a dialog."""
+        return wait_for("label " + pattern, lambda: next(
+            (n for n in self.find_all(Atspi.Role.LABEL, pattern, window) if is_showing(n)), None))
+
+    def windows(self):
+        for window in children(self.frame.get_application()):
+            if is_showing(window):
+                yield window
+
+    def has_window(self, name):
+        return any(re.search(name, w.get_name() or "") for w in self.windows())
+
+    def find_window(self, name):
+        """A dialog; the keyboard goes to it from now on."""
+        window = wait_for("the window " + name, lambda: next(
+            (w for w in self.windows() if re.search(name, w.get_name() or "")), None))
+        box = window.get_extents(Atspi.CoordType.SCREEN)
+        Atspi.generate_mouse_event(box.x + box.width // 2, box.y + box.height - 12, "abs")
+        time.sleep(0.2)
+        return window
 
     def click(self, role, name):
         node = self.find(role, name)

@@ -43,6 +43,7 @@ unset NO_AT_BRIDGE GTK_MODULES WAYLAND_DISPLAY
 export DISPLAY=:$number HOME=$home XDG_RUNTIME_DIR=$home/run XDG_DATA_HOME=$home/data
 export XDG_CACHE_HOME=$home/cache XDG_CONFIG_HOME=$home/config
 export XDG_DATA_DIRS=$source/data:/usr/local/share:/usr/share
+export HEAPSTRATA_PROGRAM=$build/src/cli/heapstrata HEAPSTRATA_LIBEXEC=$build/src/capture
 export GSETTINGS_BACKEND=memory GSETTINGS_SCHEMA_DIR=$build/data
 export LC_ALL=C.UTF-8 TZ=UTC GTK_THEME='' G_DEBUG=fatal-warnings GDK_BACKEND=x11
 unset GTK_THEME

@@ -3,6 +3,7 @@
 #include "app/actions.h"
 
 #include "app/application.h"
+#include "app/record_dialog.h"
 #include "app/window_state.h"
 
 #include <glib/gi18n.h>
@@ -13,7 +14,7 @@ typedef struct {
     const char *name; /* with its map: "win." or "app." */
     void (*run) (GtkApplication *application, HsWindow *window, GVariant *parameter);
     const char *parameter_type; /* NULL: none */
-    const char *state;          /* of a choice, as text; NULL: no choice */
+    const char *state;          /* of a choice, or "false" of a switch; NULL: neither */
     const char *keys[5];
 } Action;
 
@@ -58,6 +59,23 @@ static void run_close (GtkApplication *application, HsWindow *window, GVariant *
 static void run_cancel_loading (GtkApplication *application, HsWindow *window, GVariant *parameter)
 {
     hs_document_cancel (hs_window_get_document (window));
+}
+
+static void run_record (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_record_dialog_present (GTK_WINDOW (window), hs_window_record);
+}
+
+static void run_pause (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    HsDocument *document = hs_window_get_document (window);
+
+    hs_document_set_paused (document, !hs_document_is_paused (document));
+}
+
+static void run_stop (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_live_stop (hs_window_get_live (window));
 }
 
 static void run_back (GtkApplication *application, HsWindow *window, GVariant *parameter)
@@ -168,6 +186,9 @@ static const Action actions[] = {
     { "win.open", run_open, NULL, NULL, { "<Primary>o" } },
     { "win.close", run_close, NULL, NULL, { "<Primary>w" } },
     { "win.cancel-loading", run_cancel_loading, NULL, NULL, { "<Primary>period" } },
+    { "win.record", run_record, NULL, NULL, { "<Primary>r" } },
+    { "win.pause", run_pause, NULL, "false", { "Pause", "<Primary>p" } },
+    { "win.stop", run_stop, NULL, NULL, { "<Primary>e" } },
     { "win.back", run_back, NULL, NULL, { "<Alt>Left", "<Primary>z", "Back" } },
     { "win.forward", run_forward, NULL, NULL, { "<Alt>Right", "<Primary><Shift>z", "Forward" } },
     { "win.clear", run_clear, NULL, NULL, { "Escape" } },
@@ -230,7 +251,9 @@ static void add_actions (GActionMap *map, const char *prefix, GCallback run)
             continue;
         if (entry->state != NULL)
             action = g_simple_action_new_stateful (entry->name + 4, type,
-                                                   g_variant_new_string (entry->state));
+                                                   g_str_equal (entry->state, "false")
+                                                       ? g_variant_new_boolean (FALSE)
+                                                       : g_variant_new_string (entry->state));
         else
             action = g_simple_action_new (entry->name + 4, type);
         g_signal_connect (action, "activate", run, map);
@@ -269,6 +292,18 @@ void hs_actions_set_state (HsWindow *window, const char *name, const char *state
     g_simple_action_set_state (G_SIMPLE_ACTION (action), g_variant_new_string (state));
 }
 
+static void update_live (HsWindow *window)
+{
+    HsLive *live = hs_window_get_live (window);
+    HsDocument *document = hs_window_get_document (window);
+    GAction *pause = g_action_map_lookup_action (G_ACTION_MAP (window), "pause");
+
+    enable (window, "pause", hs_live_is_growing (live) || hs_document_is_paused (document));
+    enable (window, "stop", hs_live_can_stop (live));
+    g_simple_action_set_state (G_SIMPLE_ACTION (pause),
+                               g_variant_new_boolean (hs_document_is_paused (document)));
+}
+
 void hs_actions_update (HsWindow *window)
 {
     HsSelection *selection = hs_window_get_selection (window);
@@ -284,7 +319,9 @@ void hs_actions_update (HsWindow *window)
     enable (window, "forward", hs_selection_can_go_forward (selection));
     enable (window, "clear", state->has_range || state->has_moment || state->has_sizes);
     enable (window, "zoom-to-range", state->has_range);
-    enable (window, "cancel-loading", document == HS_DOCUMENT_LOADING);
+    enable (window, "cancel-loading",
+            document == HS_DOCUMENT_LOADING && !hs_live_is_growing (hs_window_get_live (window)));
+    update_live (window);
     for (gsize i = 0; i < G_N_ELEMENTS (metrics); i++)
         if (metrics[i].metric == state->metric)
             hs_actions_set_state (window, "metric", metrics[i].name);

@@ -4,8 +4,8 @@
 
 #include <glib/gi18n.h>
 
-static const char *const patterns[] = { "*.etl",       "*.etl.zip", "*.diagsession", "*.zip",
-                                        "heaptrack.*", "*.gz",      "*.zst" };
+static const char *const patterns[] = { "*.hst", "*.etl",       "*.etl.zip", "*.diagsession",
+                                        "*.zip", "heaptrack.*", "*.gz",      "*.zst" };
 
 static void add_filters (GtkFileChooser *chooser)
 {

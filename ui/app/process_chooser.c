@@ -10,7 +10,7 @@ struct _HsProcessChooser {
     GtkMenuButton parent_instance;
 
     GtkLabel *title, *subtitle;
-    GtkWidget *arrow;
+    GtkWidget *arrow, *live_dot;
     GtkPopover *popover;
     GtkListStore *store;
     GtkTreeView *list;
@@ -147,9 +147,15 @@ void hs_process_chooser_set_selection (HsProcessChooser *self, HsSelection *sele
     update_title (self);
 }
 
-void hs_process_chooser_set_subtitle (HsProcessChooser *self, const char *subtitle)
+void hs_process_chooser_set_subtitle (HsProcessChooser *self, const char *subtitle,
+                                      gboolean is_live)
 {
+    gtk_widget_set_visible (self->live_dot, is_live);
+    if (g_str_equal (gtk_label_get_text (self->subtitle), subtitle))
+        return;
     gtk_label_set_text (self->subtitle, subtitle);
+    /* what a button holds is no part of the accessible tree */
+    atk_object_set_description (gtk_widget_get_accessible (GTK_WIDGET (self)), subtitle);
 }
 
 static void hs_process_chooser_dispose (GObject *object)
@@ -168,6 +174,7 @@ static void hs_process_chooser_class_init (HsProcessChooserClass *class)
     gtk_widget_class_bind_template_child (widget_class, HsProcessChooser, title);
     gtk_widget_class_bind_template_child (widget_class, HsProcessChooser, subtitle);
     gtk_widget_class_bind_template_child (widget_class, HsProcessChooser, arrow);
+    gtk_widget_class_bind_template_child (widget_class, HsProcessChooser, live_dot);
     gtk_widget_class_bind_template_child (widget_class, HsProcessChooser, popover);
     gtk_widget_class_bind_template_child (widget_class, HsProcessChooser, store);
     gtk_widget_class_bind_template_child (widget_class, HsProcessChooser, filter);

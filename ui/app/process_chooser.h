@@ -11,6 +11,7 @@
 G_DECLARE_FINAL_TYPE (HsProcessChooser, hs_process_chooser, HS, PROCESS_CHOOSER, GtkMenuButton)
 
 void hs_process_chooser_set_selection (HsProcessChooser *self, HsSelection *selection);
-void hs_process_chooser_set_subtitle (HsProcessChooser *self, const char *subtitle);
+void hs_process_chooser_set_subtitle (HsProcessChooser *self, const char *subtitle,
+                                      gboolean is_live);
 
 #endif

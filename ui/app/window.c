@@ -36,9 +36,11 @@ struct _HsWindow {
     HsHistogramPanel *histogram_panel;
     HsStatusBar *status_bar;
     GtkPaned *upper_pane, *side_pane;
+    GtkWidget *live_controls, *stop_button;
 
     HsDocument *document;
     HsSelection *selection;
+    HsLive *live;
     gint64 opened_at; /* monotonic */
     gboolean is_failure_told;
 };
@@ -53,6 +55,11 @@ HsDocument *hs_window_get_document (HsWindow *self)
 HsSelection *hs_window_get_selection (HsWindow *self)
 {
     return self->selection;
+}
+
+HsLive *hs_window_get_live (HsWindow *self)
+{
+    return self->live;
 }
 
 /* ---- opening ---- */
@@ -70,6 +77,16 @@ gboolean hs_window_is_free (HsWindow *self)
     HsDocumentState state = hs_document_get_state (self->document);
 
     return state == HS_DOCUMENT_EMPTY || (state == HS_DOCUMENT_FAILED && !has_anything (self));
+}
+
+/* Before the document is opened. */
+static void show_trace (HsWindow *self)
+{
+    gtk_widget_hide (GTK_WIDGET (self->error_bar));
+    self->is_failure_told = FALSE;
+    self->opened_at = g_get_monotonic_time ();
+    gtk_stack_set_visible_child_name (self->pages, "trace");
+    hs_time_panel_focus (self->time_panel);
 }
 
 static void open_here (HsWindow *self, GFile **files, gsize n_files)
@@ -90,26 +107,41 @@ static void open_here (HsWindow *self, GFile **files, gsize n_files)
         return;
     }
     g_ptr_array_add (paths, NULL);
-    gtk_widget_hide (GTK_WIDGET (self->error_bar));
-    self->is_failure_told = FALSE;
-    self->opened_at = g_get_monotonic_time ();
+    show_trace (self);
     hs_document_open (self->document, (const char *const *)paths->pdata);
-    gtk_stack_set_visible_child_name (self->pages, "trace");
-    hs_time_panel_focus (self->time_panel);
+}
+
+/* This window, or a new one when it has a trace. */
+static HsWindow *free_window (HsWindow *self)
+{
+    HsWindow *window = self;
+
+    if (hs_window_is_free (self))
+        return self;
+    window = hs_window_new (gtk_window_get_application (GTK_WINDOW (self)));
+    gtk_window_present (GTK_WINDOW (window));
+    return window;
 }
 
 void hs_window_open_files (HsWindow *self, GFile **files, gsize n_files)
 {
-    HsWindow *window = self;
-
     g_return_if_fail (HS_IS_WINDOW (self));
-    if (n_files == 0)
-        return;
-    if (!hs_window_is_free (self)) {
-        window = hs_window_new (gtk_window_get_application (GTK_WINDOW (self)));
-        gtk_window_present (GTK_WINDOW (window));
-    }
-    open_here (window, files, n_files);
+    if (n_files > 0)
+        open_here (free_window (self), files, n_files);
+}
+
+gboolean hs_window_record (GtkWindow *window, const HsLaunch *launch, GError **error)
+{
+    g_autoptr (HsRecorder) recorder = hs_recorder_new ();
+    HsWindow *self;
+
+    g_return_val_if_fail (HS_IS_WINDOW (window), FALSE);
+    if (!hs_recorder_launch (recorder, launch, error))
+        return FALSE;
+    self = free_window (HS_WINDOW (window));
+    show_trace (self);
+    hs_live_set_recorder (self->live, recorder);
+    return TRUE;
 }
 
 void hs_window_ask_and_open (HsWindow *self)
@@ -163,6 +195,22 @@ static void update_progress (HsWindow *self)
     gtk_progress_bar_set_fraction (self->progress_bar, fraction);
 }
 
+static void update_live_text (HsWindow *self)
+{
+    g_autofree char *text = hs_live_text (self->live);
+
+    hs_process_chooser_set_subtitle (self->chooser, text, TRUE);
+    gtk_window_set_title (GTK_WINDOW (self), hs_document_get_title (self->document));
+}
+
+static void update_live_controls (HsWindow *self)
+{
+    gboolean is_shown = hs_live_is_growing (self->live) || hs_document_is_paused (self->document);
+
+    gtk_widget_set_visible (self->live_controls, is_shown);
+    gtk_widget_set_visible (self->stop_button, hs_live_get_recorder (self->live) != NULL);
+}
+
 static void update_subtitle (HsWindow *self)
 {
     const struct hs_snapshot *snapshot = hs_document_get_snapshot (self->document);
@@ -172,8 +220,6 @@ static void update_subtitle (HsWindow *self)
 
     if (hs_document_get_state (self->document) == HS_DOCUMENT_LOADING)
         state = _ (" · reading");
-    else if (hs_document_get_state (self->document) == HS_DOCUMENT_LIVE)
-        state = _ (" · live");
     else if (hs_document_get_state (self->document) == HS_DOCUMENT_CANCELLED)
         state = _ (" · reading cancelled");
     else if (hs_document_get_state (self->document) == HS_DOCUMENT_FAILED)
@@ -186,22 +232,36 @@ static void update_subtitle (HsWindow *self)
     text = g_strdup_printf (
         ngettext ("%s · %s · %s event%s", "%s · %s · %s events%s", snapshot->n_events),
         hs_document_get_title (self->document), length, events, state);
-    hs_process_chooser_set_subtitle (self->chooser, text);
+    hs_process_chooser_set_subtitle (self->chooser, text, FALSE);
     gtk_window_set_title (GTK_WINDOW (self), hs_document_get_title (self->document));
+}
+
+static void tell_failure (HsWindow *self)
+{
+    HsRecorder *recorder = hs_live_get_recorder (self->live);
+
+    self->is_failure_told = TRUE;
+    if (hs_live_get_state (self->live) == HS_LIVE_FAILED)
+        hs_window_state_show_error (self->error_bar, self->error_title, self->error_text,
+                                    _ ("Nothing was recorded"), hs_recorder_get_words (recorder));
+    else
+        hs_window_state_show_failure (self->error_bar, self->error_title, self->error_text,
+                                      self->document);
+    if (!has_anything (self))
+        gtk_stack_set_visible_child_name (self->pages, "start");
 }
 
 static void on_progress (HsWindow *self)
 {
     update_progress (self);
-    update_subtitle (self);
+    if (hs_live_is_growing (self->live))
+        update_live_text (self);
+    else
+        update_subtitle (self);
     hs_actions_update (self);
-    if (hs_document_get_state (self->document) != HS_DOCUMENT_FAILED || self->is_failure_told)
-        return;
-    self->is_failure_told = TRUE;
-    hs_window_state_show_failure (self->error_bar, self->error_title, self->error_text,
-                                  self->document);
-    if (!has_anything (self))
-        gtk_stack_set_visible_child_name (self->pages, "start");
+    update_live_controls (self);
+    if (hs_document_get_state (self->document) == HS_DOCUMENT_FAILED && !self->is_failure_told)
+        tell_failure (self);
 }
 
 static void on_error_response (GtkInfoBar *bar, int response, HsWindow *self)
@@ -302,8 +362,8 @@ static void hs_window_dispose (GObject *object)
 {
     HsWindow *self = HS_WINDOW (object);
 
-    if (self->document != NULL)
-        g_signal_handlers_disconnect_by_data (self->document, self);
+    if (self->live != NULL)
+        g_signal_handlers_disconnect_by_data (self->live, self);
     if (self->notebook != NULL) {
         g_signal_handlers_disconnect_by_func (self->notebook, on_switch_page, self);
         /* else GTK's accessible pages look for their tabs when these are gone, and complain */
@@ -311,6 +371,7 @@ static void hs_window_dispose (GObject *object)
         self->notebook = NULL;
     }
     G_OBJECT_CLASS (hs_window_parent_class)->dispose (object);
+    g_clear_object (&self->live);
     g_clear_object (&self->selection);
     g_clear_object (&self->document);
 }
@@ -332,6 +393,8 @@ static void bind_children (GtkWidgetClass *class)
     gtk_widget_class_bind_template_child (class, HsWindow, status_bar);
     gtk_widget_class_bind_template_child (class, HsWindow, upper_pane);
     gtk_widget_class_bind_template_child (class, HsWindow, side_pane);
+    gtk_widget_class_bind_template_child (class, HsWindow, live_controls);
+    gtk_widget_class_bind_template_child (class, HsWindow, stop_button);
     gtk_widget_class_bind_template_callback (class, on_open_uri);
     gtk_widget_class_bind_template_callback (class, on_drag_data_received);
     gtk_widget_class_bind_template_callback (class, on_error_response);
@@ -370,6 +433,7 @@ static void hs_window_init (HsWindow *self)
     gtk_widget_init_template (GTK_WIDGET (self));
     self->document = hs_document_new ();
     self->selection = hs_selection_new (self->document);
+    self->live = hs_live_new (self->document);
     hs_actions_add_to_window (self);
     hs_process_chooser_set_selection (self->chooser, self->selection);
     hs_query_bar_set_selection (self->query_bar, self->selection);
@@ -379,7 +443,7 @@ static void hs_window_init (HsWindow *self)
     add_views (self);
     gtk_drag_dest_set (GTK_WIDGET (self), GTK_DEST_DEFAULT_ALL, NULL, 0, GDK_ACTION_COPY);
     gtk_drag_dest_add_uri_targets (GTK_WIDGET (self));
-    g_signal_connect_swapped (self->document, "progress", G_CALLBACK (on_progress), self);
+    g_signal_connect_swapped (self->live, "changed", G_CALLBACK (on_progress), self);
     g_signal_connect_object (self->selection, "changed", G_CALLBACK (hs_actions_update), self,
                              G_CONNECT_SWAPPED);
     hs_window_state_restore (GTK_WINDOW (self), self->upper_pane, self->side_pane);

@@ -3,6 +3,7 @@
 #ifndef HS_APP_WINDOW_H
 #define HS_APP_WINDOW_H
 
+#include "model/live.h"
 #include "model/selection.h"
 
 #include <gtk/gtk.h>
@@ -14,6 +15,7 @@ HsWindow *hs_window_new (GtkApplication *application);
 
 HsDocument *hs_window_get_document (HsWindow *self);
 HsSelection *hs_window_get_selection (HsWindow *self);
+HsLive *hs_window_get_live (HsWindow *self);
 
 /* Whether a trace can be opened in this window, or another one is needed. */
 gboolean hs_window_is_free (HsWindow *self);
@@ -21,6 +23,10 @@ gboolean hs_window_is_free (HsWindow *self);
 /* Opens the files of one session; in another window when this one has a trace. */
 void hs_window_open_files (HsWindow *self, GFile **files, gsize n_files);
 void hs_window_ask_and_open (HsWindow *self);
+
+/* Starts recording and follows the file at once; in another window when `window` has a trace.
+ * FALSE with `error`: nothing was started. */
+gboolean hs_window_record (GtkWindow *window, const HsLaunch *launch, GError **error);
 
 void hs_window_go_to_peak (HsWindow *self);
 void hs_window_zoom (HsWindow *self, double factor);

@@ -1,0 +1,183 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Records from the window and follows what others write, by keyboard alone: what the window shows
+while it grows, and at the end against `heapstrata summary` of the finished file."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+from desktop import (Atspi, Failure, Viewer, Walk, cli, equal, numbers, press, table_rows,
+                     type_text, wait_for)
+
+BUILD = sys.argv[1]
+ROLE = Atspi.Role
+CHART = "Outstanding over time"
+DEMO = os.path.join(BUILD, "data/heapstrata-demo.etl")
+
+# Grows until its file of orders says otherwise.
+TARGET = """
+import sys, time, os
+orders = sys.argv[1]
+kept = []
+while True:
+    with open(orders) as read:
+        order = read.read().strip()
+    if order == "end":
+        break
+    if order == "grow":
+        kept.append(bytearray(5000 + len(kept) % 7 * 1000))
+        scratch = [bytearray(700) for i in range(20)]
+    time.sleep(0.002)
+"""
+
+
+class Target:
+    """A program that takes orders: "grow", "rest", "end"."""
+
+    def __init__(self, folder):
+        self.script = os.path.join(folder, "target.py")
+        self.orders = os.path.join(folder, "orders")
+        with open(self.script, "w") as out:
+            out.write(TARGET)
+        self.order("grow")
+
+    def order(self, word):
+        with open(self.orders + ".new", "w") as out:
+            out.write(word)
+        os.rename(self.orders + ".new", self.orders)
+
+
+def subtitle(viewer, pattern):
+    """What the header says below the process; waits for it."""
+    def matching():
+        for node in viewer.find_all(ROLE.TOGGLE_BUTTON):
+            if re.search(pattern, node.get_description() or ""):
+                return node.get_description()
+        return None
+    return wait_for("the subtitle " + pattern, matching)
+
+
+def figure(viewer, pattern):
+    return numbers(viewer.text(pattern).get_description())
+
+
+def shown_allocations(viewer):
+    return figure(viewer, "allocations?$")[0]
+
+
+def fill(viewer, dialog, **fields):
+    """By mnemonic, as the labels underline them."""
+    for key, text in fields.items():
+        press("Alt+" + key)
+        press("Control+a")
+        type_text(text)
+    press("Return")
+
+
+def check_end(viewer, path):
+    """Everything the window counts is what the command line counts in the file."""
+    summary = cli(BUILD, "summary", path)
+    total = cli(BUILD, "tree", path, "--limit", "1")["total"]
+    wait_for("the totals of the file", lambda: (
+        figure(viewer, "allocations?$"), figure(viewer, "outstanding$")) == (
+            [total["total_count"], total["total_bytes"]],
+            [total["outstanding_count"], total["outstanding_bytes"]]))
+    peak = cli(BUILD, "timeline", path, "--columns", "1")["max_bytes"]
+    equal("peak", figure(viewer, "^peak ")[0], peak)
+    return summary
+
+
+def walk_record(steps):
+    with tempfile.TemporaryDirectory() as folder:
+        target = Target(folder)
+        output = os.path.join(folder, "live.hst")
+        viewer = Viewer(BUILD)
+
+        def refused():
+            press("Control+r")
+            dialog = viewer.find_window("Record a Program")
+            fill(viewer, dialog, p="no-such-program-here")
+            viewer.text("was not found", dialog)
+            press("Escape")
+            wait_for("the dialog to go", lambda: not viewer.has_window("Record a Program"))
+
+        def started():
+            press("Control+r")
+            dialog = viewer.find_window("Record a Program")
+            fill(viewer, dialog, p="/usr/bin/python3", a="%s %s" % (target.script, target.orders),
+                 w=output)
+            subtitle(viewer, r"^recording · .* events/s · 0 lost · ")
+            wait_for("rows", lambda: table_rows(viewer.find(ROLE.TREE_TABLE, "top-down"), 1))
+
+        def moves():
+            before = shown_allocations(viewer)
+            wait_for("more allocations", lambda: shown_allocations(viewer) > before)
+
+        def paused():
+            press("Control+p")
+            subtitle(viewer, "^view paused · ")
+            time.sleep(0.3)
+            before = shown_allocations(viewer)
+            size = os.path.getsize(output)
+            time.sleep(1)
+            equal("allocations while paused", shown_allocations(viewer), before)
+            assert os.path.getsize(output) > size, "the recording does not go on"
+            press("Control+p")
+            subtitle(viewer, "^recording · ")
+            wait_for("more allocations", lambda: shown_allocations(viewer) > before)
+
+        def stopped():
+            press("Control+e")
+            subtitle(viewer, r"^live.hst · .* events")
+            check_end(viewer, output)
+            assert not viewer.has(ROLE.PUSH_BUTTON, "^Stop$")
+
+        steps.step("Record…: a program that is not there is told in the dialog", refused)
+        steps.step("Record…: the window follows from the first event on", started)
+        steps.step("figures move while it runs", moves)
+        steps.step("Pause: the picture stands, the recording goes on", paused)
+        steps.step("Stop: the window shows what the file says", stopped)
+        target.order("end")
+        steps.step("it ends without a warning", viewer.close)
+        viewer.kill()
+
+
+def walk_growing_etl(steps):
+    with tempfile.TemporaryDirectory() as folder, open(DEMO, "rb") as demo:
+        path = os.path.join(folder, "growing.etl")
+        content = demo.read()
+        with open(path, "wb", buffering=0) as out:
+            out.write(content[:len(content) // 3])
+            viewer = Viewer(BUILD, path)
+
+            def followed():
+                subtitle(viewer, "^live · ")
+                before = wait_for("some events", lambda: shown_allocations(viewer))
+                out.write(content[len(content) // 3:len(content) // 2])
+                wait_for("more", lambda: shown_allocations(viewer) > before)
+                assert not viewer.has(ROLE.PUSH_BUTTON, "^Stop$"), "not ours to stop"
+
+            def completed():
+                out.write(content[len(content) // 2:])
+                subtitle(viewer, "^growing.etl · ")
+                check_end(viewer, path)
+
+            steps.step("an ETL file that is being written is followed", followed)
+            steps.step("when it is complete, the window shows what the file says", completed)
+            steps.step("it ends without a warning", viewer.close)
+            viewer.kill()
+
+
+def main():
+    steps = Walk()
+    walk_record(steps)
+    walk_growing_etl(steps)
+    steps.end()
+
+
+if __name__ == "__main__":
+    main()

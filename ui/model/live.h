@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * How a trace that is being written is doing - rate, losses, size - and what can be done about it.
+ * One per window, with or without a recorder of our own behind the file. No widgets. Main thread.
+ *
+ * Signal: `changed` - the state or a figure is another.
+ */
+#ifndef HS_MODEL_LIVE_H
+#define HS_MODEL_LIVE_H
+
+#include "model/document.h"
+#include "model/recorder_process.h"
+
+#define HS_TYPE_LIVE (hs_live_get_type ())
+G_DECLARE_FINAL_TYPE (HsLive, hs_live, HS, LIVE, GObject)
+
+typedef enum {
+    HS_LIVE_NOT,       /* a file that nobody writes */
+    HS_LIVE_FOLLOWING, /* somebody writes it */
+    HS_LIVE_STARTING,  /* our recorder runs, nothing was read yet */
+    HS_LIVE_RECORDING,
+    HS_LIVE_ENDING, /* told to stop, or ended: the last bytes are read */
+    HS_LIVE_ENDED,  /* a recording of ours that is complete */
+    HS_LIVE_FAILED, /* a recording of ours that never began */
+} HsLiveState;
+
+HsLive *hs_live_new (HsDocument *document);
+
+/* Follows the file of a recorder that runs. */
+void hs_live_set_recorder (HsLive *self, HsRecorder *recorder);
+HsRecorder *hs_live_get_recorder (HsLive *self); /* NULL: none of ours */
+
+HsLiveState hs_live_get_state (HsLive *self);
+gboolean hs_live_is_growing (HsLive *self); /* something may still come */
+
+/* Events of the last second. */
+double hs_live_get_rate (HsLive *self);
+
+/* "recording · 412 k events/s · 0 lost · 12.3 MiB · 38.2 s", translated. Free with g_free. */
+char *hs_live_text (HsLive *self);
+
+/* Ends the recording; the program runs on. */
+gboolean hs_live_can_stop (HsLive *self);
+void hs_live_stop (HsLive *self);
+
+#endif
