@@ -17,6 +17,13 @@
 #define AGENT_STACKS 32768u /* known stacks per thread, a power of two; full: all are told anew */
 #define AGENT_MODULES 64u
 
+/* The agent is compiled twice: to be preloaded, and to be put into a running process. */
+#ifdef HS_AGENT_ATTACHED
+#define AGENT_IS_ATTACHED 1
+#else
+#define AGENT_IS_ATTACHED 0
+#endif
+
 struct agent_stack {
     uint64_t hash; /* 0 = free */
     uint32_t id;
@@ -30,6 +37,7 @@ struct agent_thread {
     uint64_t n_lost; /* not yet told */
     int is_busy;     /* inside the agent, or inside a hooked call made by another hooked call */
     int has_no_ring;
+    uintptr_t thread_pointer; /* of an attached process's thread: fs:0 */
     uint32_t module_generation;
     uintptr_t stack_begin, stack_end; /* the proven interval */
     uint32_t n_stacks, next_stack_id;
@@ -42,13 +50,27 @@ struct agent_thread {
 struct agent {
     struct hs_arena_head *arena;
     struct hs_ring_head *rings;
-    uint8_t *bodies;       /* each twice: ring i at i * 2 * HS_RING_BYTES */
-    const uint32_t *alive; /* a page that reads 0 after fork */
+    uint8_t *bodies;                        /* each twice: ring i at i * 2 * HS_RING_BYTES */
+    const uint32_t *alive;                  /* a page that reads 0 after fork */
+    struct agent_thread *threads[HS_RINGS]; /* made on a ring's first use, then kept with it */
     _Atomic uint32_t module_generation;
     _Atomic uint64_t wait_epoch, wait_ticks; /* time spent on full rings in this second */
 };
 
 extern struct agent agent __attribute__ ((visibility ("hidden")));
+
+#define AGENT_HIDDEN __attribute__ ((visibility ("hidden")))
+
+/* How the two differ. attached.c: without TLS, dlsym and descriptors; start.c: with them. */
+#if AGENT_IS_ATTACHED
+struct agent_thread *agent_find_self (void) AGENT_HIDDEN;
+void agent_keep_self (struct agent_thread *thread) AGENT_HIDDEN;
+int agent_take_attached (void) AGENT_HIDDEN; /* not 0: an arena has come */
+#endif
+/* The function that the hook of this name stands before; NULL when there is none. */
+void *agent_find_real (const char *name) AGENT_HIDDEN;
+/* The body of ring `number`, mapped twice in a row; NULL when that fails. */
+uint8_t *agent_map_body (uint32_t number) AGENT_HIDDEN;
 
 /* The calling thread's state, made on first use; NULL when nothing is to be recorded. */
 struct agent_thread *agent_enter (void) __attribute__ ((visibility ("hidden")));

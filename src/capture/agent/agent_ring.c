@@ -10,7 +10,27 @@
 #define HEARTBEAT_MS 1000u       /* an older one: the recorder is gone */
 #define SMALLEST_WAIT_TURNS 200u /* spins before the clock is looked at */
 
+/* Stands for all threads that found no ring: its one page that is ever touched holds the flag. */
+static struct agent_thread without_ring;
+
+#if !AGENT_IS_ATTACHED
 static __thread struct agent_thread *self __attribute__ ((tls_model ("initial-exec")));
+
+static inline struct agent_thread *agent_find_self (void)
+{
+    return self;
+}
+
+static inline void agent_keep_self (struct agent_thread *thread)
+{
+    self = thread;
+}
+
+static inline int agent_take_attached (void)
+{
+    return 0;
+}
+#endif
 
 /* Takes a free ring; NULL when all are in use. */
 static struct hs_ring_head *take_ring (uint32_t *ret)
@@ -27,41 +47,72 @@ static struct hs_ring_head *take_ring (uint32_t *ret)
     return NULL;
 }
 
-static struct agent_thread *make_thread (void)
+/* The memory of a ring's thread: that of the thread before, emptied, or new. */
+static struct agent_thread *take_memory (uint32_t number)
 {
-    struct agent_thread *thread;
-    uint32_t number;
+    struct agent_thread *thread = agent.threads[number];
 
+    if (thread != NULL && sys3 (SYS_madvise, (long)thread, sizeof *thread, MADV_DONTNEED) == 0)
+        return thread;
     thread =
         sys_map (NULL, sizeof *thread, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (sys_is_error (thread))
         return NULL;
-    thread->ring = take_ring (&number);
-    if (thread->ring == NULL) {
-        thread->has_no_ring = 1;
-        return thread;
-    }
-    thread->body = agent.bodies + (size_t)number * 2 * HS_RING_BYTES;
-    thread->head = atomic_load_explicit (&thread->ring->head, memory_order_relaxed);
-    thread->tail_seen = atomic_load_explicit (&thread->ring->tail, memory_order_acquire);
-    thread->next_stack_id = 1;
-    atomic_fetch_add (&thread->ring->owner, 1);
-    atomic_store (&thread->ring->tid, (uint32_t)sys3 (SYS_gettid, 0, 0, 0));
+    agent.threads[number] = thread;
     return thread;
+}
+
+static struct agent_thread *give_up_thread (struct hs_ring_head *ring)
+{
+    if (ring != NULL)
+        atomic_store (&ring->state, HS_RING_FREE);
+    without_ring.has_no_ring = 1;
+    return &without_ring;
+}
+
+static struct agent_thread *make_thread (void)
+{
+    struct agent_thread *thread;
+    struct hs_ring_head *ring;
+    uint32_t number;
+
+    ring = take_ring (&number);
+    if (ring == NULL)
+        return give_up_thread (NULL);
+    thread = take_memory (number);
+    if (thread == NULL)
+        return give_up_thread (ring);
+    thread->body = agent_map_body (number);
+    if (thread->body == NULL)
+        return give_up_thread (ring);
+    thread->ring = ring;
+    thread->head = atomic_load_explicit (&ring->head, memory_order_relaxed);
+    thread->tail_seen = atomic_load_explicit (&ring->tail, memory_order_acquire);
+    thread->next_stack_id = 1;
+    atomic_fetch_add (&ring->owner, 1);
+    atomic_store (&ring->tid, (uint32_t)sys3 (SYS_gettid, 0, 0, 0));
+    return thread;
+}
+
+static int is_on (void)
+{
+    /* in a fork child the page reads 0, and the arena is not even mapped */
+    if (__builtin_expect (agent.alive == NULL || *agent.alive == 0, 0) && !agent_take_attached ())
+        return 0;
+    return (atomic_load_explicit (&agent.arena->control, memory_order_relaxed) & HS_CONTROL_ON) !=
+           0;
 }
 
 struct agent_thread *agent_enter (void)
 {
-    struct agent_thread *thread = self;
+    struct agent_thread *thread;
 
-    /* in a fork child the page reads 0, and the arena is not even mapped */
-    if (agent.alive == NULL || *agent.alive == 0 ||
-        !(atomic_load_explicit (&agent.arena->control, memory_order_relaxed) & HS_CONTROL_ON))
+    if (!is_on ())
         return NULL;
+    thread = agent_find_self ();
     if (__builtin_expect (thread == NULL, 0)) {
-        thread = self = make_thread ();
-        if (thread == NULL)
-            return NULL;
+        thread = make_thread ();
+        agent_keep_self (thread);
     }
     if (thread->is_busy)
         return NULL;

@@ -8,13 +8,10 @@
  */
 #include "capture/agent/agent.h"
 
-#include <dlfcn.h>
 #include <stdint.h>
 
 #define EXPORT __attribute__ ((visibility ("default")))
 #define STORE_BYTES 65536u
-
-extern void *dlsym (void *, const char *) __attribute__ ((weak));
 
 struct real {
     void *(*malloc) (size_t);
@@ -54,28 +51,24 @@ static int is_stored (const void *ptr)
     return (const uint8_t *)ptr >= store && (const uint8_t *)ptr < store + STORE_BYTES;
 }
 
-static void *look_up (const char *name)
-{
-    return dlsym != NULL ? dlsym (RTLD_NEXT, name) : NULL;
-}
-
-/* Sets all pointers; the order matters: whatever dlsym calls meanwhile meets NULL and the store. */
+/* Sets all pointers; the order matters: whatever dlsym calls meanwhile meets NULL and the store.
+ * In an attached process many threads may come here at once: each finds the same, by itself. */
 __attribute__ ((visibility ("hidden"))) void agent_look_up (void)
 {
-    if (is_looked_up)
+    if (is_looked_up && !AGENT_IS_ATTACHED)
         return;
     is_looked_up = 1;
-    real.calloc = look_up ("calloc");
-    real.realloc = look_up ("realloc");
-    real.reallocarray = look_up ("reallocarray");
-    real.memalign = look_up ("memalign");
-    real.aligned_alloc = look_up ("aligned_alloc");
-    real.posix_memalign = look_up ("posix_memalign");
-    real.valloc = look_up ("valloc");
-    real.pvalloc = look_up ("pvalloc");
-    real.dlclose = look_up ("dlclose");
-    real.free = look_up ("free");
-    real.malloc = look_up ("malloc");
+    real.calloc = agent_find_real ("calloc");
+    real.realloc = agent_find_real ("realloc");
+    real.reallocarray = agent_find_real ("reallocarray");
+    real.memalign = agent_find_real ("memalign");
+    real.aligned_alloc = agent_find_real ("aligned_alloc");
+    real.posix_memalign = agent_find_real ("posix_memalign");
+    real.valloc = agent_find_real ("valloc");
+    real.pvalloc = agent_find_real ("pvalloc");
+    real.dlclose = agent_find_real ("dlclose");
+    real.free = agent_find_real ("free");
+    real.malloc = agent_find_real ("malloc");
 }
 
 /* The caller's registers, as the walker wants them. A macro: it must stand in the hook itself,

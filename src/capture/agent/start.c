@@ -8,6 +8,7 @@
 
 #include "capture/agent/system.h"
 
+#include <dlfcn.h>
 #include <sys/mman.h>
 
 #define VARIABLE "HEAPSTRATA_AGENT_FD="
@@ -16,7 +17,19 @@
 
 struct agent agent;
 
+extern void *dlsym (void *, const char *) __attribute__ ((weak));
+
 void agent_look_up (void) __attribute__ ((visibility ("hidden")));
+
+void *agent_find_real (const char *name)
+{
+    return dlsym != NULL ? dlsym (RTLD_NEXT, name) : NULL;
+}
+
+uint8_t *agent_map_body (uint32_t number)
+{
+    return agent.bodies + (size_t)number * 2 * HS_RING_BYTES; /* start() mapped all of them */
+}
 
 static int begins_with (const char *text, const char *prefix)
 {

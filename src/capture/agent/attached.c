@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The agent that was put into a running process: no loader knows it, so there is no constructor, no
+ * TLS and no dlsym. Everything comes from the head that the injector filled in.
+ *
+ * Threads are found by what fs:0 points to and by their id in it: the address alone is used again
+ * for the next thread on the same stack. Entries of threads that are gone are taken over.
+ */
+#include "capture/agent/agent.h"
+
+#include "capture/agent/system.h"
+#include "capture/ring/attach_head.h"
+
+#include <sys/mman.h>
+
+#define TABLE 1024u /* a power of two, four times the rings */
+#define PROBES 16u
+#define BEING_WRITTEN 1u
+
+struct entry {
+    _Atomic uintptr_t pointer; /* fs:0; 0 = never used */
+    _Atomic uint32_t tid;
+    struct agent_thread *thread;
+};
+
+struct agent agent;
+
+__attribute__ ((visibility ("default"))) struct hs_attach_head heapstrata_attach_head = {
+    .magic = HS_ATTACH_MAGIC,
+    .told = (uint64_t)&agent.module_generation,
+};
+
+static struct entry table[TABLE];
+static uint32_t taken_generation;
+
+static int is_same_text (const char *a, const char *b)
+{
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+void *agent_find_real (const char *name)
+{
+    const struct hs_attach_head *head = &heapstrata_attach_head;
+
+    for (uint32_t i = 0; i < head->n_reals && i < HS_ATTACH_REALS; i++) {
+        if (is_same_text (head->reals[i].name, name))
+            return (void *)head->reals[i].address;
+    }
+    return NULL;
+}
+
+/* Several threads may do this at once: all write the same. */
+int agent_take_attached (void)
+{
+    const struct hs_attach_head *head = &heapstrata_attach_head;
+    uint32_t generation = atomic_load_explicit (&head->generation, memory_order_acquire);
+
+    if (generation == taken_generation)
+        return 0; /* detached, or a fork child that nobody has attached to */
+    agent.arena = (void *)head->arena;
+    agent.rings = (void *)(head->arena + HS_ARENA_PAGE);
+    agent.bodies = (void *)head->bodies;
+    *(volatile uint32_t *)head->alive = 1;
+    __asm__ volatile("" ::: "memory");
+    agent.alive = (void *)head->alive;
+    taken_generation = generation;
+    return 1;
+}
+
+static uintptr_t thread_pointer (void)
+{
+    uintptr_t ret;
+
+    __asm__("mov %%fs:0, %0" : "=r"(ret));
+    return ret;
+}
+
+static uint32_t thread_id (uintptr_t pointer)
+{
+    return *(const volatile uint32_t *)(pointer + heapstrata_attach_head.tid_offset);
+}
+
+static struct entry *entry_at (uintptr_t pointer, uint32_t i)
+{
+    return &table[((pointer >> 6 ^ pointer >> 12 ^ pointer >> 21) + i) & (TABLE - 1)];
+}
+
+struct agent_thread *agent_find_self (void)
+{
+    uintptr_t pointer = thread_pointer ();
+    uint32_t tid = thread_id (pointer);
+
+    for (uint32_t i = 0; i < PROBES; i++) {
+        struct entry *entry = entry_at (pointer, i);
+
+        if (atomic_load_explicit (&entry->pointer, memory_order_acquire) == pointer &&
+            atomic_load_explicit (&entry->tid, memory_order_relaxed) == tid &&
+            (entry->thread->has_no_ring || entry->thread->thread_pointer == pointer))
+            return entry->thread;
+    }
+    return NULL;
+}
+
+static int is_stale (const struct entry *entry)
+{
+    const struct agent_thread *thread = entry->thread;
+
+    return thread->has_no_ring || atomic_load (&thread->ring->state) != HS_RING_OWNED ||
+           atomic_load (&thread->ring->tid) != atomic_load (&entry->tid);
+}
+
+/* When no entry is free the thread is met as a new one each time: it then finds no ring either. */
+void agent_keep_self (struct agent_thread *thread)
+{
+    uintptr_t pointer = thread_pointer ();
+
+    if (!thread->has_no_ring)
+        thread->thread_pointer = pointer;
+    for (uint32_t i = 0; i < PROBES; i++) {
+        struct entry *entry = entry_at (pointer, i);
+        uintptr_t found = atomic_load_explicit (&entry->pointer, memory_order_acquire);
+
+        if (found == BEING_WRITTEN || (found != 0 && found != pointer && !is_stale (entry)) ||
+            !atomic_compare_exchange_strong (&entry->pointer, &found, BEING_WRITTEN))
+            continue;
+        atomic_store (&entry->tid, thread_id (pointer));
+        entry->thread = thread;
+        atomic_store_explicit (&entry->pointer, pointer, memory_order_release);
+        return;
+    }
+}
+
+uint8_t *agent_map_body (uint32_t number)
+{
+    uint8_t *from = (uint8_t *)agent.arena + (size_t)HS_ARENA_PAGE * (1 + HS_RINGS) +
+                    (size_t)number * HS_RING_BYTES;
+    uint8_t *to = agent.bodies + (size_t)number * 2 * HS_RING_BYTES;
+
+    for (unsigned half = 0; half < 2; half++) {
+        /* a length of 0 makes a second mapping of shared memory, without a descriptor */
+        if (sys_is_error ((void *)sys6 (SYS_mremap, (long)from, 0, HS_RING_BYTES,
+                                        MREMAP_MAYMOVE | MREMAP_FIXED,
+                                        (long)(to + (size_t)half * HS_RING_BYTES), 0)))
+            return NULL;
+    }
+    return to;
+}
