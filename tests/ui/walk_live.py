@@ -117,6 +117,46 @@ def walk_record(steps):
             before = shown_allocations(viewer)
             wait_for("more allocations", lambda: shown_allocations(viewer) > before)
 
+        def rows_stay():
+            table = viewer.focus(ROLE.TREE_TABLE, "top-down")
+            press("Home")
+            press("Down")
+            press("Down")
+            iface = table.get_table_iface()
+            selected = wait_for("a selected row", lambda: next(
+                (row for row in range(iface.get_n_rows()) if iface.is_row_selected(row)), None))
+            before = table_rows(table, 12)
+            wait_for("other values", lambda: table_rows(table, 12) != before)
+            time.sleep(1)
+            now = table_rows(table, 12)
+            equal("the rows", [row[0] for row in now], [row[0] for row in before])
+            assert iface.is_row_selected(selected), "the selection moved"
+            press("Left")
+            wait_for("a closed row", lambda: iface.get_n_rows() < len(before) or
+                     not table.get_table_iface().get_accessible_at(selected, 0).get_state_set()
+                     .contains(Atspi.StateType.EXPANDED))
+
+        def fixed_range():
+            viewer.focus(ROLE.CHART, CHART)
+            press("Home")
+            press("Shift+Page_Down")
+            viewer.text(r"^time [\d.]+ – [\d.]+ s$")
+            time.sleep(0.5)
+            before = shown_allocations(viewer)
+            time.sleep(1)
+            equal("allocations of a fixed range", shown_allocations(viewer), before)
+            press("Escape")
+
+        def open_range():
+            viewer.focus(ROLE.CHART, CHART)
+            press("End")
+            press("Shift+Page_Up")
+            viewer.text(r"^time [\d.]+ s – now$")
+            time.sleep(0.5)
+            before = shown_allocations(viewer)
+            wait_for("the range to grow", lambda: shown_allocations(viewer) > before)
+            press("Escape")
+
         def paused():
             press("Control+p")
             subtitle(viewer, "^view paused · ")
@@ -139,6 +179,9 @@ def walk_record(steps):
         steps.step("Record…: a program that is not there is told in the dialog", refused)
         steps.step("Record…: the window follows from the first event on", started)
         steps.step("figures move while it runs", moves)
+        steps.step("rows keep their place and the selection while values move", rows_stay)
+        steps.step("a range in the past stands still", fixed_range)
+        steps.step("a range that reaches the newest event grows", open_range)
         steps.step("Pause: the picture stands, the recording goes on", paused)
         steps.step("Stop: the window shows what the file says", stopped)
         target.order("end")

@@ -43,6 +43,9 @@ START_TEST (axis_follows_and_stays_within)
     hs_time_axis_pan (axis, 100);
     ck_assert_int_eq (hs_time_axis_get_from (axis), 3000);
     ck_assert_int_eq (hs_time_axis_get_to (axis), 4000);
+    hs_time_axis_set_bounds (axis, 0, 5000); /* at the end: goes with it */
+    ck_assert_int_eq (hs_time_axis_get_from (axis), 4000);
+    ck_assert_int_eq (hs_time_axis_get_to (axis), 5000);
     hs_time_axis_zoom (axis, 3500, 1e9);
     ck_assert (hs_time_axis_is_whole (axis));
     hs_time_axis_zoom (axis, 1234, 1e-9);
@@ -317,8 +320,10 @@ START_TEST (a_file_is_followed_while_it_is_written)
 {
     g_autoptr (HsDocument) whole = open_trace ();
     g_autoptr (HsDocument) document = hs_document_new ();
+    g_autoptr (HsSelection) selection = hs_selection_new (document);
     Writer writer = begin_writing ();
     const char *paths[] = { writer.path, NULL };
+    gint64 from, to, later_to;
     guint64 n_before, n_total = hs_document_get_snapshot (whole)->n_events;
 
     write_part (&writer, 0, 0.5);
@@ -327,8 +332,14 @@ START_TEST (a_file_is_followed_while_it_is_written)
     wait_for_events (document, 0);
     n_before = hs_document_get_snapshot (document)->n_events;
     ck_assert_uint_lt (n_before, n_total);
+    hs_selection_set_range (selection, 10, G_MAXINT64 - 1, HS_STEP_NEW); /* to the newest */
+    hs_selection_get_effective_range (selection, &from, &to);
     write_part (&writer, 0.5, 0.8);
     wait_for_events (document, n_before);
+    hs_selection_get_effective_range (selection, &from, &later_to);
+    ck_assert_int_gt (later_to, to); /* it grows */
+    hs_selection_set_range (selection, 10, 20, HS_STEP_NEW);
+    ck_assert_int_eq (hs_selection_get_filter (selection).to, 20); /* this one does not */
 
     hs_document_set_paused (document, TRUE);
     n_before = hs_document_get_snapshot (document)->n_events;

@@ -116,10 +116,11 @@ static void run_fit (GtkApplication *application, HsWindow *window, GVariant *pa
 static void run_zoom_to_range (GtkApplication *application, HsWindow *window, GVariant *parameter)
 {
     HsSelection *selection = hs_window_get_selection (window);
-    const HsQueryState *state = hs_selection_get_state (selection);
+    gint64 from, to;
 
-    if (state->has_range)
-        hs_time_axis_show (hs_selection_get_axis (selection), state->from, state->to);
+    hs_selection_get_effective_range (selection, &from, &to);
+    if (hs_selection_get_state (selection)->has_range)
+        hs_time_axis_show (hs_selection_get_axis (selection), from, to);
 }
 
 static void run_select_range (GtkApplication *application, HsWindow *window, GVariant *parameter)

@@ -31,6 +31,7 @@ struct _HsQuery {
 
     Job *running;
     gboolean has_waiting, has_answered;
+    guint n_questions;
     Question waiting, answered;
     gpointer answer;
 
@@ -148,6 +149,8 @@ static void on_worked (GObject *source, GAsyncResult *result, gpointer data)
         if (self->answer != NULL)
             self->kind->unref (self->answer);
         self->answer = g_steal_pointer (&answer);
+        if (!self->has_answered || !is_same_question (&self->answered, &job->question))
+            self->n_questions++;
         self->answered = job->question;
         self->has_answered = TRUE;
     } else if (answer != NULL) {
@@ -203,6 +206,11 @@ void hs_query_ask (HsQuery *self, const struct hs_filter *filter,
 gpointer hs_query_get_answer (HsQuery *self)
 {
     return self->answer;
+}
+
+guint hs_query_get_question (HsQuery *self)
+{
+    return self->n_questions;
 }
 
 gboolean hs_query_is_settled (HsQuery *self)

@@ -37,6 +37,9 @@ void hs_query_ask (HsQuery *self, const struct hs_filter *filter,
 /* The newest answer, lent until the next `answered`; NULL before the first. */
 gpointer hs_query_get_answer (HsQuery *self);
 
+/* The number of the question that the answer is to: it stays when only the data is newer. */
+guint hs_query_get_question (HsQuery *self);
+
 /* Whether the answer is to what was asked last, with nothing under way. */
 gboolean hs_query_is_settled (HsQuery *self);
 gboolean hs_query_is_busy (HsQuery *self);

@@ -2,13 +2,32 @@
 /* What views ask, run on worker threads; see questions.h. */
 #include "model/questions.h"
 
+/* The times of a question that says "whole" or "the newest": those of its snapshot. So that new
+ * data does not make another question of it. */
+static struct hs_timeline_query timeline_query (const struct hs_snapshot *snapshot,
+                                                const gint64 *parameters, guint n_columns)
+{
+    struct hs_timeline_query query = { .from = parameters[0],
+                                       .to = parameters[1],
+                                       .n_columns = n_columns };
+    gint64 last = snapshot->last_time;
+
+    /* a batch may end before the time of its last event is told */
+    if (snapshot->n_events > 0)
+        last = MAX (last, hs_snapshot_event_time (snapshot, snapshot->n_events - 1));
+    last = MAX (last, snapshot->first_time);
+    if (parameters[3] > 0)
+        query.from = last - MIN (parameters[3], last - snapshot->first_time);
+    query.from = CLAMP (query.from, snapshot->first_time, last);
+    query.to = CLAMP (query.to, query.from, last);
+    return query;
+}
+
 static gpointer work_timeline (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
                                const gint64 *parameters, const struct hs_cancel *cancel,
                                struct hs_error *err)
 {
-    struct hs_timeline_query query = { .from = parameters[0],
-                                       .to = parameters[1],
-                                       .n_columns = (uint32_t)parameters[2] };
+    struct hs_timeline_query query = timeline_query (snapshot, parameters, (guint)parameters[2]);
     struct hs_timeline *answer = NULL;
 
     (void)hs_timeline (snapshot, filter, &query, cancel, &answer, err);
@@ -58,7 +77,7 @@ static gpointer work_totals (const struct hs_snapshot *snapshot, const struct hs
                              const gint64 *parameters, const struct hs_cancel *cancel,
                              struct hs_error *err)
 {
-    struct hs_timeline_query query = { .from = parameters[0], .to = parameters[1], .n_columns = 1 };
+    struct hs_timeline_query query = timeline_query (snapshot, parameters, 1);
     struct hs_timeline *timeline = NULL;
     struct hs_stack_sums *sums = NULL;
     HsRangeTotals *answer = NULL;

@@ -15,9 +15,14 @@ typedef struct {
     gint64 peak_time;   /* ticks */
 } HsRangeTotals;
 
-extern const HsQueryKind hs_question_timeline;  /* from, to (ticks), columns -> hs_timeline */
+/* from, to (ticks), columns, and 0 or how many ticks before `to` to begin -> hs_timeline */
+extern const HsQueryKind hs_question_timeline;
 extern const HsQueryKind hs_question_histogram; /* -> hs_histogram */
 extern const HsQueryKind hs_question_call_tree; /* direction, metric, unit -> hs_call_tree */
 extern const HsQueryKind hs_question_totals;    /* from, to (ticks) of the peak -> HsRangeTotals */
+
+/* For from and to: those of the newest snapshot. A trace that grows is then asked the same. */
+#define HS_TIME_FIRST G_MININT64
+#define HS_TIME_NEWEST G_MAXINT64
 
 #endif

@@ -113,6 +113,9 @@ void hs_selection_set_range (HsSelection *self, gint64 from, gint64 to, HsStep s
     state.has_moment = FALSE;
     state.from = MIN (from, to);
     state.to = MAX (from, to);
+    if (hs_document_get_state (self->document) == HS_DOCUMENT_LIVE &&
+        state.to >= hs_document_get_snapshot (self->document)->last_time)
+        state.to = G_MAXINT64;
     change (self, &state, step);
 }
 
@@ -217,6 +220,9 @@ static char *range_text (HsSelection *self)
     char from[48], to[48];
 
     hs_selection_time_text (self, self->state.from, from);
+    if (self->state.to == G_MAXINT64)
+        /* Translators: a range of time without an end: "time 12.40 s – now" */
+        return g_strdup_printf (_ ("time %s – now"), from);
     hs_selection_time_text (self, self->state.to, to);
     from[strlen (from) - 2] = '\0'; /* the unit is told once */
     /* Translators: a range of time, from and to: "time 12.40 – 31.85 s" */

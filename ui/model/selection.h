@@ -18,7 +18,7 @@ G_DECLARE_FINAL_TYPE (HsSelection, hs_selection, HS, SELECTION, GObject)
 typedef struct {
     hs_process_id process; /* HS_NO_PROCESS: all */
     gboolean has_range;
-    gint64 from, to; /* ticks, inclusive */
+    gint64 from, to; /* ticks, inclusive; `to` is G_MAXINT64 for "and what comes" */
     gboolean has_moment;
     gint64 moment; /* what is alive at it; excludes a range */
     gboolean has_sizes;
@@ -47,6 +47,7 @@ HsTimeAxis *hs_selection_get_axis (HsSelection *self);
 const HsQueryState *hs_selection_get_state (HsSelection *self);
 
 void hs_selection_set_process (HsSelection *self, hs_process_id process);
+/* In a trace that grows, a range that reaches the newest event is open: it grows with it. */
 void hs_selection_set_range (HsSelection *self, gint64 from, gint64 to, HsStep step);
 void hs_selection_set_moment (HsSelection *self, gint64 moment, HsStep step);
 void hs_selection_set_sizes (HsSelection *self, guint first, guint last, HsStep step);

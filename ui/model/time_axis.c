@@ -30,12 +30,16 @@ void hs_time_axis_show (HsTimeAxis *self, gint64 from, gint64 to)
 void hs_time_axis_set_bounds (HsTimeAxis *self, gint64 from, gint64 to)
 {
     gboolean was_whole = hs_time_axis_is_whole (self);
+    gboolean was_at_end = hs_time_axis_is_at_end (self);
+    gint64 span = self->to - self->from;
 
     g_return_if_fail (HS_IS_TIME_AXIS (self));
     self->first = from;
     self->last = MAX (to, from + 1);
     if (was_whole)
         hs_time_axis_show (self, self->first, self->last);
+    else if (was_at_end)
+        hs_time_axis_show (self, MAX (self->first, self->last - span), self->last);
     else
         hs_time_axis_show (self, self->from, self->to);
 }
@@ -99,6 +103,11 @@ void hs_time_axis_fit (HsTimeAxis *self)
 gboolean hs_time_axis_is_whole (HsTimeAxis *self)
 {
     return self->from == self->first && self->to == self->last;
+}
+
+gboolean hs_time_axis_is_at_end (HsTimeAxis *self)
+{
+    return self->to == self->last;
 }
 
 static void hs_time_axis_class_init (HsTimeAxisClass *class)

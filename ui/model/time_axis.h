@@ -15,7 +15,8 @@ G_DECLARE_FINAL_TYPE (HsTimeAxis, hs_time_axis, HS, TIME_AXIS, GObject)
 
 HsTimeAxis *hs_time_axis_new (void);
 
-/* The whole trace, ticks. What is shown follows as long as it was the whole. */
+/* The whole trace, ticks. What is shown follows as long as it was the whole, or reached the end:
+ * then its length stays and the newest is always in view. Anything else stays where it is. */
 void hs_time_axis_set_bounds (HsTimeAxis *self, gint64 from, gint64 to);
 gint64 hs_time_axis_get_first (HsTimeAxis *self);
 gint64 hs_time_axis_get_last (HsTimeAxis *self);
@@ -32,5 +33,6 @@ void hs_time_axis_zoom (HsTimeAxis *self, gint64 centre, double factor);
 void hs_time_axis_pan (HsTimeAxis *self, double share);
 void hs_time_axis_fit (HsTimeAxis *self);
 gboolean hs_time_axis_is_whole (HsTimeAxis *self);
+gboolean hs_time_axis_is_at_end (HsTimeAxis *self);
 
 #endif

@@ -10,8 +10,15 @@ struct _HsCallTreeModel {
     GObject parent_instance;
 
     struct hs_call_tree *tree;
+    GHashTable *levels; /* parent node -> Level; those that are not in the answer's order */
     int stamp;
 };
+
+/* Another order of the children of a node; all indices count from its first child. */
+typedef struct {
+    uint32_t *child_at; /* place -> child */
+    uint32_t *place_of; /* child -> place */
+} Level;
 
 static void tree_model_init (GtkTreeModelIface *iface);
 G_DEFINE_TYPE_WITH_CODE (HsCallTreeModel, hs_call_tree_model, G_TYPE_OBJECT,
@@ -48,6 +55,22 @@ static const struct hs_call_tree_node *node_at (HsCallTreeModel *self, uint32_t 
     return &self->tree->nodes[number];
 }
 
+static uint32_t child_at (HsCallTreeModel *self, uint32_t parent, uint32_t place)
+{
+    const Level *level = g_hash_table_lookup (self->levels, GUINT_TO_POINTER (parent));
+
+    return node_at (self, parent)->first_child + (level != NULL ? level->child_at[place] : place);
+}
+
+static uint32_t place_of (HsCallTreeModel *self, uint32_t node)
+{
+    uint32_t parent = node_at (self, node)->parent;
+    const Level *level = g_hash_table_lookup (self->levels, GUINT_TO_POINTER (parent));
+    uint32_t child = node - node_at (self, parent)->first_child;
+
+    return level != NULL ? level->place_of[child] : child;
+}
+
 static int n_rows_below (HsCallTreeModel *self, uint32_t number)
 {
     uint32_t n = node_at (self, number)->n_children;
@@ -61,7 +84,7 @@ static gboolean nth_below (HsCallTreeModel *self, GtkTreeIter *iter, uint32_t pa
         return no_iter (iter);
     if (n == (int)HS_CALL_TREE_LEVEL_ROWS)
         return set_iter (self, iter, parent, TRUE);
-    return set_iter (self, iter, node_at (self, parent)->first_child + (uint32_t)n, FALSE);
+    return set_iter (self, iter, child_at (self, parent, (uint32_t)n), FALSE);
 }
 
 static GtkTreeModelFlags model_get_flags (GtkTreeModel *model)
@@ -106,10 +129,8 @@ static GtkTreePath *model_get_path (GtkTreeModel *model, GtkTreeIter *iter)
     if (is_more_row (iter))
         gtk_tree_path_append_index (path, (int)HS_CALL_TREE_LEVEL_ROWS);
     while (node != 0) {
-        uint32_t parent = node_at (self, node)->parent;
-
-        gtk_tree_path_prepend_index (path, (int)(node - node_at (self, parent)->first_child));
-        node = parent;
+        gtk_tree_path_prepend_index (path, (int)place_of (self, node));
+        node = node_at (self, node)->parent;
     }
     return path;
 }
@@ -221,7 +242,7 @@ static gboolean model_iter_next (GtkTreeModel *model, GtkTreeIter *iter)
     if (is_more_row (iter))
         return no_iter (iter);
     parent = node_at (self, node)->parent;
-    return nth_below (self, iter, parent, (int)(node - node_at (self, parent)->first_child) + 1);
+    return nth_below (self, iter, parent, (int)place_of (self, node) + 1);
 }
 
 static gboolean model_iter_previous (GtkTreeModel *model, GtkTreeIter *iter)
@@ -232,7 +253,7 @@ static gboolean model_iter_previous (GtkTreeModel *model, GtkTreeIter *iter)
     if (is_more_row (iter))
         return nth_below (self, iter, node, (int)HS_CALL_TREE_LEVEL_ROWS - 1);
     parent = node_at (self, node)->parent;
-    return nth_below (self, iter, parent, (int)(node - node_at (self, parent)->first_child) - 1);
+    return nth_below (self, iter, parent, (int)place_of (self, node) - 1);
 }
 
 static gboolean model_iter_parent (GtkTreeModel *model, GtkTreeIter *iter, GtkTreeIter *child)
@@ -261,9 +282,171 @@ static void tree_model_init (GtkTreeModelIface *iface)
     iface->iter_parent = model_iter_parent;
 }
 
+/* ---- the order of another model ---- */
+
+static void free_level (gpointer data)
+{
+    Level *level = data;
+
+    g_free (level->child_at);
+    g_free (level->place_of);
+    g_free (level);
+}
+
+static guint n_shown (HsCallTreeModel *self, uint32_t parent)
+{
+    return MIN (node_at (self, parent)->n_children, HS_CALL_TREE_LEVEL_ROWS);
+}
+
+/* Where the children of `parent` are by key: key -> child + 1. */
+static GHashTable *children_by_key (HsCallTreeModel *self, uint32_t parent)
+{
+    GHashTable *children = g_hash_table_new (g_int64_hash, g_int64_equal);
+    const struct hs_call_tree_node *node = node_at (self, parent);
+
+    for (uint32_t i = 0; i < node->n_children; i++)
+        g_hash_table_insert (children, (gpointer)&node_at (self, node->first_child + i)->key,
+                             GUINT_TO_POINTER (i + 1));
+    return children;
+}
+
+typedef struct {
+    HsCallTreeModel *self, *other;
+    GtkTreeView *view; /* shows other */
+    gboolean is_same;
+} Order;
+
+static void keep_level (Order *order, uint32_t parent, uint32_t other_parent)
+{
+    HsCallTreeModel *self = order->self, *other = order->other;
+    g_autoptr (GHashTable) children = NULL;
+    guint n = node_at (self, parent)->n_children, n_other = n_shown (other, other_parent), at = 0;
+    Level *level;
+
+    order->is_same = order->is_same && n == node_at (other, other_parent)->n_children;
+    if (n > HS_CALL_TREE_LEVEL_ROWS) { /* which of them are shown is for the answer to say */
+        order->is_same = FALSE;
+        return;
+    }
+    children = children_by_key (self, parent);
+    level = g_new0 (Level, 1);
+    level->child_at = g_new (uint32_t, n + 1);
+    level->place_of = g_new (uint32_t, n + 1);
+    for (guint i = 0; i < n; i++)
+        level->place_of[i] = G_MAXUINT32;
+    for (guint i = 0; i < n_other; i++) {
+        uint32_t was = child_at (other, other_parent, i), child;
+
+        child = GPOINTER_TO_UINT (g_hash_table_lookup (children, &node_at (other, was)->key));
+        order->is_same =
+            order->is_same && child != 0 &&
+            (node_at (other, was)->n_children > 0) ==
+                (node_at (self, node_at (self, parent)->first_child + child - 1)->n_children > 0);
+        if (child == 0)
+            continue;
+        level->child_at[at] = child - 1;
+        level->place_of[child - 1] = at++;
+    }
+    for (guint i = 0; i < n; i++) {
+        if (level->place_of[i] != G_MAXUINT32)
+            continue;
+        level->child_at[at] = i;
+        level->place_of[i] = at++;
+    }
+    g_hash_table_insert (self->levels, GUINT_TO_POINTER (parent), level);
+}
+
+/* The node of `self` on the same path of keys as a row of the other, or 0. */
+static uint32_t same_node (Order *order, uint32_t other_node)
+{
+    uint32_t other_parent = node_at (order->other, other_node)->parent, parent = 0;
+    guint64 key = node_at (order->other, other_node)->key;
+    const struct hs_call_tree_node *node;
+
+    if (other_parent != 0)
+        parent = same_node (order, other_parent);
+    if (other_parent != 0 && parent == 0)
+        return 0;
+    node = node_at (order->self, parent);
+    for (uint32_t i = 0; i < node->n_children; i++)
+        if (node_at (order->self, node->first_child + i)->key == key)
+            return node->first_child + i;
+    return 0;
+}
+
+static void keep_open_row (GtkTreeView *view, GtkTreePath *path, gpointer data)
+{
+    Order *order = data;
+    GtkTreeIter iter;
+    uint32_t other_node, node;
+
+    if (!gtk_tree_model_get_iter (GTK_TREE_MODEL (order->other), &iter, path))
+        return;
+    other_node = hs_call_tree_model_node_number (&iter);
+    node = same_node (order, other_node);
+    if (node != 0)
+        keep_level (order, node, other_node);
+}
+
+gboolean hs_call_tree_model_keep_order (HsCallTreeModel *self, GtkTreeView *view)
+{
+    Order order = { .self = self,
+                    .other = HS_CALL_TREE_MODEL (gtk_tree_view_get_model (view)),
+                    .view = view,
+                    .is_same = TRUE };
+
+    if (order.other == NULL || order.other->tree->n_nodes == 0 || self->tree->n_nodes == 0)
+        return FALSE;
+    keep_level (&order, 0, 0);
+    gtk_tree_view_map_expanded_rows (view, keep_open_row, &order);
+    return order.is_same;
+}
+
+/* As the rows stand below each other in the view; FALSE at the last one. */
+static gboolean go_to_next_row (HsCallTreeModel *self, GtkTreeView *view, GtkTreePath *path)
+{
+    GtkTreeIter iter;
+
+    if (gtk_tree_view_row_expanded (view, path)) {
+        gtk_tree_path_down (path);
+        return TRUE;
+    }
+    for (;;) {
+        gtk_tree_path_next (path);
+        if (gtk_tree_model_get_iter (GTK_TREE_MODEL (self), &iter, path))
+            return TRUE;
+        if (gtk_tree_path_get_depth (path) == 1)
+            return FALSE;
+        (void)gtk_tree_path_up (path);
+    }
+}
+
+void hs_call_tree_model_replace (HsCallTreeModel *self, HsCallTreeModel *other, GtkTreeView *view)
+{
+    struct hs_call_tree *tree = self->tree;
+    GHashTable *levels = self->levels;
+    GtkTreePath *path, *last;
+
+    self->tree = other->tree;
+    self->levels = other->levels;
+    other->tree = tree;
+    other->levels = levels;
+    if (!gtk_tree_view_get_visible_range (view, &path, &last))
+        return;
+    do {
+        GtkTreeIter iter;
+
+        if (gtk_tree_model_get_iter (GTK_TREE_MODEL (self), &iter, path))
+            gtk_tree_model_row_changed (GTK_TREE_MODEL (self), path, &iter);
+    } while (go_to_next_row (self, view, path) && gtk_tree_path_compare (path, last) <= 0);
+    gtk_tree_path_free (path);
+    gtk_tree_path_free (last);
+}
+
 static void hs_call_tree_model_finalize (GObject *object)
 {
     hs_call_tree_unref (HS_CALL_TREE_MODEL (object)->tree);
+    g_hash_table_unref (HS_CALL_TREE_MODEL (object)->levels);
     G_OBJECT_CLASS (hs_call_tree_model_parent_class)->finalize (object);
 }
 
@@ -275,6 +458,7 @@ static void hs_call_tree_model_class_init (HsCallTreeModelClass *class)
 static void hs_call_tree_model_init (HsCallTreeModel *self)
 {
     self->stamp = g_random_int_range (1, G_MAXINT);
+    self->levels = g_hash_table_new_full (NULL, NULL, NULL, free_level);
 }
 
 HsCallTreeModel *hs_call_tree_model_new (struct hs_call_tree *tree)

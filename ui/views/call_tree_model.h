@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A call tree as a GtkTreeModel. An iterator is a node number of the answer; nothing is copied and
- * nothing is sorted here. A level shows at most HS_CALL_TREE_LEVEL_ROWS children and then one row
- * that tells how many more there are. Immutable: a new answer is a new model.
+ * A call tree as a GtkTreeModel. An iterator is a node number of the answer; nothing is copied. A
+ * level shows at most HS_CALL_TREE_LEVEL_ROWS children and then one row that tells how many more
+ * there are. Rows come in the answer's order, or level by level in the order that another model
+ * had. A new answer is a new model, or takes the place of one with the same rows.
  */
 #ifndef HS_VIEWS_CALL_TREE_MODEL_H
 #define HS_VIEWS_CALL_TREE_MODEL_H
@@ -24,6 +25,16 @@ enum {
 
 /* Takes a reference on the answer. */
 HsCallTreeModel *hs_call_tree_model_new (struct hs_call_tree *tree);
+/*
+ * Gives the top level, and those below rows that are open in `view`, the order they have there:
+ * rows are told by their key, new ones come last. TRUE when these levels have exactly the rows of
+ * the view's model: then hs_call_tree_model_replace() can show it.
+ */
+gboolean hs_call_tree_model_keep_order (HsCallTreeModel *self, GtkTreeView *view);
+
+/* Takes over the content of `other`, which is left empty-handed; rows of `view` change in place. */
+void hs_call_tree_model_replace (HsCallTreeModel *self, HsCallTreeModel *other, GtkTreeView *view);
+
 struct hs_call_tree *hs_call_tree_model_get_tree (HsCallTreeModel *self);
 
 /* The node of a row, or NULL for the row "… and N more". */

@@ -36,7 +36,12 @@ static void hs_overview_view_paint_overlay (HsChart *chart, cairo_t *cr,
         return;
     state = hs_selection_get_state (hs_chart_get_selection (chart));
     if (state->has_range) {
-        double left = hs_time_plot_x (plot, state->from), right = hs_time_plot_x (plot, state->to);
+        gint64 from, to;
+        double left, right;
+
+        hs_selection_get_effective_range (hs_chart_get_selection (chart), &from, &to);
+        left = hs_time_plot_x (plot, from);
+        right = hs_time_plot_x (plot, to);
 
         hs_draw_set_color (cr, hs_color_fade (style->selection, 0.35));
         cairo_rectangle (cr, left, plot->inside.y, MAX (1, right - left), plot->inside.height);

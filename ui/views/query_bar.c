@@ -20,6 +20,9 @@ static char *exact_text (HsQueryBar *self, HsChip chip)
 {
     const HsQueryState *state = hs_selection_get_state (self->selection);
 
+    if (chip == HS_CHIP_RANGE && state->to == G_MAXINT64)
+        return g_strdup_printf (_ ("From %.9f s on"),
+                                hs_selection_seconds (self->selection, state->from));
     if (chip == HS_CHIP_RANGE)
         return g_strdup_printf (_ ("From %.9f s to %.9f s"),
                                 hs_selection_seconds (self->selection, state->from),

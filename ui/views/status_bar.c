@@ -111,9 +111,12 @@ static void refresh (GtkWidget *widget)
 {
     HsStatusBar *self = HS_STATUS_BAR (widget);
     struct hs_filter filter = hs_selection_get_filter (self->selection);
-    gint64 parameters[HS_QUERY_N_PARAMETERS] = { 0 };
+    gint64 parameters[HS_QUERY_N_PARAMETERS] = { HS_TIME_FIRST, HS_TIME_NEWEST };
 
-    hs_selection_get_effective_range (self->selection, &parameters[0], &parameters[1]);
+    if (filter.has_range) {
+        parameters[0] = filter.from;
+        parameters[1] = filter.to;
+    }
     hs_query_ask (self->query, &filter, parameters);
     show_length (self);
     show_doubts (self);

@@ -141,7 +141,7 @@ static void hs_time_chart_extend (HsChart *self, int mark)
     range_of_marks (self, mark, mark, &from, &to);
     if (state->has_range) {
         range_from = state->from;
-        range_to = state->to;
+        range_to = MIN (state->to, hs_time_axis_get_last (axis_of (self)));
     } else if (state->has_moment) {
         range_from = range_to = state->moment;
     } else {

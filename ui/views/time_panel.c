@@ -28,16 +28,29 @@ static gint64 columns_of (HsTimeChart *chart)
     return MAX (1, (gint64)hs_time_chart_get_plot (chart)->inside.width);
 }
 
+/* What the charts show, in words that stay the same while a trace grows. */
+static void part_of (HsTimeAxis *axis, gint64 parameters[HS_QUERY_N_PARAMETERS])
+{
+    gint64 from = hs_time_axis_get_from (axis), to = hs_time_axis_get_to (axis);
+
+    parameters[0] = hs_time_axis_is_whole (axis) ? HS_TIME_FIRST : from;
+    parameters[1] = hs_time_axis_is_at_end (axis) ? HS_TIME_NEWEST : to;
+    parameters[3] = 0;
+    if (hs_time_axis_is_at_end (axis) && !hs_time_axis_is_whole (axis)) {
+        parameters[0] = HS_TIME_FIRST;
+        parameters[3] = to - from;
+    }
+}
+
 static void refresh (GtkWidget *widget)
 {
     HsTimePanel *self = HS_TIME_PANEL (widget);
     HsTimeAxis *axis = hs_selection_get_axis (self->selection);
     struct hs_filter filter = hs_selection_get_timeless_filter (self->selection);
-    gint64 part[HS_QUERY_N_PARAMETERS] = { hs_time_axis_get_from (axis),
-                                           hs_time_axis_get_to (axis) };
-    gint64 whole[HS_QUERY_N_PARAMETERS] = { hs_time_axis_get_first (axis),
-                                            hs_time_axis_get_last (axis) };
+    gint64 part[HS_QUERY_N_PARAMETERS];
+    gint64 whole[HS_QUERY_N_PARAMETERS] = { HS_TIME_FIRST, HS_TIME_NEWEST };
 
+    part_of (axis, part);
     hs_chart_do_layout (HS_CHART (self->timeline));
     hs_chart_do_layout (HS_CHART (self->overview));
     part[2] = columns_of (self->timeline);

@@ -86,7 +86,9 @@ static void restore_below (HsTreeMemory *memory, GtkTreeView *view, uint32_t par
             gtk_tree_view_expand_row (view, path, FALSE);
             restore_below (memory, view, child, own);
         }
-        if (own == memory->selected)
+        if (own == memory->selected && gtk_widget_is_focus (GTK_WIDGET (view)))
+            gtk_tree_view_set_cursor (view, path, NULL, FALSE); /* where the keyboard is */
+        else if (own == memory->selected)
             gtk_tree_selection_select_path (gtk_tree_view_get_selection (view), path);
         gtk_tree_path_free (path);
     }

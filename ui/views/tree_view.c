@@ -11,6 +11,9 @@
 
 #include <glib/gi18n.h>
 
+/* How often the rows of a live trace are sorted anew while nobody is at them. */
+#define SORT_INTERVAL_US (3 * G_USEC_PER_SEC)
+
 /* The hot path goes on while one child has at least this share of its parent. */
 #define HOT_SHARE 0.5
 
@@ -27,6 +30,8 @@ struct _HsTreeView {
     HsTreeMemory *memory;
     hs_process_id process; /* of the tree shown; HS_NO_PROCESS - 1: none yet */
     gboolean is_restoring;
+    guint question;   /* that the rows answer */
+    gint64 sorted_at; /* monotonic */
 };
 
 G_DEFINE_TYPE (HsTreeView, hs_tree_view, GTK_TYPE_BOX)
@@ -235,25 +240,71 @@ static void open_at_first (HsTreeView *self, hs_process_id process)
         self->process = process;
 }
 
-static void on_answered (HsTreeView *self)
+static gboolean is_touched (HsTreeView *self)
 {
-    struct hs_call_tree *tree = hs_query_get_answer (self->query);
-    g_autoptr (HsCallTreeModel) model = NULL;
+    GtkWidget *widget = GTK_WIDGET (self->tree);
+    GdkSeat *seat = gdk_display_get_default_seat (gtk_widget_get_display (widget));
+    GtkAllocation area;
+    int x, y;
+
+    if (gtk_widget_is_focus (widget))
+        return TRUE;
+    if (!gtk_widget_get_realized (widget))
+        return FALSE;
+    gtk_widget_get_allocation (widget, &area);
+    gdk_window_get_device_position (gtk_widget_get_window (widget), gdk_seat_get_pointer (seat), &x,
+                                    &y, NULL);
+    return x >= 0 && y >= 0 && x < area.width && y < area.height;
+}
+
+/*
+ * Rows that run away cannot be read: while a trace is live they keep the order they had, and rows
+ * that are new come last. They are sorted anew for another question, at the end, and every few
+ * seconds as long as neither the pointer nor the keyboard is among them.
+ */
+static gboolean is_order_kept (HsTreeView *self)
+{
+    HsDocument *document = hs_selection_get_document (self->selection);
+
+    return hs_document_get_state (document) == HS_DOCUMENT_LIVE && answer_of (self) != NULL &&
+           self->question == hs_query_get_question (self->query) &&
+           (is_touched (self) || g_get_monotonic_time () - self->sorted_at < SORT_INTERVAL_US);
+}
+
+static void show_model (HsTreeView *self, HsCallTreeModel *model)
+{
     GtkAdjustment *scroll = gtk_scrollable_get_vadjustment (GTK_SCROLLABLE (self->tree));
     double place = gtk_adjustment_get_value (scroll);
     hs_process_id process = hs_selection_get_state (self->selection)->process;
 
-    if (tree == answer_of (self))
-        return;
-    model = hs_call_tree_model_new (tree);
     self->is_restoring = TRUE;
     gtk_tree_view_set_model (self->tree, GTK_TREE_MODEL (model));
     hs_tree_columns_update (self->tree);
     hs_tree_memory_restore (self->memory, self->tree);
     self->is_restoring = FALSE;
-    if (process != self->process && tree->n_nodes > 1)
+    if (process != self->process && hs_call_tree_model_get_tree (model)->n_nodes > 1)
         open_at_first (self, process);
     gtk_adjustment_set_value (scroll, place);
+}
+
+static void on_answered (HsTreeView *self)
+{
+    struct hs_call_tree *tree = hs_query_get_answer (self->query);
+    g_autoptr (HsCallTreeModel) model = NULL;
+    gboolean is_kept = is_order_kept (self);
+
+    if (tree == answer_of (self))
+        return;
+    model = hs_call_tree_model_new (tree);
+    if (!is_kept) {
+        self->question = hs_query_get_question (self->query);
+        self->sorted_at = g_get_monotonic_time ();
+    }
+    if (is_kept && hs_call_tree_model_keep_order (model, self->tree))
+        hs_call_tree_model_replace (HS_CALL_TREE_MODEL (gtk_tree_view_get_model (self->tree)),
+                                    model, self->tree);
+    else
+        show_model (self, model);
     update_placeholder (self);
 }
 
