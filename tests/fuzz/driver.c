@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Runs a fuzz target without libFuzzer: on each file (or each file of each folder) named, and on
- * what damage makes of small ones - cut off after every so manieth byte, and such a byte set to 0,
- * to 255 and turned round. Crashes are the sanitizers' and the target's own; the seeds are the
+ * what damage makes of smaller ones - cut off after every so manieth byte, and such a byte set to
+ * 0, to 255 and turned round. Crashes are the sanitizers' and the target's own; the seeds are the
  * files, so every run is the same. Prints how much was run.
  */
 #include <dirent.h>
@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
-#define SMALL 4096u
+#define SMALL (128u << 10)
 
 struct steps {
     size_t cut, flip; /* 0: not at all */
