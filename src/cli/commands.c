@@ -13,9 +13,12 @@ extern const struct cli_command cli_command_draw;
 extern const struct cli_command cli_command_dump;
 extern const struct cli_command cli_command_findings;
 extern const struct cli_command cli_command_histogram;
+extern const struct cli_command cli_command_mark;
 extern const struct cli_command cli_command_modules;
+extern const struct cli_command cli_command_pause;
 extern const struct cli_command cli_command_processes;
 extern const struct cli_command cli_command_record;
+extern const struct cli_command cli_command_resume;
 extern const struct cli_command cli_command_summary;
 extern const struct cli_command cli_command_timeline;
 extern const struct cli_command cli_command_tree;
@@ -35,6 +38,9 @@ const struct cli_command *const cli_commands[] = {
     &cli_command_draw,
 #ifdef HEAPSTRATA_LIBEXEC_DIR /* where recording is possible: meson.build */
     &cli_command_record,
+    &cli_command_pause,
+    &cli_command_resume,
+    &cli_command_mark,
 #endif
     NULL,
 };

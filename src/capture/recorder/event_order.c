@@ -153,8 +153,6 @@ enum hs_status hs_event_order_begin (struct hs_event_order *order,
         .resolution_ticks = 1,
     };
     (void)snprintf (order->exe_path, sizeof order->exe_path, "%s", exe_path);
-    fields.has_start = true;
-    fields.start = 0;
     hs_batch_add_process (order->batch, HS_EVENT_PROCESS, 0, &fields)->process = 0;
     heap = hs_batch_add (order->batch, HS_EVENT_HEAP_CREATE, 0);
     heap->process = 0;
@@ -450,17 +448,55 @@ enum hs_status hs_event_order_pass (struct hs_event_order *order, uint64_t horiz
     return flush (order, err);
 }
 
-enum hs_status hs_event_order_sample (struct hs_event_order *order, uint64_t resident_bytes,
-                                      struct hs_error *err)
+/* Never before what was told already. */
+static int64_t time_between (const struct hs_event_order *order, uint64_t stamp)
 {
-    struct hs_event *sample;
-    int64_t time = order->now.ns - order->first.ns;
+    int64_t time = time_of (order, stamp & STAMP_MASK);
 
-    sample = hs_batch_add (order->batch, HS_EVENT_MEMORY_SAMPLE,
-                           time > order->newest_time ? time : order->newest_time);
+    return time > order->newest_time ? time : order->newest_time;
+}
+
+enum hs_status hs_event_order_sample (struct hs_event_order *order, uint64_t stamp,
+                                      uint64_t resident_bytes, struct hs_error *err)
+{
+    struct hs_event *sample =
+        hs_batch_add (order->batch, HS_EVENT_MEMORY_SAMPLE, time_between (order, stamp));
+
     sample->process = 0;
     sample->number = resident_bytes;
     return flush (order, err);
+}
+
+enum hs_status hs_event_order_mark (struct hs_event_order *order, uint64_t stamp, const char *name,
+                                    struct hs_error *err)
+{
+    struct hs_event *mark = hs_batch_add (order->batch, HS_EVENT_MARK, time_between (order, stamp));
+
+    mark->process = 0;
+    mark->text = hs_batch_text (order->batch, name, strlen (name));
+    return flush (order, err);
+}
+
+static enum hs_status add_gap (struct hs_event_order *order, int64_t begin, int64_t end,
+                               struct hs_error *err)
+{
+    struct hs_event *gap = hs_batch_add (order->batch, HS_EVENT_GAP, begin);
+
+    gap->process = 0;
+    gap->end_time = end;
+    return flush (order, err);
+}
+
+enum hs_status hs_event_order_gap (struct hs_event_order *order, uint64_t begin_stamp,
+                                   uint64_t end_stamp, struct hs_error *err)
+{
+    return add_gap (order, time_of (order, begin_stamp & STAMP_MASK),
+                    time_between (order, end_stamp), err);
+}
+
+enum hs_status hs_event_order_gap_at_start (struct hs_event_order *order, struct hs_error *err)
+{
+    return add_gap (order, 0, 0, err);
 }
 
 enum hs_status hs_event_order_end (struct hs_event_order *order, bool has_exited, int exit_status,

@@ -37,9 +37,17 @@ enum hs_status hs_event_order_pass (struct hs_event_order *order, uint64_t horiz
 enum hs_status hs_event_order_end (struct hs_event_order *order, bool has_exited, int exit_status,
                                    struct hs_error *err);
 
-/* A sample of the resident set, now. */
-enum hs_status hs_event_order_sample (struct hs_event_order *order, uint64_t resident_bytes,
-                                      struct hs_error *err);
+/* What lies between records, told when all records before its stamp were handed on: a sample of the
+ * resident set; a mark of the user; a time in which nothing was recorded. */
+enum hs_status hs_event_order_sample (struct hs_event_order *order, uint64_t stamp,
+                                      uint64_t resident_bytes, struct hs_error *err);
+enum hs_status hs_event_order_mark (struct hs_event_order *order, uint64_t stamp, const char *name,
+                                    struct hs_error *err);
+enum hs_status hs_event_order_gap (struct hs_event_order *order, uint64_t begin_stamp,
+                                   uint64_t end_stamp, struct hs_error *err);
+
+/* What the process did before the trace's zero is unknown. */
+enum hs_status hs_event_order_gap_at_start (struct hs_event_order *order, struct hs_error *err);
 
 /* Reads both clocks; called with every drain, so that stamps are interpolated, not extrapolated. */
 void hs_event_order_tick (struct hs_event_order *order);

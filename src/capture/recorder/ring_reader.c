@@ -6,30 +6,21 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A store may wait in its core's buffer while a stamp is taken: allow for it (100 us at 3 GHz). */
 #define HORIZON_SLACK_TICKS 300000u
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 struct hs_ring_head *hs_ring_reader_head (const struct hs_ring_reader *reader, uint32_t i)
 {
     return (struct hs_ring_head *)(void *)(reader->base + (uint64_t)HS_ARENA_PAGE * (1 + i));
 }
 
-enum hs_status hs_ring_reader_init (struct hs_ring_reader *reader, struct hs_error *err)
+/* Maps the memory and says in its head what it is. */
+static enum hs_status map_arena (struct hs_ring_reader *reader, struct hs_error *err)
 {
-    *reader = (struct hs_ring_reader){ .fd = memfd_create ("heapstrata",
-                                                           MFD_ALLOW_SEALING | MFD_CLOEXEC) };
-    if (reader->fd < 0)
-        return hs_error_set_errno (err, errno, "cannot make the shared memory");
-    /* sealed before anyone else has it: a target that cuts it would kill us with SIGBUS */
-    if (ftruncate (reader->fd, (off_t)HS_ARENA_BYTES) != 0 ||
-        fcntl (reader->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
-        int error = errno;
-
-        (void)close (reader->fd);
-        return hs_error_set_errno (err, error, "cannot make the shared memory");
-    }
     reader->base = mmap (NULL, HS_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, reader->fd, 0);
     if (reader->base == MAP_FAILED) {
         int error = errno;
@@ -43,6 +34,38 @@ enum hs_status hs_ring_reader_init (struct hs_ring_reader *reader, struct hs_err
     reader->arena->n_rings = HS_RINGS;
     reader->arena->ring_bytes = HS_RING_BYTES;
     return HS_OK;
+}
+
+enum hs_status hs_ring_reader_init (struct hs_ring_reader *reader, struct hs_error *err)
+{
+    *reader = (struct hs_ring_reader){ .fd = memfd_create ("heapstrata",
+                                                           MFD_ALLOW_SEALING | MFD_CLOEXEC) };
+    if (reader->fd < 0)
+        return hs_error_set_errno (err, errno, "cannot make the shared memory");
+    /* sealed before anyone else has it: a target that cuts it would kill us with SIGBUS */
+    if (ftruncate (reader->fd, (off_t)HS_ARENA_BYTES) != 0 ||
+        fcntl (reader->fd, F_ADD_SEALS, SEALS) != 0) {
+        int error = errno;
+
+        (void)close (reader->fd);
+        return hs_error_set_errno (err, error, "cannot make the shared memory");
+    }
+    return map_arena (reader, err);
+}
+
+enum hs_status hs_ring_reader_take (struct hs_ring_reader *reader, int fd, struct hs_error *err)
+{
+    struct stat info;
+    int seals = fcntl (fd, F_GET_SEALS);
+
+    *reader = (struct hs_ring_reader){ .fd = fd };
+    if (seals < 0 || (seals & F_SEAL_SHRINK) == 0 || fstat (fd, &info) != 0 ||
+        info.st_size < (off_t)HS_ARENA_BYTES) {
+        (void)close (fd);
+        return hs_error_set (err, HS_UNSUPPORTED, HS_NO_OFFSET,
+                             "the target's shared memory is not as it should be");
+    }
+    return map_arena (reader, err);
 }
 
 void hs_ring_reader_clear (struct hs_ring_reader *reader)

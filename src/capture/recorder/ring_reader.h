@@ -28,7 +28,12 @@ struct hs_ring_reader {
     uint64_t n_broken;
 };
 
+/* Makes the shared memory. */
 enum hs_status hs_ring_reader_init (struct hs_ring_reader *reader, struct hs_error *err);
+
+/* Takes shared memory that the target made: checks its size and seals. The descriptor becomes the
+ * reader's; on failure it is closed. */
+enum hs_status hs_ring_reader_take (struct hs_ring_reader *reader, int fd, struct hs_error *err);
 void hs_ring_reader_clear (struct hs_ring_reader *reader);
 
 /* Copies everything published so far into the queues. *ret_horizon: every record that is not in a
