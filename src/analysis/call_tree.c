@@ -493,6 +493,12 @@ enum hs_status hs_call_tree (const struct hs_snapshot *snapshot, const struct hs
     hs_stack_sums_keep_classes (sums, filter->classes);
     status = build_tree (&build, snapshot, sums, cancel, ret);
     hs_stack_sums_free (sums);
+    if (status == HS_OK) {
+        status = hs_trace_check (snapshot->trace, err);
+        if (status != HS_OK)
+            hs_call_tree_unref (*ret);
+        return status;
+    }
     return status == HS_NO_MEMORY ? hs_error_no_memory (err) : status;
 }
 

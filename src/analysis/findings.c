@@ -43,6 +43,8 @@ static const struct {
                                  N_ ("Usually blocks allocated before the recording began.") },
     [HS_NOTE_DUPLICATE_ALLOC] = { HS_SEVERITY_WARNING, N_ ("The free in between was lost; the "
                                                            "older block was closed.") },
+    [HS_NOTE_INDEX] = { HS_SEVERITY_INFO,
+                        N_ ("The recording itself was read instead; every number is right.") },
     [HS_NOTE_OTHER] = { HS_SEVERITY_INFO, "" },
 };
 

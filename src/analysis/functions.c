@@ -148,6 +148,8 @@ enum hs_status hs_functions (const struct hs_snapshot *snapshot, const struct hs
     if (status == HS_OK)
         status = add_all (&build, sums, cancel);
     if (status == HS_OK)
+        status = hs_trace_check (snapshot->trace, err);
+    if (status == HS_OK)
         status = lay_out (&build, &functions);
     if (status == HS_OK) {
         atomic_init (&functions->n_references, 1);

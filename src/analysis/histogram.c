@@ -86,6 +86,8 @@ enum hs_status hs_histogram (const struct hs_snapshot *snapshot, const struct hs
         scan_run (&scan, &run, histogram->classes);
     }
     hs_scan_clear (&scan);
+    if (status == HS_OK)
+        status = hs_trace_check (snapshot->trace, err);
     if (status != HS_OK) {
         hs_free (histogram);
         return status;

@@ -39,7 +39,7 @@ static void scan_run (struct moments *moments, const struct hs_row_run *run,
     const struct hs_scan *scan = &moments->scan;
     const struct hs_column *processes = &scan->snapshot.rows->context_process;
     const struct hs_moments_query *query = moments->query;
-    hs_event_no last = moments->borders[query->n];
+    hs_event_no first = moments->borders[0], last = moments->borders[query->n];
 
     for (uint32_t i = 0; i < run->n; i++) {
         uint32_t context = run->context[i];
@@ -58,7 +58,7 @@ static void scan_run (struct moments *moments, const struct hs_row_run *run,
             at->live_bytes += size;
             at->live_count++;
         }
-        if (gone < last) {
+        if (gone >= first && gone < last) {
             struct hs_moment *at = &deltas[hs_event_columns_at (&moments->columns, gone)];
 
             at->live_bytes -= size;
@@ -104,10 +104,12 @@ enum hs_status hs_timeline_moments (const struct hs_snapshot *snapshot,
             scan_run (&moments, &run, &births);
         }
         sum_up (&moments);
-        *ret = moments.deltas;
-    } else {
-        hs_free (moments.deltas);
+        status = hs_trace_check (snapshot->trace, err);
     }
+    if (status == HS_OK)
+        *ret = moments.deltas;
+    else
+        hs_free (moments.deltas);
     hs_event_columns_clear (&moments.columns);
     hs_free (moments.borders);
     hs_scan_clear (&moments.scan);

@@ -263,6 +263,8 @@ enum hs_status hs_stack_sums (const struct hs_snapshot *snapshot, const struct h
     if (status == HS_OK)
         status = scan_rows (&build, cancel);
     if (status == HS_OK)
+        status = hs_trace_check (snapshot->trace, err);
+    if (status == HS_OK)
         status = collect (&build, ret, err);
     hs_free (build.slots);
     hs_free (build.slot_row);

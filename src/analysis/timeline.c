@@ -249,6 +249,8 @@ enum hs_status hs_timeline (const struct hs_snapshot *snapshot, const struct hs_
                             query->max_replay_events > 0 ? query->max_replay_events
                                                          : HS_TIMELINE_REPLAY_EVENTS,
                             cancel, err);
+    if (status == HS_OK)
+        status = hs_trace_check (snapshot->trace, err);
     hs_scan_clear (&build.scan);
     hs_event_columns_clear (&build.columns);
     hs_free (build.borders);

@@ -4,36 +4,70 @@
 
 #include "base/memory.h"
 
+static bool need_directory (struct hs_column *column)
+{
+    if (column->chunks == NULL)
+        column->chunks = hs_alloc_zeroed (HS_COLUMN_MAX_CHUNKS, sizeof *column->chunks);
+    return column->chunks != NULL;
+}
+
 bool hs_column_grow (struct hs_column *column)
 {
     uint64_t chunk = column->n >> HS_COLUMN_CHUNK_SHIFT;
 
-    if (chunk >= HS_COLUMN_MAX_CHUNKS)
+    if (chunk >= HS_COLUMN_MAX_CHUNKS || !need_directory (column))
         return false;
-    if (column->chunks == NULL) {
-        column->chunks = hs_alloc_zeroed (HS_COLUMN_MAX_CHUNKS, sizeof *column->chunks);
-        if (column->chunks == NULL)
-            return false;
-    }
     if (column->chunks[chunk] == NULL)
         column->chunks[chunk] = hs_alloc_array (HS_COLUMN_CHUNK_VALUES, column->value_size);
     return column->chunks[chunk] != NULL;
 }
 
+bool hs_column_back (struct hs_column *column, uint64_t n, struct hs_column_backing *backing)
+{
+    if (!need_directory (column))
+        return false;
+    column->n = n;
+    column->backing = backing;
+    return true;
+}
+
+void hs_column_publish (const struct hs_column *column, uint32_t chunk, void *values)
+{
+    __atomic_store_n (&column->chunks[chunk], values, __ATOMIC_RELEASE);
+}
+
+const void *hs_column_fetch (const struct hs_column *column, uint64_t chunk)
+{
+    return column->backing->fetch (column->backing, column, (uint32_t)chunk);
+}
+
 /* A chunk is a mapping of its own: of the last one, only the pages behind values are there. */
 #define PAGE_BYTES 4096u
 
+static uint64_t fetched_bytes (const struct hs_column *column)
+{
+    uint64_t n = 0;
+
+    for (uint64_t i = 0; i << HS_COLUMN_CHUNK_SHIFT < column->n; i++) {
+        if (__atomic_load_n (&column->chunks[i], __ATOMIC_RELAXED) != NULL)
+            n += (uint64_t)HS_COLUMN_CHUNK_VALUES * column->value_size;
+    }
+    return n;
+}
+
 uint64_t hs_column_bytes (const struct hs_column *column)
 {
+    if (column->backing != NULL)
+        return fetched_bytes (column);
     return (column->n * column->value_size + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 }
 
 void hs_column_clear (struct hs_column *column)
 {
-    if (column->chunks != NULL) {
-        for (uint32_t i = 0; i < HS_COLUMN_MAX_CHUNKS && column->chunks[i] != NULL; i++)
-            hs_free (column->chunks[i]);
-        hs_free (column->chunks);
-    }
+    for (uint32_t i = 0; column->backing == NULL && column->chunks != NULL &&
+                         i < HS_COLUMN_MAX_CHUNKS && column->chunks[i] != NULL;
+         i++)
+        hs_free (column->chunks[i]);
+    hs_free (column->chunks);
     *column = (struct hs_column){ .value_size = column->value_size };
 }

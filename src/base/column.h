@@ -20,9 +20,23 @@
 #define HS_COLUMN_CHUNK_VALUES (UINT32_C (1) << HS_COLUMN_CHUNK_SHIFT)
 #define HS_COLUMN_MAX_CHUNKS (UINT32_C (1) << 16) /* 2^32 values in all */
 
+struct hs_column;
+
+/*
+ * Where the chunks of a finished column come from when they are not in memory yet: a file. `fetch`
+ * is called from any thread by the first reader that needs the chunk; it makes the chunk, publishes
+ * it with hs_column_publish, keeps it for the column's life, and never fails - what it does when
+ * the file does is its business (trace/index_file.h).
+ */
+struct hs_column_backing {
+    const void *(*fetch) (struct hs_column_backing *backing, const struct hs_column *column,
+                          uint32_t chunk);
+};
+
 struct hs_column {
     void **chunks; /* HS_COLUMN_MAX_CHUNKS pointers, reserved on first use, touched as needed */
     uint64_t n;    /* values appended; the writer's business */
+    struct hs_column_backing *backing; /* NULL: all chunks are in memory and the column's own */
     uint8_t value_size;
 };
 
@@ -34,6 +48,26 @@ static inline struct hs_column hs_column_init (uint8_t value_size)
 
 /* Not for direct use: makes the chunk that value number column->n falls into. */
 bool hs_column_grow (struct hs_column *column);
+
+/* Makes an empty column one of `n` values that come from `backing`; false when memory is out. */
+bool hs_column_back (struct hs_column *column, uint64_t n, struct hs_column_backing *backing);
+
+/* For fetch: from now on readers find the chunk there. */
+void hs_column_publish (const struct hs_column *column, uint32_t chunk, void *values);
+
+/* Not for direct use: a chunk that is not in memory. */
+const void *hs_column_fetch (const struct hs_column *column, uint64_t chunk);
+
+/* Not for direct use: the chunk of value `i`. The branch is never taken in columns of their own. */
+static inline const void *hs_column_chunk (const struct hs_column *column, uint64_t i)
+{
+    const void *chunk =
+        __atomic_load_n (&column->chunks[i >> HS_COLUMN_CHUNK_SHIFT], __ATOMIC_ACQUIRE);
+
+    if (__builtin_expect (chunk == NULL, 0))
+        chunk = hs_column_fetch (column, i >> HS_COLUMN_CHUNK_SHIFT);
+    return chunk;
+}
 
 static inline bool hs_column_append_u16 (struct hs_column *column, uint16_t value)
 {
@@ -74,7 +108,7 @@ static inline bool hs_column_append_u64 (struct hs_column *column, uint64_t valu
 /* Lends the values of the chunk that holds value `i`, for scans: index with i & (CHUNK - 1). */
 static inline const uint32_t *hs_column_chunk_u32 (const struct hs_column *column, uint64_t i)
 {
-    return column->chunks[i >> HS_COLUMN_CHUNK_SHIFT];
+    return hs_column_chunk (column, i);
 }
 
 static inline uint32_t hs_column_u32 (const struct hs_column *column, uint64_t i)
@@ -84,14 +118,12 @@ static inline uint32_t hs_column_u32 (const struct hs_column *column, uint64_t i
 
 static inline uint16_t hs_column_u16 (const struct hs_column *column, uint64_t i)
 {
-    return ((const uint16_t *)
-                column->chunks[i >> HS_COLUMN_CHUNK_SHIFT])[i & (HS_COLUMN_CHUNK_VALUES - 1)];
+    return ((const uint16_t *)hs_column_chunk (column, i))[i & (HS_COLUMN_CHUNK_VALUES - 1)];
 }
 
 static inline uint64_t hs_column_u64 (const struct hs_column *column, uint64_t i)
 {
-    return ((const uint64_t *)
-                column->chunks[i >> HS_COLUMN_CHUNK_SHIFT])[i & (HS_COLUMN_CHUNK_VALUES - 1)];
+    return ((const uint64_t *)hs_column_chunk (column, i))[i & (HS_COLUMN_CHUNK_VALUES - 1)];
 }
 
 /* A value that the writer may still change. */
@@ -119,8 +151,8 @@ static inline void hs_column_prefetch (const struct hs_column *column, uint64_t 
 /* As peek and poke, for 64-bit columns. */
 static inline uint64_t hs_column_peek_u64 (const struct hs_column *column, uint64_t i)
 {
-    const uint64_t *at = (const uint64_t *)column->chunks[i >> HS_COLUMN_CHUNK_SHIFT] +
-                         (i & (HS_COLUMN_CHUNK_VALUES - 1));
+    const uint64_t *at =
+        (const uint64_t *)hs_column_chunk (column, i) + (i & (HS_COLUMN_CHUNK_VALUES - 1));
 
     return __atomic_load_n (at, __ATOMIC_RELAXED);
 }

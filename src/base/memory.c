@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* The one exception to "no static state": a test switch must reach every allocation. */
 static _Atomic uint64_t n_allocations;
@@ -57,6 +58,23 @@ char *hs_strndup (const char *text, size_t n)
 void hs_free (void *ptr)
 {
     free (ptr);
+}
+
+void *hs_reserve (size_t size)
+{
+    void *ptr;
+
+    if (must_fail ())
+        return NULL;
+    ptr = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                0);
+    return ptr != MAP_FAILED ? ptr : NULL;
+}
+
+void hs_unreserve (void *ptr, size_t size)
+{
+    if (ptr != NULL)
+        (void)munmap (ptr, size);
 }
 
 void hs_memory_fail_at (uint64_t n)

@@ -27,6 +27,13 @@ char *hs_strndup (const char *text, size_t n);
 /* NULL is allowed. */
 void hs_free (void *ptr);
 
+/*
+ * Room for `size` bytes (> 0) that are zero and cost memory only where they are touched: for
+ * what comes from a file piece by piece. To be given back with hs_unreserve and the same size.
+ */
+void *hs_reserve (size_t size);
+void hs_unreserve (void *ptr, size_t size); /* NULL is allowed */
+
 #define HS_NEW(type) ((type *)hs_alloc_zeroed (1, sizeof (type)))
 
 /*

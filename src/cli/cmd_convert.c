@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "decode/decoder.h"
 #include "encode/encoder.h"
+#include "load/closing_index.h"
 
 #include <errno.h>
 #include <glib/gi18n.h>
@@ -23,14 +24,20 @@ struct conversion {
     const struct hs_encoder_class *class;
     struct hs_encode_report report;
     const char *format; /* of the input */
+    uint64_t n_index_bytes;
     bool is_damaged;
 };
 
-static gboolean option_force;
+static gboolean option_force, option_no_index;
+
+/* Fewer are read in full faster than anybody sees. */
+#define INDEX_FROM_EVENTS 500000u
 
 static const GOptionEntry entries[] = {
     { "force", 'f', 0, G_OPTION_ARG_NONE, &option_force,
       N_ ("Overwrite the file if it is there already"), NULL },
+    { "no-index", 0, 0, G_OPTION_ARG_NONE, &option_no_index,
+      N_ ("Do not add the index with which a large .hst opens at once"), NULL },
     G_OPTION_ENTRY_NULL,
 };
 
@@ -92,6 +99,18 @@ static int copy_events (struct conversion *conversion, struct hs_decoder *decode
     return hs_status_is_error (status) || written != HS_OK ? CLI_BAD_INPUT : CLI_DONE;
 }
 
+/* The file is complete without. */
+static void add_index (struct conversion *conversion)
+{
+    struct hs_error err = { 0 };
+
+    if (option_no_index || conversion->class != &hs_hst_encoder ||
+        conversion->report.n_block_events < INDEX_FROM_EVENTS)
+        return;
+    if (hs_closing_index_add (conversion->output, &conversion->n_index_bytes, &err) != HS_OK)
+        cli_print_error (conversion->output, &err);
+}
+
 static char *next_command (const struct conversion *conversion)
 {
     char *quoted = g_shell_quote (conversion->output);
@@ -146,6 +165,9 @@ static void print_text (const struct conversion *conversion)
                   hs_format_bytes (report->n_bytes, bytes));
     for (size_t i = 0; i < G_N_ELEMENTS (lines); i++)
         (void)printf ("  %12s  %s\n", hs_format_count (lines[i].count, number), _ (lines[i].text));
+    if (conversion->n_index_bytes > 0)
+        (void)printf (_ ("Index at its end, to open at once: %s\n"),
+                      hs_format_bytes (conversion->n_index_bytes, bytes));
     if (report->n_moved_times > 0)
         (void)printf (_ ("%s time stamps were moved by nanoseconds, so that those of one thread "
                          "differ.\n"),
@@ -169,6 +191,7 @@ static void print_json (const struct conversion *conversion)
     json_string (&json, "format", conversion->class->name);
     json_string (&json, "input_format", conversion->format);
     json_uint (&json, "bytes", report->n_bytes);
+    json_uint (&json, "index_bytes", conversion->n_index_bytes);
     json_uint (&json, "buffers", report->n_buffers);
     json_uint (&json, "records", report->n_records);
     json_uint (&json, "block_events", report->n_block_events);
@@ -219,6 +242,8 @@ static int run (const struct cli_call *call)
     hs_decoder_close (decoder);
     if (conversion.report.n_buffers == 0)
         return status;
+    if (status == CLI_DONE)
+        add_index (&conversion);
     if (call->json)
         print_json (&conversion);
     else
@@ -230,6 +255,7 @@ static const struct cli_json_field fields[] = {
     { "output", "string", "", N_ ("the file that was written") },
     { "format, input_format", "string", "", N_ ("names of the formats") },
     { "bytes, buffers, records", "integer", "", N_ ("size of the file") },
+    { "index_bytes", "integer", "bytes", N_ ("of the index behind a large .hst; 0 = none") },
     { "block_events", "integer", "", N_ ("allocations, reallocations and frees that were given") },
     { "stacks, frame_names", "integer", "", N_ ("distinct call stacks; names of their frames") },
     { "processes, modules", "integer", "", N_ ("how many the trace names") },

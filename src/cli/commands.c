@@ -13,6 +13,7 @@ extern const struct cli_command cli_command_draw;
 extern const struct cli_command cli_command_dump;
 extern const struct cli_command cli_command_findings;
 extern const struct cli_command cli_command_histogram;
+extern const struct cli_command cli_command_index;
 extern const struct cli_command cli_command_mark;
 extern const struct cli_command cli_command_modules;
 extern const struct cli_command cli_command_pause;
@@ -35,6 +36,7 @@ const struct cli_command *const cli_commands[] = {
     &cli_command_findings,
     &cli_command_dump,
     &cli_command_convert,
+    &cli_command_index,
     &cli_command_draw,
 #ifdef HEAPSTRATA_LIBEXEC_DIR /* where recording is possible: meson.build */
     &cli_command_record,

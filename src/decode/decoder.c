@@ -377,6 +377,21 @@ void hs_decoder_stop_following (struct hs_decoder *decoder)
         hs_source_stop_following (hs_unpack_source (decoder->unpacks.items[i]));
 }
 
+enum hs_status hs_decoder_index (struct hs_decoder *decoder, struct hs_extent *ret, int *ret_fd,
+                                 struct hs_error *err)
+{
+    enum hs_status status;
+
+    if (decoder->inputs.n != 1 || decoder->packings[0] != HS_PACKING_NONE ||
+        decoder->format->index == NULL)
+        return HS_END;
+    status = decoder->format->index (decoder->self, ret, err);
+    if (status != HS_OK)
+        return status;
+    *ret_fd = hs_source_dup_fd (decoder->inputs.items[0].source);
+    return *ret_fd >= 0 ? HS_OK : HS_END;
+}
+
 double hs_decoder_progress (const struct hs_decoder *decoder)
 {
     return decoder->has_ended ? 1.0 : decoder->format->progress (decoder->self);

@@ -25,6 +25,13 @@ enum hs_status hs_decoder_open_memory (struct hs_span bytes, struct hs_decoder *
 enum hs_status hs_decoder_next (struct hs_decoder *decoder, struct hs_event_batch *out,
                                 struct hs_error *err);
 
+/*
+ * Before the first hs_decoder_next: where a closed recording ends, and its index. HS_END when it is
+ * not closed, packed, or of a format without. *ret_fd reads the file and is the caller's to close.
+ */
+enum hs_status hs_decoder_index (struct hs_decoder *decoder, struct hs_extent *ret, int *ret_fd,
+                                 struct hs_error *err);
+
 /* Nobody writes the files any more: hs_decoder_next goes on to their end and gives HS_END, with the
  * findings of a file that was opened whole, where it gave HS_AGAIN. */
 void hs_decoder_stop_following (struct hs_decoder *decoder);

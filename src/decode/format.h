@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "decode/source.h"
 #include "event/event_batch.h"
+#include "trace/index_file.h"
 
 struct hs_format {
     const char *name;              /* "etl": stable, for JSON and tests */
@@ -28,6 +29,11 @@ struct hs_format {
      * a note in the batch; only what ends the trace is an error. The batch is valid in all cases.
      */
     enum hs_status (*next) (void *self, struct hs_event_batch *out, struct hs_error *err);
+
+    /* Optional (NULL). Where the recording ends that its writer has closed, and its closing index,
+     * when there is one. HS_END: it is not closed, or the index is not whole. May be called before
+     * the first `next` only. */
+    enum hs_status (*index) (void *self, struct hs_extent *ret, struct hs_error *err);
 
     double (*progress) (const void *self); /* 0..1 */
     void (*close) (void *self);

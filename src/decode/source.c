@@ -71,8 +71,13 @@ static void file_close (void *self)
     hs_free (file);
 }
 
-static const struct hs_source_class file_class = { file_read, file_size, file_progress,
-                                                   file_close };
+static int file_dup_fd (void *self)
+{
+    return fcntl (((struct file_source *)self)->fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static const struct hs_source_class file_class = { file_read, file_size, file_progress, file_close,
+                                                   file_dup_fd };
 
 static enum hs_status memory_read (void *self, uint64_t offset, void *buffer, size_t n,
                                    size_t *ret_n, struct hs_error *err)
@@ -104,7 +109,7 @@ static double memory_progress (void *self, uint64_t offset)
 }
 
 static const struct hs_source_class memory_class = { memory_read, memory_size, memory_progress,
-                                                     hs_free };
+                                                     hs_free, NULL };
 
 enum hs_status hs_source_new (const struct hs_source_class *class, void *self, const char *name,
                               enum hs_source_mode mode, struct hs_source **ret,
@@ -219,6 +224,11 @@ enum hs_status hs_source_view (struct hs_source *source, struct hs_window *windo
         return source->mode == HS_SOURCE_FOLLOW ? HS_AGAIN : HS_END;
     *ret = (struct hs_span){ window->bytes, n };
     return HS_OK;
+}
+
+int hs_source_dup_fd (struct hs_source *source)
+{
+    return source->class->dup_fd != NULL ? source->class->dup_fd (source->self) : -1;
 }
 
 uint64_t hs_source_size (struct hs_source *source)

@@ -41,6 +41,8 @@ struct hs_source_class {
     uint64_t (*size) (void *self); /* bytes known so far */
     double (*progress) (void *self, uint64_t offset);
     void (*close) (void *self);
+    /* Optional: a descriptor of the same file for somebody else's pread and close, -1 = none. */
+    int (*dup_fd) (void *self);
 };
 /* `self` stays the caller's when this fails. In HS_SOURCE_FOLLOW the end means HS_AGAIN. */
 enum hs_status hs_source_new (const struct hs_source_class *class, void *self, const char *name,
@@ -60,6 +62,9 @@ enum hs_status hs_source_view (struct hs_source *source, struct hs_window *windo
  */
 enum hs_status hs_source_read (struct hs_source *source, uint64_t offset, void *buffer, size_t n,
                                size_t *ret_n, struct hs_error *err);
+
+/* A descriptor of the file for somebody else's pread and close; -1 when there is no plain file. */
+int hs_source_dup_fd (struct hs_source *source);
 
 /* Bytes known so far: the file's size now, or what has been unpacked. */
 uint64_t hs_source_size (struct hs_source *source);

@@ -305,7 +305,7 @@ static void close_nothing (void *self)
 }
 
 static const struct hs_source_class unpack_class = { unpack_read, unpack_size, unpack_progress,
-                                                     close_nothing };
+                                                     close_nothing, NULL };
 
 static void *zlib_alloc (void *data, unsigned n, unsigned size)
 {

@@ -91,6 +91,7 @@ static const struct note_kind note_kinds[HS_N_NOTE_KINDS] = {
     [HS_NOTE_STACK_UNRESOLVED] = { "stack-unresolved", N_ ("Call stacks not found"), false },
     [HS_NOTE_UNMATCHED_FREE] = { "unmatched-free", N_ ("Frees of unknown blocks"), false },
     [HS_NOTE_DUPLICATE_ALLOC] = { "duplicate-alloc", N_ ("Allocations over live blocks"), false },
+    [HS_NOTE_INDEX] = { "index", N_ ("The closing index was not used"), false },
     [HS_NOTE_OTHER] = { "other", N_ ("Other findings"), false },
 };
 

@@ -121,6 +121,7 @@ enum hs_note_kind {
     HS_NOTE_STACK_UNRESOLVED, /* stacks or keys that never came, or came for nobody */
     HS_NOTE_UNMATCHED_FREE,   /* frees of blocks that the trace does not know */
     HS_NOTE_DUPLICATE_ALLOC,  /* allocations at an address that was live */
+    HS_NOTE_INDEX,            /* the closing index could not be used */
     HS_NOTE_OTHER,
     HS_N_NOTE_KINDS,
 };

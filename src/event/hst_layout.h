@@ -11,7 +11,7 @@
 #define HS_HST_MAGIC "\x89HST\r\n\x1a\n" /* 8 bytes */
 #define HS_HST_MAGIC_BYTES 8
 #define HS_HST_MAJOR 1
-#define HS_HST_MINOR 0
+#define HS_HST_MINOR 1
 #define HS_HST_FILE_HEADER_BYTES 32u
 #define HS_HST_FILE_HEADER_CHECKED 28u
 

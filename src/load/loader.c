@@ -3,6 +3,7 @@
 #include "load/loader.h"
 
 #include "base/memory.h"
+#include "load/closing_index.h"
 
 #include <stdatomic.h>
 
@@ -11,6 +12,7 @@ struct hs_loader {
     struct hs_trace *trace;
     struct hs_event_batch *batch;
     struct hs_cancel cancel;
+    bool may_use_index;
     _Atomic uint32_t progress_millionths;
     _Atomic uint64_t n_events;
 };
@@ -39,7 +41,41 @@ enum hs_status hs_loader_open (const char *const *paths, size_t n_paths, enum hs
     struct hs_decoder *decoder;
     enum hs_status status = hs_decoder_open (paths, n_paths, mode, &decoder, err);
 
-    return status == HS_OK ? hs_loader_new_take (decoder, trace, ret, err) : status;
+    if (status == HS_OK)
+        status = hs_loader_new_take (decoder, trace, ret, err);
+    if (status == HS_OK)
+        (*ret)->may_use_index = true;
+    return status;
+}
+
+void hs_loader_leave_index (struct hs_loader *loader)
+{
+    loader->may_use_index = false;
+}
+
+static void tell_progress (struct hs_loader *loader, double fraction)
+{
+    atomic_store_explicit (&loader->n_events, hs_trace_snapshot (loader->trace).n_events,
+                           memory_order_relaxed);
+    atomic_store_explicit (&loader->progress_millionths, (uint32_t)(fraction * 1e6),
+                           memory_order_relaxed);
+}
+
+/* Whether the trace came from the index. That one is there and cannot be used is a finding. */
+static bool use_index (struct hs_loader *loader)
+{
+    struct hs_error err = { 0 };
+    enum hs_status status = hs_closing_index_open (loader->decoder, loader->trace, &err);
+
+    loader->may_use_index = false;
+    if (status == HS_OK)
+        tell_progress (loader, 1);
+    if (!hs_status_is_error (status))
+        return status == HS_OK;
+    hs_batch_reset (loader->batch);
+    hs_batch_add_note (loader->batch, HS_NOTE_INDEX, err.file_offset, "%s", err.text);
+    (void)hs_trace_append (loader->trace, loader->batch, NULL);
+    return false;
 }
 
 enum hs_status hs_loader_step (struct hs_loader *loader, struct hs_error *err)
@@ -50,15 +86,13 @@ enum hs_status hs_loader_step (struct hs_loader *loader, struct hs_error *err)
         (void)hs_trace_finish (loader->trace, NULL);
         return HS_CANCELLED;
     }
+    if (loader->may_use_index && use_index (loader))
+        return HS_END;
     read_status = hs_decoder_next (loader->decoder, loader->batch, err);
     /* what came before an error is in the batch and is kept */
     status = hs_trace_append (loader->trace, loader->batch,
                               hs_status_is_error (read_status) ? NULL : err);
-    atomic_store_explicit (&loader->n_events, hs_trace_snapshot (loader->trace).n_events,
-                           memory_order_relaxed);
-    atomic_store_explicit (&loader->progress_millionths,
-                           (uint32_t)(hs_decoder_progress (loader->decoder) * 1e6),
-                           memory_order_relaxed);
+    tell_progress (loader, hs_decoder_progress (loader->decoder));
     if (read_status == HS_END || hs_status_is_error (read_status) || status != HS_OK) {
         enum hs_status finish_status = hs_trace_finish (loader->trace, NULL);
 

@@ -28,6 +28,12 @@ enum hs_status hs_loader_open (const char *const *paths, size_t n_paths, enum hs
 enum hs_status hs_loader_new_take (struct hs_decoder *decoder, struct hs_trace *trace,
                                    struct hs_loader **ret, struct hs_error *err);
 
+/*
+ * Before the first step: reads the recording itself, though it has a closing index. Without this, a
+ * closed file that was opened by its path comes from its index in one step (trace/index_file.h).
+ */
+void hs_loader_leave_index (struct hs_loader *loader);
+
 /* One batch. HS_OK: call again; HS_AGAIN: wait for the file to grow; HS_END: complete;
  * HS_CANCELLED or an error: what was read so far is in the trace and stays usable. */
 enum hs_status hs_loader_step (struct hs_loader *loader, struct hs_error *err);

@@ -18,5 +18,8 @@ uint64_t hs_rows_size (const struct hs_rows *rows, hs_row_no row)
         else
             high = middle;
     }
-    return hs_column_u64 (&rows->large_size, low);
+    /* a crafted index may name a large size that is not there */
+    return low < atomic_load_explicit (&rows->n_large, memory_order_acquire)
+               ? hs_column_u64 (&rows->large_size, low)
+               : 0;
 }

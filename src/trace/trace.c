@@ -5,74 +5,83 @@
 #include "trace/trace_private.h"
 #include "base/limits.h"
 
-static void init_rows (struct hs_rows *rows)
+/* Bytes of a value of each column. */
+static const uint8_t value_sizes[HS_N_COLUMNS] = {
+    [HS_COLUMN_END] = 4,
+    [HS_COLUMN_SIZE] = 4,
+    [HS_COLUMN_STACK] = 4,
+    [HS_COLUMN_ADDRESS] = 4,
+    [HS_COLUMN_CONTEXT] = 4,
+    [HS_COLUMN_LARGE_ROW] = 4,
+    [HS_COLUMN_LARGE_SIZE] = 8,
+    [HS_COLUMN_TIME_DELTA] = 2,
+    [HS_COLUMN_SEGMENT_FIRST] = 4,
+    [HS_COLUMN_SEGMENT_BASE] = 8,
+    [HS_COLUMN_BIRTH_BITS] = 8,
+    [HS_COLUMN_BIRTH_RANK] = 4,
+    [HS_COLUMN_CONTEXT_PROCESS] = 4,
+    [HS_COLUMN_CONTEXT_HEAP] = 4,
+    [HS_COLUMN_CONTEXT_THREAD] = 4,
+    [HS_COLUMN_CONTEXT_SOURCE] = 4,
+    [HS_COLUMN_CONTEXT_ADDRESS_HIGH] = 4,
+    [HS_COLUMN_OVERVIEW_PROCESS] = 4,
+    [HS_COLUMN_OVERVIEW_FIRST] = 4,
+    [HS_COLUMN_OVERVIEW_LAST] = 4,
+    [HS_COLUMN_OVERVIEW_MIN] = 8,
+    [HS_COLUMN_OVERVIEW_MAX] = 8,
+    [HS_COLUMN_OVERVIEW_END] = 8,
+    [HS_COLUMN_NODE_PARENT] = 4,
+    [HS_COLUMN_NODE_FRAME] = 8,
+    [HS_COLUMN_SLOT_NODE] = 4,
+};
+
+void hs_trace_list_columns (const struct hs_trace *trace, struct hs_column *columns[HS_N_COLUMNS])
 {
-    struct hs_column *const u32_columns[] = {
-        &rows->end,
-        &rows->size,
-        &rows->stack,
-        &rows->address,
-        &rows->context,
-        &rows->large_row,
-        &rows->segment_first,
-        &rows->birth_rank,
-        &rows->context_process,
-        &rows->context_heap,
-        &rows->context_thread,
-        &rows->context_source,
-        &rows->context_address_high,
-        &rows->overview_process,
-        &rows->overview_first,
-        &rows->overview_last,
-    };
-    struct hs_column *const u64_columns[] = {
-        &rows->large_size,   &rows->segment_base, &rows->birth_bits,
-        &rows->overview_min, &rows->overview_max, &rows->overview_end,
-    };
-
-    for (size_t i = 0; i < sizeof u32_columns / sizeof u32_columns[0]; i++)
-        *u32_columns[i] = hs_column_init (4);
-    for (size_t i = 0; i < sizeof u64_columns / sizeof u64_columns[0]; i++)
-        *u64_columns[i] = hs_column_init (8);
-    rows->time_delta = hs_column_init (2);
-}
-
-/* All columns, to free or to weigh. */
-#define N_COLUMNS 24
-static void list_columns (struct hs_rows *rows, struct hs_column *columns[N_COLUMNS])
-{
-    struct hs_column *const all[N_COLUMNS] = {
-        &rows->end,
-        &rows->size,
-        &rows->stack,
-        &rows->address,
-        &rows->context,
-        &rows->large_row,
-        &rows->large_size,
-        &rows->time_delta,
-        &rows->segment_first,
-        &rows->segment_base,
-        &rows->birth_bits,
-        &rows->birth_rank,
-        &rows->context_process,
-        &rows->context_heap,
-        &rows->context_thread,
-        &rows->context_source,
-        &rows->context_address_high,
-        &rows->overview_process,
-        &rows->overview_first,
-        &rows->overview_last,
-        &rows->overview_min,
-        &rows->overview_max,
-        &rows->overview_end,
-        NULL,
+    struct hs_rows *rows = &((struct hs_trace *)trace)->rows;
+    struct hs_stacks *stacks = &((struct hs_trace *)trace)->stacks;
+    struct hs_column *const all[HS_N_COLUMNS] = {
+        [HS_COLUMN_END] = &rows->end,
+        [HS_COLUMN_SIZE] = &rows->size,
+        [HS_COLUMN_STACK] = &rows->stack,
+        [HS_COLUMN_ADDRESS] = &rows->address,
+        [HS_COLUMN_CONTEXT] = &rows->context,
+        [HS_COLUMN_LARGE_ROW] = &rows->large_row,
+        [HS_COLUMN_LARGE_SIZE] = &rows->large_size,
+        [HS_COLUMN_TIME_DELTA] = &rows->time_delta,
+        [HS_COLUMN_SEGMENT_FIRST] = &rows->segment_first,
+        [HS_COLUMN_SEGMENT_BASE] = &rows->segment_base,
+        [HS_COLUMN_BIRTH_BITS] = &rows->birth_bits,
+        [HS_COLUMN_BIRTH_RANK] = &rows->birth_rank,
+        [HS_COLUMN_CONTEXT_PROCESS] = &rows->context_process,
+        [HS_COLUMN_CONTEXT_HEAP] = &rows->context_heap,
+        [HS_COLUMN_CONTEXT_THREAD] = &rows->context_thread,
+        [HS_COLUMN_CONTEXT_SOURCE] = &rows->context_source,
+        [HS_COLUMN_CONTEXT_ADDRESS_HIGH] = &rows->context_address_high,
+        [HS_COLUMN_OVERVIEW_PROCESS] = &rows->overview_process,
+        [HS_COLUMN_OVERVIEW_FIRST] = &rows->overview_first,
+        [HS_COLUMN_OVERVIEW_LAST] = &rows->overview_last,
+        [HS_COLUMN_OVERVIEW_MIN] = &rows->overview_min,
+        [HS_COLUMN_OVERVIEW_MAX] = &rows->overview_max,
+        [HS_COLUMN_OVERVIEW_END] = &rows->overview_end,
+        [HS_COLUMN_NODE_PARENT] = &stacks->parent,
+        [HS_COLUMN_NODE_FRAME] = &stacks->frame,
+        [HS_COLUMN_SLOT_NODE] = &stacks->slot_node,
     };
 
-    for (size_t i = 0; i < N_COLUMNS; i++)
+    for (size_t i = 0; i < HS_N_COLUMNS; i++)
         columns[i] = all[i];
 }
 
-static void publish (struct hs_trace *trace)
+static void init_columns (struct hs_trace *trace)
+{
+    struct hs_column *columns[HS_N_COLUMNS];
+
+    hs_trace_list_columns (trace, columns);
+    for (size_t i = 0; i < HS_N_COLUMNS; i++)
+        *columns[i] = hs_column_init (value_sizes[i]);
+}
+
+void hs_trace_publish (struct hs_trace *trace)
 {
     struct hs_snapshot next = {
         .trace = trace,
@@ -104,7 +113,7 @@ struct hs_trace *hs_trace_new (void)
 
     if (trace == NULL)
         return NULL;
-    init_rows (&trace->rows);
+    init_columns (trace);
     trace->slot_uses = hs_column_init (4);
     trace->newest_heap = UINT32_MAX;
     trace->pool_free = UINT32_MAX;
@@ -118,11 +127,11 @@ struct hs_trace *hs_trace_new (void)
     }
     (void)pthread_mutex_init (&trace->tables_lock, NULL);
     (void)pthread_mutex_init (&trace->publish_lock, NULL);
-    publish (trace);
+    hs_trace_publish (trace);
     return trace;
 }
 
-static void clear_tables (struct hs_tables *tables)
+void hs_trace_clear_tables (struct hs_tables *tables)
 {
     hs_intern_clear (&tables->strings);
     hs_array_clear (&tables->processes);
@@ -142,7 +151,7 @@ static void clear_tables (struct hs_tables *tables)
     hs_idmap_clear (&tables->frame_index);
 }
 
-static void clear_writer (struct hs_trace *trace)
+void hs_trace_clear_writer (struct hs_trace *trace)
 {
     for (size_t i = 0; i < trace->heaps.n; i++)
         hs_idmap_clear (&trace->heaps.items[i].live);
@@ -172,16 +181,17 @@ static void clear_writer (struct hs_trace *trace)
 
 void hs_trace_free (struct hs_trace *trace)
 {
-    struct hs_column *columns[N_COLUMNS];
+    struct hs_column *columns[HS_N_COLUMNS];
 
     if (trace == NULL)
         return;
-    list_columns (&trace->rows, columns);
-    for (size_t i = 0; columns[i] != NULL; i++)
+    hs_trace_list_columns (trace, columns);
+    for (size_t i = 0; i < HS_N_COLUMNS; i++)
         hs_column_clear (columns[i]);
+    hs_index_close (trace->index);
     hs_stacks_clear (&trace->stacks);
-    clear_tables (&trace->tables);
-    clear_writer (trace);
+    hs_trace_clear_tables (&trace->tables);
+    hs_trace_clear_writer (trace);
     (void)pthread_mutex_destroy (&trace->tables_lock);
     (void)pthread_mutex_destroy (&trace->publish_lock);
     hs_free (trace);
@@ -280,7 +290,7 @@ enum hs_status hs_trace_append (struct hs_trace *trace, const struct hs_event_ba
         is_plausible (trace, batch->last_time))
         trace->last_time = batch->last_time;
     (void)pthread_mutex_unlock (&trace->tables_lock);
-    publish (trace);
+    hs_trace_publish (trace);
     if (is_done)
         return HS_OK;
     trace->is_closed = true; /* columns may differ in length now: read, but never append again */
@@ -297,11 +307,11 @@ enum hs_status hs_trace_finish (struct hs_trace *trace, struct hs_error *err)
 
     (void)pthread_mutex_lock (&trace->tables_lock);
     is_done = trace->is_closed || hs_trace_flush_overview (trace);
-    clear_writer (trace);
+    hs_trace_clear_writer (trace);
     hs_stacks_seal (&trace->stacks);
     trace->is_closed = true;
     (void)pthread_mutex_unlock (&trace->tables_lock);
-    publish (trace);
+    hs_trace_publish (trace);
     return is_done ? HS_OK : hs_error_no_memory (err);
 }
 
@@ -323,6 +333,8 @@ const struct hs_tables *hs_trace_lock (const struct hs_trace *trace)
     (void)pthread_mutex_lock (&mutable->tables_lock);
     if (trace->are_modules_dirty)
         mutable->are_modules_dirty = !hs_tables_index_modules (&mutable->tables);
+    if (trace->index != NULL)
+        hs_index_tell (trace->index, mutable);
     return &trace->tables;
 }
 
@@ -333,15 +345,13 @@ void hs_trace_unlock (const struct hs_trace *trace)
 
 uint64_t hs_trace_memory (const struct hs_trace *trace)
 {
-    struct hs_column *columns[N_COLUMNS];
+    struct hs_column *columns[HS_N_COLUMNS];
     const struct hs_tables *tables = hs_trace_lock (trace);
-    uint64_t n = 0;
+    uint64_t n = trace->stacks.table_size * sizeof (uint32_t);
 
-    list_columns (&((struct hs_trace *)trace)->rows, columns);
-    for (size_t i = 0; columns[i] != NULL; i++)
+    hs_trace_list_columns (trace, columns);
+    for (size_t i = 0; i < HS_N_COLUMNS; i++)
         n += hs_column_bytes (columns[i]);
-    n += hs_column_bytes (&trace->stacks.parent) + hs_column_bytes (&trace->stacks.frame) +
-         hs_column_bytes (&trace->stacks.slot_node) + trace->stacks.table_size * sizeof (uint32_t);
     for (size_t i = 0; i < trace->heaps.n; i++)
         n += trace->heaps.items[i].live.capacity * sizeof (struct hs_idmap_place);
     n += tables->strings.texts.n_bytes + tables->heaps.n * sizeof *tables->heaps.items +

@@ -61,6 +61,13 @@ struct hs_snapshot hs_trace_snapshot (const struct hs_trace *trace);
 const struct hs_tables *hs_trace_lock (const struct hs_trace *trace);
 void hs_trace_unlock (const struct hs_trace *trace);
 
+/*
+ * Any thread. HS_OK unless the trace was opened by a closing index (index_file.h), a part of it was
+ * lost since, and the recording too: then an answer whose making has touched it is not to be used.
+ * Every question asks this at its end.
+ */
+enum hs_status hs_trace_check (const struct hs_trace *trace, struct hs_error *err);
+
 /* Seconds since the trace's zero. */
 double hs_snapshot_seconds (const struct hs_snapshot *snapshot, int64_t ticks);
 int64_t hs_snapshot_ticks (const struct hs_snapshot *snapshot, double seconds);

@@ -12,6 +12,37 @@
 
 #include <pthread.h>
 
+/* All columns, in the order in which the closing index has them (FORMAT.md 9). */
+enum hs_column_id {
+    HS_COLUMN_END,
+    HS_COLUMN_SIZE,
+    HS_COLUMN_STACK,
+    HS_COLUMN_ADDRESS,
+    HS_COLUMN_CONTEXT,
+    HS_COLUMN_LARGE_ROW,
+    HS_COLUMN_LARGE_SIZE,
+    HS_COLUMN_TIME_DELTA,
+    HS_COLUMN_SEGMENT_FIRST,
+    HS_COLUMN_SEGMENT_BASE,
+    HS_COLUMN_BIRTH_BITS,
+    HS_COLUMN_BIRTH_RANK,
+    HS_COLUMN_CONTEXT_PROCESS,
+    HS_COLUMN_CONTEXT_HEAP,
+    HS_COLUMN_CONTEXT_THREAD,
+    HS_COLUMN_CONTEXT_SOURCE,
+    HS_COLUMN_CONTEXT_ADDRESS_HIGH,
+    HS_COLUMN_OVERVIEW_PROCESS,
+    HS_COLUMN_OVERVIEW_FIRST,
+    HS_COLUMN_OVERVIEW_LAST,
+    HS_COLUMN_OVERVIEW_MIN,
+    HS_COLUMN_OVERVIEW_MAX,
+    HS_COLUMN_OVERVIEW_END,
+    HS_COLUMN_NODE_PARENT,
+    HS_COLUMN_NODE_FRAME,
+    HS_COLUMN_SLOT_NODE,
+    HS_N_COLUMNS,
+};
+
 #define HS_RECENT_REFS (UINT32_C (1) << 16)
 
 struct hs_heap_state {    /* beside tables.heaps */
@@ -48,7 +79,10 @@ struct hs_context_key {
     uint32_t process, heap, thread, source, address_high;
 };
 
+struct hs_index;
+
 struct hs_trace {
+    struct hs_index *index; /* NULL: everything is in memory */
     struct hs_rows rows;
     struct hs_stacks stacks;
     struct hs_tables tables;
@@ -102,7 +136,18 @@ struct hs_trace {
     uint32_t pool_free;
 };
 
-/* hs_rows_writer.c: the columns */
+/* trace.c */
+void hs_trace_list_columns (const struct hs_trace *trace, struct hs_column *columns[HS_N_COLUMNS]);
+void hs_trace_publish (struct hs_trace *trace);
+void hs_trace_clear_tables (struct hs_tables *tables);
+void hs_trace_clear_writer (struct hs_trace *trace);
+
+/* index_file.c: a trace opened by its closing index */
+void hs_index_close (struct hs_index *index); /* NULL is allowed */
+/* What happened to the index since becomes a finding. With the tables locked. */
+void hs_index_tell (struct hs_index *index, struct hs_trace *trace);
+
+/* rows_writer.c: the columns */
 bool hs_trace_add_event (struct hs_trace *trace, int64_t time, hs_event_no *ret);
 bool hs_trace_add_row (struct hs_trace *trace, hs_event_no event, const struct hs_context_key *key,
                        uint64_t address, uint64_t size);

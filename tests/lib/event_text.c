@@ -236,7 +236,7 @@ static double growing_progress (void *self, uint64_t offset)
 }
 
 static const struct hs_source_class growing_class = { growing_read, growing_size, growing_progress,
-                                                      hs_free };
+                                                      hs_free, NULL };
 
 enum hs_status growing_source_new (struct hs_span bytes, const size_t *visible,
                                    const struct late_field *late, struct hs_source **ret,

@@ -300,6 +300,60 @@ def read_chunk(data, at, number):
     return kind, payload, n_events, at + 32 + stored
 
 
+# section 9: bytes of a value of each column, and which count of the head says how many there are
+SIZES = (4, 4, 4, 4, 4, 4, 8, 2, 4, 8, 8, 4, 4, 4, 4, 4, 4, 4, 4, 4, 8, 8, 8, 4, 8, 4)
+COUNTS = (1, 1, 1, 1, 1, 9, 9, 0, 4, 4, 0, 0, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 7, 7, 8)
+
+
+def read_column(index, head, at, column, n):
+    values = []
+    limit = (1 << 8 * SIZES[column]) - 1
+    while len(values) < n:
+        offset, base, check, width = struct.unpack_from("<QQIB", head, at)
+        here = min(n - len(values), 65536)
+        stored = index[offset:offset + here * width]
+        assert len(stored) == here * width and check == sum32(stored)
+        values += [base + int.from_bytes(stored[i * width:(i + 1) * width], "little") & limit
+                   for i in range(here)]
+        at += 24
+    return values, at
+
+
+def read_index(index, whole, seal):
+    """Counts and sums of the closing index, whose parts must fit together."""
+    magic, told = struct.unpack_from("<8sQ", index)
+    assert magic == b"HSTIDX\r\n" and told == whole
+    magic, told, n_head, check = struct.unpack_from("<8sQQI", index, len(index) - 32)
+    assert magic == b"HSTINX\r\n" and told == whole
+    assert struct.unpack_from("<I", index, len(index) - 4)[0] == sum32(index[-32:-4])
+    head = index[len(index) - 32 - n_head:len(index) - 32]
+    assert check == sum32(head)
+    assert struct.unpack_from("<IIQII", head) == (1, 26, whole, seal, 24)
+    counts = struct.unpack_from("<10I", head, 24)
+    tables, n_tables, check = struct.unpack_from("<QQI", head, 88)
+    assert check == sum32(index[tables:tables + n_tables])
+    columns, at = [], 112
+    for column in range(26):
+        n = counts[COUNTS[column]]
+        n = (n + 63) // 64 if column in (10, 11) else n
+        values, at = read_column(index, head, at, column, n)
+        columns.append(values)
+    assert at == n_head
+    births = [word * 64 + bit for word, bits in enumerate(columns[10])
+              for bit in range(64) if bits >> bit & 1]
+    ends = [(end or 1 << 32) - 1 for end in columns[0]]
+    assert len(births) == counts[1] == len(ends)
+    assert all(birth <= end for birth, end in zip(births, ends)), "a block ends before its birth"
+    assert all(context < counts[5] for context in columns[4])
+    large = dict(zip(columns[5], columns[6]))
+    sizes = [large[row] if size == 0xFFFFFFFF else size for row, size in enumerate(columns[1])]
+    first = counts[3]
+    return {"events": counts[0], "rows": counts[1], "bytes": sum(sizes[first:]),
+            "outstanding": sum(end == 0xFFFFFFFF for end in ends[first:]),
+            "outstanding_bytes": sum(size for size, end in zip(sizes[first:], ends[first:])
+                                     if end == 0xFFFFFFFF)}
+
+
 def read_hst(path):
     with open(path, "rb") as file:
         data = file.read()
@@ -328,6 +382,9 @@ def read_hst(path):
     for entry, offset in enumerate(offsets[:-1]):
         assert struct.unpack_from("<Q", payload, 72 + entry * size)[0] == offset
     magic, footer, whole = struct.unpack_from("<8sQQ", data, at)
-    assert magic == b"HSTEND\r\n" and footer == offsets[-1] and whole == len(data) == at + 32
+    assert magic == b"HSTEND\r\n" and footer == offsets[-1] and whole == at + 32
     counts["footer_block_events"] = events
+    if len(data) > whole:
+        seal = sum32(data[offsets[-1]:offsets[-1] + 32] + data[at:whole])
+        counts["index"] = read_index(data[whole:], whole, seal)
     return counts

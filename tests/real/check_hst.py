@@ -51,6 +51,20 @@ def is_equal(one, other):
         return left.read() == right.read()
 
 
+def check_index(program, hst):
+    """What differs when the trace is opened by its closing index, or in what the index says."""
+    whole = summary(program, hst)
+    run(program, "index", hst)
+    found = list(differences(whole, summary(program, hst), "by index"))
+    index = read_hst(hst)["index"]
+    for name, key in (("outstanding_count", "outstanding"),
+                      ("outstanding_bytes", "outstanding_bytes")):
+        told = sum(process[name] for process in whole["processes"])
+        if told != index[key]:
+            found.append("the index has %s %d, the summary says %d" % (key, index[key], told))
+    return found
+
+
 def check(program, path, folder):
     """The differences found, and how many bytes an event takes."""
     hst = os.path.join(folder, "x.hst")
@@ -68,7 +82,9 @@ def check(program, path, folder):
     if counts["block_events"] != report["block_events"]:
         found.append("the second reader counts %d heap events, the encoder wrote %d" %
                      (counts["block_events"], report["block_events"]))
-    return found, os.path.getsize(hst), counts["block_events"]
+    n_bytes = os.path.getsize(hst)
+    found += check_index(program, hst)
+    return found, n_bytes, counts["block_events"]
 
 
 def main():

@@ -190,7 +190,82 @@ static enum hs_status read_trailer (struct hs_hst *self, struct hs_error *err)
         hs_hst_note (self, HS_NOTE_BUFFER_DAMAGED, self->offset,
                      "The last bytes of the file are damaged; nothing depends on them.");
     self->offset += HS_HST_TRAILER_BYTES;
+    self->has_trailer = true;
     return HS_END;
+}
+
+/* The last `n` bytes of a part of the file that ends at `end`, into `to`. */
+static enum hs_status read_end (struct hs_hst *self, uint64_t end, uint8_t *to, size_t n,
+                                struct hs_error *err)
+{
+    size_t n_read;
+    enum hs_status status = HS_END;
+
+    if (end >= HS_HST_FILE_HEADER_BYTES + n)
+        status = hs_source_read (self->source, end - n, to, n, &n_read, err);
+    if (status == HS_OK && n_read < n)
+        status = HS_END;
+    return status == HS_AGAIN ? HS_END : status;
+}
+
+/* Whether 32 bytes at the end of something are whole: recording and index end alike. */
+static bool is_end (const uint8_t *bytes, const char *magic)
+{
+    return memcmp (bytes, magic, 8) == 0 &&
+           hs_get_u32 (bytes + HS_HST_TRAILER_CHECKED) ==
+               hs_checksum32 ((struct hs_span){ bytes, HS_HST_TRAILER_CHECKED });
+}
+
+/* FORMAT.md 9: the index stands behind the closed recording, and says where it begins. */
+static enum hs_status hst_index (void *data, struct hs_extent *ret, struct hs_error *err)
+{
+    struct hs_hst *self = data;
+    struct hs_extent extent = { .recording_bytes = hs_source_size (self->source) };
+    uint8_t end[HS_HST_CHUNK_HEADER_BYTES + HS_HST_TRAILER_BYTES];
+    uint8_t *trailer = end + HS_HST_CHUNK_HEADER_BYTES;
+    size_t n;
+    enum hs_status status =
+        read_end (self, extent.recording_bytes, trailer, HS_HST_TRAILER_BYTES, err);
+
+    if (status == HS_OK && is_end (trailer, HS_INDEX_END_MAGIC)) {
+        uint64_t begin = hs_get_u64 (trailer + 8);
+
+        if (begin >= extent.recording_bytes)
+            return HS_END;
+        extent.index_bytes = extent.recording_bytes - begin;
+        extent.recording_bytes = begin;
+        status = read_end (self, begin, trailer, HS_HST_TRAILER_BYTES, err);
+    }
+    if (status != HS_OK || !is_end (trailer, HS_HST_TRAILER_MAGIC))
+        return hs_status_is_error (status) ? status : HS_END;
+    status = hs_source_read (self->source, hs_get_u64 (trailer + 8), end, HS_HST_CHUNK_HEADER_BYTES,
+                             &n, err);
+    if (status != HS_OK || n < HS_HST_CHUNK_HEADER_BYTES)
+        return hs_status_is_error (status) ? status : HS_END;
+    extent.recording_seal = hs_checksum32 ((struct hs_span){ end, sizeof end });
+    *ret = extent;
+    return HS_OK;
+}
+
+/* What stands behind a closed recording: nothing, or an index, which is not read here. */
+static void note_rest (struct hs_hst *self)
+{
+    uint64_t size = hs_source_size (self->source);
+    struct hs_extent extent;
+    struct hs_span view;
+
+    if (size == self->offset)
+        return;
+    if (hst_index (self, &extent, NULL) == HS_OK && extent.recording_bytes == self->offset)
+        return;
+    if (hs_source_view (self->source, &self->window, self->offset, 8, &view, NULL) == HS_OK &&
+        memcmp (view.data, HS_INDEX_MAGIC, 8) == 0)
+        hs_hst_note (self, HS_NOTE_INDEX, self->offset,
+                     "The index at the end of the file is not whole.");
+    else
+        hs_hst_note (self, HS_NOTE_TRUNCATED, self->offset,
+                     "%llu bytes behind the end of the recording are left out.",
+                     (unsigned long long)(size - self->offset));
 }
 
 static void note_end (struct hs_hst *self)
@@ -290,7 +365,9 @@ static enum hs_status hst_next (void *data, struct hs_event_batch *out, struct h
             status = HS_OK;
         } else if (status == HS_END && !self->has_ended) {
             self->has_ended = true;
-            if (!self->has_footer || self->offset != hs_source_size (self->source))
+            if (self->has_trailer)
+                note_rest (self);
+            else if (!self->has_footer || self->offset != hs_source_size (self->source))
                 note_end (self);
         }
     }
@@ -316,6 +393,7 @@ const struct hs_format hs_hst_format = {
     .probe = hst_probe,
     .open = hst_open,
     .next = hst_next,
+    .index = hst_index,
     .progress = hst_progress,
     .close = hst_close,
 };

@@ -83,7 +83,7 @@ struct hs_hst {
     uint32_t next_chunk;
     int64_t record_time;
     bool has_record_time;
-    bool has_header, has_definitions, is_delivering, has_footer, has_damage, has_ended;
+    bool has_header, has_definitions, is_delivering, has_footer, has_trailer, has_damage, has_ended;
 };
 
 /* hst_chunks.c */
