@@ -44,7 +44,7 @@ FOREIGN = {
 # the table. GLib is not here on purpose: it aborts when memory runs out.
 LIBC = re.compile(
     r"(assert|ctype|dirent|dlfcn|elf|endian|errno|fcntl|fenv|float|getopt|inttypes|libintl|limits"
-    r"|link|locale|malloc|math|poll|pthread|sched|semaphore|setjmp|signal|spawn|stdalign|stdarg"
+    r"|link|locale|malloc|math|poll|pthread|pwd|sched|semaphore|setjmp|signal|spawn|stdalign|stdarg"
     r"|stdatomic"
     r"|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|syscall|threads|time|uchar"
     r"|ucontext|unistd|wchar|wctype|(arpa|linux|netinet|sys|sanitizer)/.*|[a-z]*intrin)\.h")

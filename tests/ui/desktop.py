@@ -63,6 +63,7 @@ def type_text(text):
         Atspi.generate_keyboard_event(code, None, Atspi.KeySynthType.PRESSRELEASE)
         if is_shifted:
             Atspi.generate_keyboard_event(keycode(KEYS["Shift"]), None, Atspi.KeySynthType.RELEASE)
+        time.sleep(0.005)
     time.sleep(0.1)
 
 
@@ -141,9 +142,9 @@ class Viewer:
             if node.get_role() == role and (name is None or re.search(name, node.get_name() or "")):
                 yield node
 
-    def find(self, role, name=None):
-        return wait_for("%s %s" % (role.value_nick, name or ""),
-                        lambda: next((n for n in self.find_all(role, name) if is_showing(n)), None))
+    def find(self, role, name=None, window=None):
+        return wait_for("%s %s" % (role.value_nick, name or ""), lambda: next(
+            (n for n in self.find_all(role, name, window) if is_showing(n)), None))
 
     def has(self, role, name):
         return any(is_showing(n) for n in self.find_all(role, name))

@@ -189,6 +189,61 @@ def walk_record(steps):
         viewer.kill()
 
 
+def walk_attach(steps):
+    """The list of processes: search, and who cannot be attached to says why."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Target(folder)
+        source = os.path.join(folder, "static.c")
+        static = os.path.join(folder, "static-server")
+        with open(source, "w") as out:
+            out.write("#include <unistd.h>\nint main (void) { return pause (); }\n")
+        programs = [subprocess.Popen(["/usr/bin/python3", target.script, target.orders])]
+        has_static = subprocess.run(["cc", "-static", "-o", static, source],
+                                    stderr=subprocess.DEVNULL, check=False).returncode == 0
+        if has_static:
+            programs.append(subprocess.Popen([static]))
+        viewer = Viewer(BUILD)
+        window = "Attach to a Process"
+
+        def rows():
+            return table_rows(viewer.find(ROLE.TABLE, "^Running processes$",
+                                          viewer.find_window(window)), 99)
+
+        def searched():
+            press("Control+t")
+            viewer.find_window(window)
+            wait_for("the list", rows)
+            type_text(target.script)
+            row = wait_for("one row", lambda: len(rows()) == 1 and rows()[0])
+            equal("pid", row[1], str(programs[0].pid))
+            assert target.orders in row[3] and re.fullmatch(r"[\d.]+ [KM]iB", row[2]), row
+
+        def greyed():
+            if not has_static:
+                print("# a static program cannot be made here")
+                return
+            press("Control+a")
+            type_text("static-server")
+            row = wait_for("one row", lambda: len(rows()) == 1 and rows()[0])
+            equal("why not", row[3], "is statically linked")
+            button = viewer.find(ROLE.PUSH_BUTTON, "^Attach$", viewer.find_window(window))
+            assert not button.get_state_set().contains(Atspi.StateType.SENSITIVE)
+
+        def left():
+            press("Escape")
+            wait_for("the dialog to go", lambda: not viewer.has_window(window))
+
+        steps.step("Attach…: the search finds a process by its command line", searched)
+        steps.step("Attach…: a static program says why not, and cannot be chosen", greyed)
+        steps.step("Attach…: Escape leaves it", left)
+        target.order("end")
+        for program in programs:
+            program.kill()
+            program.wait()
+        steps.step("it ends without a warning", viewer.close)
+        viewer.kill()
+
+
 def walk_growing_etl(steps):
     with tempfile.TemporaryDirectory() as folder, open(DEMO, "rb") as demo:
         path = os.path.join(folder, "growing.etl")
@@ -218,6 +273,7 @@ def walk_growing_etl(steps):
 def main():
     steps = Walk()
     walk_record(steps)
+    walk_attach(steps)
     walk_growing_etl(steps)
     steps.end()
 

@@ -3,6 +3,7 @@
 #include "app/actions.h"
 
 #include "app/application.h"
+#include "app/attach_dialog.h"
 #include "app/record_dialog.h"
 #include "app/window_state.h"
 
@@ -64,6 +65,11 @@ static void run_cancel_loading (GtkApplication *application, HsWindow *window, G
 static void run_record (GtkApplication *application, HsWindow *window, GVariant *parameter)
 {
     hs_record_dialog_present (GTK_WINDOW (window), hs_window_record);
+}
+
+static void run_attach (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_attach_dialog_present (GTK_WINDOW (window), hs_window_attach);
 }
 
 static void run_pause (GtkApplication *application, HsWindow *window, GVariant *parameter)
@@ -188,6 +194,7 @@ static const Action actions[] = {
     { "win.close", run_close, NULL, NULL, { "<Primary>w" } },
     { "win.cancel-loading", run_cancel_loading, NULL, NULL, { "<Primary>period" } },
     { "win.record", run_record, NULL, NULL, { "<Primary>r" } },
+    { "win.attach", run_attach, NULL, NULL, { "<Primary>t" } },
     { "win.pause", run_pause, NULL, "false", { "Pause", "<Primary>p" } },
     { "win.stop", run_stop, NULL, NULL, { "<Primary>e" } },
     { "win.back", run_back, NULL, NULL, { "<Alt>Left", "<Primary>z", "Back" } },

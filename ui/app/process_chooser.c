@@ -113,6 +113,15 @@ static gboolean is_row_visible (GtkTreeModel *model, GtkTreeIter *iter, gpointer
     return strstr (low, wanted) != NULL || (pid != NULL && g_str_has_prefix (pid, wanted));
 }
 
+/* What could not be opened leaves no name behind: the start page is back. */
+static gboolean is_nothing (HsDocument *document)
+{
+    const HsTraceInfo *info = hs_document_get_info (document);
+
+    return hs_document_get_state (document) == HS_DOCUMENT_FAILED && info->processes->len == 0 &&
+           info->findings->len == 0 && hs_document_get_snapshot (document)->n_events == 0;
+}
+
 static void update_title (HsProcessChooser *self)
 {
     HsDocument *document = hs_selection_get_document (self->selection);
@@ -121,7 +130,9 @@ static void update_title (HsProcessChooser *self)
     guint n = hs_document_get_info (document)->processes->len;
     g_autofree char *title = NULL;
 
-    if (entry == NULL)
+    if (is_nothing (document))
+        title = g_strdup ("");
+    else if (entry == NULL)
         title = g_strdup (n > 1 ? _ ("All processes") : hs_document_get_title (document));
     else if (entry->name[0] != '\0' && entry->pid == 0)
         title = g_strdup (entry->name); /* a format that does not tell the number */
@@ -130,7 +141,8 @@ static void update_title (HsProcessChooser *self)
         title = g_strdup_printf (_ ("%s — pid %u"), entry->name, entry->pid);
     else
         title = g_strdup_printf (_ ("pid %u"), entry->pid);
-    gtk_label_set_text (self->title, title);
+    if (!g_str_equal (gtk_label_get_text (self->title), title))
+        gtk_label_set_text (self->title, title);
     gtk_widget_set_visible (self->arrow, n > 1);
     gtk_widget_set_sensitive (GTK_WIDGET (self), n > 1);
     atk_object_set_name (gtk_widget_get_accessible (GTK_WIDGET (self)), title);
@@ -143,6 +155,8 @@ void hs_process_chooser_set_selection (HsProcessChooser *self, HsSelection *sele
     g_signal_connect_object (selection, "changed", G_CALLBACK (update_title), self,
                              G_CONNECT_SWAPPED);
     g_signal_connect_object (hs_selection_get_document (selection), "changed",
+                             G_CALLBACK (update_title), self, G_CONNECT_SWAPPED);
+    g_signal_connect_object (hs_selection_get_document (selection), "progress",
                              G_CALLBACK (update_title), self, G_CONNECT_SWAPPED);
     update_title (self);
 }

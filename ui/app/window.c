@@ -130,17 +130,36 @@ void hs_window_open_files (HsWindow *self, GFile **files, gsize n_files)
         open_here (free_window (self), files, n_files);
 }
 
+/* Follows the file of a recorder that was just started. */
+static void follow (HsWindow *self, HsRecorder *recorder)
+{
+    HsWindow *window = free_window (self);
+
+    show_trace (window);
+    gtk_button_set_label (GTK_BUTTON (window->stop_button),
+                          hs_recorder_is_attached (recorder) ? _ ("Detach") : _ ("Stop"));
+    hs_live_set_recorder (window->live, recorder);
+}
+
 gboolean hs_window_record (GtkWindow *window, const HsLaunch *launch, GError **error)
 {
     g_autoptr (HsRecorder) recorder = hs_recorder_new ();
-    HsWindow *self;
 
     g_return_val_if_fail (HS_IS_WINDOW (window), FALSE);
     if (!hs_recorder_launch (recorder, launch, error))
         return FALSE;
-    self = free_window (HS_WINDOW (window));
-    show_trace (self);
-    hs_live_set_recorder (self->live, recorder);
+    follow (HS_WINDOW (window), recorder);
+    return TRUE;
+}
+
+gboolean hs_window_attach (GtkWindow *window, guint pid, const char *output, GError **error)
+{
+    g_autoptr (HsRecorder) recorder = hs_recorder_new ();
+
+    g_return_val_if_fail (HS_IS_WINDOW (window), FALSE);
+    if (!hs_recorder_attach (recorder, pid, output, error))
+        return FALSE;
+    follow (HS_WINDOW (window), recorder);
     return TRUE;
 }
 
@@ -247,8 +266,11 @@ static void tell_failure (HsWindow *self)
     else
         hs_window_state_show_failure (self->error_bar, self->error_title, self->error_text,
                                       self->document);
-    if (!has_anything (self))
-        gtk_stack_set_visible_child_name (self->pages, "start");
+    if (has_anything (self))
+        return;
+    gtk_stack_set_visible_child_name (self->pages, "start");
+    hs_process_chooser_set_subtitle (self->chooser, "", FALSE);
+    gtk_window_set_title (GTK_WINDOW (self), _ ("Heapstrata"));
 }
 
 static void on_progress (HsWindow *self)

@@ -21,6 +21,7 @@ struct _HsRecorder {
     GSubprocess *process;
     GCancellable *cancellable;
     char *output;
+    gboolean is_attached;
     int words_fd; /* a file that has no name; -1: none */
     char *words;
 };
@@ -156,6 +157,25 @@ gboolean hs_recorder_launch (HsRecorder *self, const HsLaunch *launch, GError **
     for (guint i = 0; launch->arguments != NULL && launch->arguments[i] != NULL; i++)
         g_ptr_array_add (arguments, g_strdup (launch->arguments[i]));
     return start (self, launcher, arguments, launch->output, error);
+}
+
+gboolean hs_recorder_attach (HsRecorder *self, guint pid, const char *output, GError **error)
+{
+    g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_NONE);
+    g_autoptr (GPtrArray) arguments = g_ptr_array_new_with_free_func (g_free);
+
+    g_return_val_if_fail (HS_IS_RECORDER (self), FALSE);
+    self->is_attached = TRUE;
+    g_ptr_array_add (arguments, g_strdup ("attach"));
+    g_ptr_array_add (arguments, g_strdup ("-o"));
+    g_ptr_array_add (arguments, g_strdup (output));
+    g_ptr_array_add (arguments, g_strdup_printf ("%u", pid));
+    return start (self, launcher, arguments, output, error);
+}
+
+gboolean hs_recorder_is_attached (HsRecorder *self)
+{
+    return self->is_attached;
 }
 
 void hs_recorder_stop (HsRecorder *self)

@@ -38,6 +38,10 @@ HsRecorder *hs_recorder_new (void);
 /* Starts it, once per object. FALSE with `error`: `heapstrata` itself cannot be started. */
 gboolean hs_recorder_launch (HsRecorder *self, const HsLaunch *launch, GError **error);
 
+/* Records a process that runs already, from now on. */
+gboolean hs_recorder_attach (HsRecorder *self, guint pid, const char *output, GError **error);
+gboolean hs_recorder_is_attached (HsRecorder *self);
+
 /* Asks it to end; `changed` follows when the file is complete. */
 void hs_recorder_stop (HsRecorder *self);
 
