@@ -40,14 +40,14 @@ static struct hs_unwind_rule unpack (uint64_t packed)
                                     (int32_t)rbp * 8 };
 }
 
-static struct hs_unwind_rule rule_of (struct hs_unwinder *u, uintptr_t pc)
+/* The rule for a pc that the cache does not hold. */
+static __attribute__ ((noinline, cold)) struct hs_unwind_rule learn_rule (struct hs_unwinder *u,
+                                                                          uintptr_t pc,
+                                                                          uint64_t *place)
 {
-    uint64_t *place = &u->cache[cache_index (pc)];
     struct hs_unwind_rule rule = { .kind = HS_UNWIND_UNKNOWN };
     struct hs_unwind_module module;
 
-    if (*place != 0 && *place >> 29 == (uint64_t)(pc >> 12))
-        return unpack (*place);
     u->n_rules++;
     if (!u->find (u->find_data, pc - 1, &module))
         return rule; /* not cached: code may appear there later */
@@ -55,6 +55,15 @@ static struct hs_unwind_rule rule_of (struct hs_unwinder *u, uintptr_t pc)
     if (pc >> (12 + TAG_BITS) == 0 && fits (rule.cfa_offset) && fits (rule.rbp_offset))
         *place = pack (pc, &rule);
     return rule;
+}
+
+static inline struct hs_unwind_rule rule_of (struct hs_unwinder *u, uintptr_t pc)
+{
+    uint64_t *place = &u->cache[cache_index (pc)];
+
+    if (__builtin_expect (*place != 0 && *place >> 29 == (uint64_t)(pc >> 12), 1))
+        return unpack (*place);
+    return learn_rule (u, pc, place);
 }
 
 /* A frame's caller, when everything that leads to it can be read and makes sense. */
@@ -74,8 +83,8 @@ static uintptr_t load (uintptr_t at)
     return *(const uintptr_t *)at;
 }
 
-static enum step cfa_of (struct hs_unwind_frame *f, const struct hs_unwind_rule *rule,
-                         uintptr_t stack_end, uintptr_t *ret)
+static inline enum step cfa_of (struct hs_unwind_frame *f, const struct hs_unwind_rule *rule,
+                                uintptr_t stack_end, uintptr_t *ret)
 {
     uintptr_t offset = (uintptr_t)(intptr_t)rule->cfa_offset;
 
@@ -108,37 +117,36 @@ static enum step cfa_of (struct hs_unwind_frame *f, const struct hs_unwind_rule 
 }
 
 /* Fills in how `f` leads to its caller, and the caller's registers. */
-static enum step step (struct hs_unwinder *u, struct hs_unwind_frame *f, uintptr_t stack_end,
-                       struct hs_unwind_frame *caller)
+static inline enum step step (struct hs_unwinder *u, struct hs_unwind_frame *f, uintptr_t stack_end,
+                              struct hs_unwind_frame *caller)
 {
     struct hs_unwind_rule rule = rule_of (u, f->pc);
     struct hs_unwind_module module;
-    uintptr_t cfa;
+    uintptr_t cfa, rbp_slot = 0;
     enum step outcome;
 
-    f->ra_slot = f->rbp_slot = 0;
+    f->rbp_slot = 0;
     f->needs_rbp = 0;
-    f->caller_rbp = f->rbp;
     outcome = cfa_of (f, &rule, stack_end, &cfa);
     if (outcome != STEP_OK)
         return outcome;
     if (cfa <= f->sp || !is_readable (cfa - 8, f->sp, stack_end))
         return STEP_UNPROVED;
     if (rule.kind == HS_UNWIND_RBP_DEREF)
-        f->rbp_slot = f->rbp;
+        rbp_slot = f->rbp;
     else if (rule.kind == HS_UNWIND_UNKNOWN)
-        f->rbp_slot = cfa - 16;
+        rbp_slot = cfa - 16;
     else if (rule.rbp_offset != 0)
-        f->rbp_slot = cfa + (uintptr_t)(intptr_t)rule.rbp_offset;
-    if (f->rbp_slot != 0) {
-        if (!is_readable (f->rbp_slot, f->sp, stack_end))
+        rbp_slot = cfa + (uintptr_t)(intptr_t)rule.rbp_offset;
+    caller->rbp = f->rbp;
+    if (rbp_slot != 0) {
+        if (!is_readable (rbp_slot, f->sp, stack_end))
             return STEP_UNPROVED;
-        f->caller_rbp = load (f->rbp_slot);
+        caller->rbp = load (rbp_slot);
+        f->rbp_slot = rbp_slot;
     }
-    f->ra_slot = cfa - 8;
-    caller->pc = load (f->ra_slot);
     caller->sp = cfa;
-    caller->rbp = f->caller_rbp;
+    caller->pc = load (cfa - 8);
     if (caller->pc == 0)
         return STEP_END;
     /* a guess is believed only when it leads to known code */
@@ -150,19 +158,36 @@ static enum step step (struct hs_unwinder *u, struct hs_unwind_frame *f, uintptr
 /*
  * How many of the remembered frames [0, top] still stand in memory, given that frame `top` is the
  * one being walked: frame i leads to frame i - 1 when its slots hold what they held. Returns the
- * lowest index that is proved (0 = all). The loads do not wait for each other.
+ * lowest index that is proved (0 = all). The loads do not wait for each other, and four of them
+ * share a branch.
  */
-static uint32_t verify (struct hs_unwinder *u, uint32_t top)
+static inline uint32_t verify (const struct hs_unwinder *u, uint32_t top)
 {
-    for (uint32_t i = top; i > 0; i--) {
-        if (load (u->ra_slot[i]) != u->pc[i - 1] ||
-            ((u->checks_rbp[i / 64] >> i % 64 & 1) && load (u->rbp_slot[i]) != u->caller_rbp[i])) {
-            u->n_verified += top - i;
-            return i;
+    const uintptr_t *sp = u->sp, *pc = u->pc;
+    uint32_t i = top;
+
+    for (; i >= 4; i -= 4) {
+        uintptr_t a = load (sp[i - 1] - 8) ^ pc[i - 1], b = load (sp[i - 2] - 8) ^ pc[i - 2];
+        uintptr_t c = load (sp[i - 3] - 8) ^ pc[i - 3], d = load (sp[i - 4] - 8) ^ pc[i - 4];
+
+        if (((a | b) | (c | d)) != 0)
+            break;
+    }
+    while (i > 0 && load (sp[i - 1] - 8) == pc[i - 1])
+        i--;
+    for (uint32_t word = top / 64 + 1; word > i / 64; word--) {
+        uint64_t bits = u->checks_rbp[word - 1];
+
+        if (word - 1 == top / 64)
+            bits &= ~UINT64_C (0) >> (63 - top % 64);
+        for (; bits != 0; bits &= bits - 1) {
+            uint32_t at = (word - 1) * 64 + (uint32_t)__builtin_ctzll (bits);
+
+            if (at > i && load (u->rbp_slot[at]) != u->rbp[at - 1])
+                i = at;
         }
     }
-    u->n_verified += top;
-    return 0;
+    return i;
 }
 
 static uint64_t mix (uint64_t hash, uintptr_t pc)
@@ -171,19 +196,17 @@ static uint64_t mix (uint64_t hash, uintptr_t pc)
     return hash ^ hash >> 29;
 }
 
-static void remember_one (struct hs_unwinder *u, uint32_t i, const struct hs_unwind_frame *f)
+static inline void remember_one (struct hs_unwinder *u, uint32_t i, const struct hs_unwind_frame *f)
 {
-    int does_caller_need = i > 0 && u->needs_rbp[i - 1];
+    int does_caller_need = i > 0 && u->needs_rbp[i - 1] != 0;
     uint64_t bit = UINT64_C (1) << i % 64;
 
     u->pc[i] = f->pc;
     u->sp[i] = f->sp;
     u->rbp[i] = f->rbp;
-    u->ra_slot[i] = f->ra_slot;
     u->rbp_slot[i] = f->rbp_slot;
-    u->caller_rbp[i] = f->caller_rbp;
     u->hash[i] = mix (i > 0 ? u->hash[i - 1] : 0, f->pc);
-    u->needs_rbp[i] = (uint8_t)(f->needs_rbp || (f->rbp_slot == 0 && does_caller_need));
+    u->needs_rbp[i] = (uint8_t)(f->needs_rbp | (f->rbp_slot == 0 && does_caller_need ? 2u : 0u));
     if (does_caller_need && f->rbp_slot != 0)
         u->checks_rbp[i / 64] |= bit;
     else
@@ -205,7 +228,8 @@ static void remember (struct hs_unwinder *u, uint32_t n_kept, uint32_t n_fresh)
 
 /* Whether `f` is a remembered frame, looking from number *k - 1 outwards; *k - 1 is then its
  * number. */
-static int find_known (const struct hs_unwinder *u, const struct hs_unwind_frame *f, uint32_t *k)
+static inline int find_known (const struct hs_unwinder *u, const struct hs_unwind_frame *f,
+                              uint32_t *k)
 {
     uint32_t i = *k;
 
@@ -213,36 +237,61 @@ static int find_known (const struct hs_unwinder *u, const struct hs_unwind_frame
         i--;
     *k = i;
     return i > 0 && u->sp[i - 1] == f->sp && u->pc[i - 1] == f->pc &&
-           (u->rbp[i - 1] == f->rbp || !u->needs_rbp[i - 1]);
+           (u->rbp[i - 1] == f->rbp || u->needs_rbp[i - 1] == 0);
+}
+
+/*
+ * Remembered frames [first, k) still stand, but not all outside of them: takes them over as fresh
+ * ones, `f` being the innermost, and returns the place of the next frame, which is filled in. The
+ * same pc, sp and (where it matters) rbp give the same slots; rbp itself may have changed.
+ */
+static struct hs_unwind_frame *take_over (const struct hs_unwinder *u, struct hs_unwind_frame *f,
+                                          uint32_t first, uint32_t k)
+{
+    for (uint32_t i = k; i > first; i--, f++) {
+        uintptr_t rbp_slot = u->rbp_slot[i - 1];
+
+        f->rbp_slot = rbp_slot;
+        f->needs_rbp = u->needs_rbp[i - 1] & 1u;
+        f[1].rbp = rbp_slot != 0 ? load (rbp_slot) : f->rbp;
+        f[1].sp = u->sp[i - 2];
+        f[1].pc = u->pc[i - 2];
+    }
+    return f;
 }
 
 /* Walks until the end, or until the rest is proved to be the first *n_kept remembered frames. */
-static enum hs_unwind_outcome climb (struct hs_unwinder *u, struct hs_unwind_frame *f,
-                                     uintptr_t stack_end, uint32_t *n_fresh, uint32_t *n_kept)
+static inline enum hs_unwind_outcome climb (struct hs_unwinder *u, uintptr_t stack_end,
+                                            uint32_t *n_fresh, uint32_t *n_kept)
 {
+    struct hs_unwind_frame *f = u->fresh, *last = u->fresh + HS_UNWIND_MAX_FRAMES - 1;
     uint32_t k = u->n_frames;
+    enum step outcome;
 
     *n_kept = 0;
-    for (*n_fresh = 0; *n_fresh < HS_UNWIND_MAX_FRAMES - 1; f++) {
-        enum step outcome;
-
+    do {
         if (find_known (u, f, &k)) {
             uint32_t proved = verify (u, k - 1);
 
             if (proved == 0) {
                 *n_kept = k;
+                *n_fresh = (uint32_t)(f - u->fresh);
                 return u->is_complete ? HS_UNWIND_COMPLETE : HS_UNWIND_TRUNCATED;
             }
-            /* Only [proved, k) still stand: step through them (their rules are cached), and go on
-             * from there on a stack that is another one. */
+            /* frame `proved` has another caller now: it is the next one to step from */
+            if (k - 1 - proved < (uint32_t)(last - f))
+                f = take_over (u, f, proved + 1, k);
             k = proved;
         }
         u->n_walked++;
         outcome = step (u, f, stack_end, f + 1);
-        (*n_fresh)++;
-        if (outcome != STEP_OK)
+        f++;
+        if (outcome != STEP_OK) {
+            *n_fresh = (uint32_t)(f - u->fresh);
             return outcome == STEP_END ? HS_UNWIND_COMPLETE : HS_UNWIND_TRUNCATED;
-    }
+        }
+    } while (f < last);
+    *n_fresh = (uint32_t)(f - u->fresh);
     return HS_UNWIND_TRUNCATED;
 }
 
@@ -264,8 +313,9 @@ enum hs_unwind_outcome hs_unwind_walk (struct hs_unwinder *u, const struct hs_un
     u->fresh[0].pc = start->pc;
     u->fresh[0].sp = start->sp;
     u->fresh[0].rbp = start->rbp;
-    outcome = climb (u, u->fresh, start->stack_end, &n_fresh, &n_kept);
+    outcome = climb (u, start->stack_end, &n_fresh, &n_kept);
     u->is_complete = outcome == HS_UNWIND_COMPLETE;
+    u->n_verified += n_kept;
     remember (u, n_kept, n_fresh);
     *ret_n = u->n_frames;
     return outcome;

@@ -17,7 +17,8 @@
 #include <stdint.h>
 
 #define HS_UNWIND_MAX_FRAMES 512
-#define HS_UNWIND_CACHE 4096 /* entries, a power of two */
+/* Rules kept, a power of two: compilers meet some 20,000 pcs; what is not used is not touched. */
+#define HS_UNWIND_CACHE 16384
 
 /* Where the tables of the code at a pc lie. All of [begin, end) must be readable. */
 struct hs_unwind_module {
@@ -45,12 +46,10 @@ struct hs_unwind_rule {
     int32_t rbp_offset; /* rbp was saved at CFA + this; 0 = unchanged */
 };
 
-struct hs_unwind_frame { /* as seen from inside it */
+struct hs_unwind_frame { /* of a walk under way, as seen from inside it */
     uintptr_t pc, sp, rbp;
-    uintptr_t ra_slot;  /* where its caller's pc was read; 0 = outermost */
-    uintptr_t rbp_slot; /* where its caller's rbp was read; 0 = passed through */
-    uintptr_t caller_rbp;
-    uint32_t needs_rbp; /* this frame's CFA follows from this rbp */
+    uintptr_t rbp_slot; /* where its caller's rbp was saved; 0 = passed through */
+    uint32_t needs_rbp; /* this frame's CFA follows from its rbp */
 };
 
 struct hs_unwinder {
@@ -61,17 +60,17 @@ struct hs_unwinder {
     uint32_t is_complete;                   /* the remembered walk reached the outermost frame */
     uint64_t n_walked, n_verified, n_rules; /* statistics */
 
-    /* The remembered frames, one array per fact: proving them reads only the first two. */
-    uintptr_t ra_slot[HS_UNWIND_MAX_FRAMES];
+    /* The remembered frames, one array per fact: proving them reads little but the first two, for
+     * the return address into frame i lies just below its sp. */
+    uintptr_t sp[HS_UNWIND_MAX_FRAMES];
     uintptr_t pc[HS_UNWIND_MAX_FRAMES];
     uint64_t
         checks_rbp[HS_UNWIND_MAX_FRAMES / 64]; /* bit: the caller needs its rbp: check that too */
     uintptr_t rbp_slot[HS_UNWIND_MAX_FRAMES];
-    uintptr_t caller_rbp[HS_UNWIND_MAX_FRAMES];
-    uintptr_t sp[HS_UNWIND_MAX_FRAMES];
-    uintptr_t rbp[HS_UNWIND_MAX_FRAMES];
+    uintptr_t rbp[HS_UNWIND_MAX_FRAMES];     /* right where it is needed, else maybe an older one */
     uint64_t hash[HS_UNWIND_MAX_FRAMES];     /* of this frame's pc and those of all outer frames */
-    uint8_t needs_rbp[HS_UNWIND_MAX_FRAMES]; /* this frame's or an outer CFA follows from its rbp */
+    uint8_t needs_rbp[HS_UNWIND_MAX_FRAMES]; /* 1: its CFA follows from its rbp, 2: an outer
+                                                frame's, which it passes through */
 
     struct hs_unwind_frame fresh[HS_UNWIND_MAX_FRAMES]; /* of a walk under way, leaf first */
     uint64_t cache[HS_UNWIND_CACHE];                    /* packed rules, see unwind.c */
