@@ -35,6 +35,12 @@ static const struct {
                                N_ ("Events are missing: blocks may look leaked or unknown.") },
     [HS_NOTE_EVENTS_LOST] = { HS_SEVERITY_WARNING,
                               N_ ("Events are missing: blocks may look leaked or unknown.") },
+    [HS_NOTE_RECORDING_GAP] = { HS_SEVERITY_WARNING,
+                                N_ ("In these times blocks came and went unseen: what is older may "
+                                    "have been freed.") },
+    [HS_NOTE_UNSURE_BLOCKS] = { HS_SEVERITY_WARNING,
+                                N_ ("They are outstanding and older than a gap: whether they "
+                                    "leaked is not known.") },
     [HS_NOTE_NOT_FINALIZED] = { HS_SEVERITY_WARNING,
                                 N_ ("The recorder did not finish; the end may be missing.") },
     [HS_NOTE_STACK_UNRESOLVED] = { HS_SEVERITY_WARNING,
@@ -93,7 +99,8 @@ static void add_all (struct gather *gather, const struct hs_tables *tables)
     add_counted (gather, HS_NOTE_UNMATCHED_FREE, tables->totals.unmatched_frees);
     add_counted (gather, HS_NOTE_DUPLICATE_ALLOC, tables->totals.duplicate_allocs);
     add_counted (gather, HS_NOTE_EVENTS_LOST, tables->lost_events);
-    add_counted (gather, HS_NOTE_SEQUENCE_GAP, tables->gaps.n);
+    add_counted (gather, HS_NOTE_RECORDING_GAP, tables->gaps.n);
+    add_counted (gather, HS_NOTE_UNSURE_BLOCKS, tables->unsure.count);
     /* a recording without any stacks was made so on purpose */
     if (tables->stack_events_set > 0)
         add_counted (gather, HS_NOTE_STACK_UNRESOLVED,

@@ -20,12 +20,19 @@ struct slot_sums { /* 64 bytes: rows are 32-bit numbers, so are counts */
 };
 _Static_assert(sizeof (struct slot_sums) == 64, "a cache line");
 
+struct unsure_sums { /* apart from slot_sums: few traces have gaps */
+    uint64_t bytes, count;
+};
+
 struct build {
     struct hs_scan scan;
     struct slot_sums *slots; /* n_slots, then one per process for rows without a stack */
     hs_row_no *slot_row;     /* newest row of each of them */
     uint32_t n_slots, n_processes;
-    uint8_t *context_at_peak; /* per context: its process had not ended at the peak */
+    uint8_t *context_at_peak;   /* per context: its process had not ended at the peak */
+    struct unsure_sums *unsure; /* like slots; NULL without gaps */
+    hs_row_no *unsure_rows;     /* per process: rows below it are older than a gap of the range */
+    hs_row_no unsure_end;       /* the largest of them */
     hs_event_no peak_event;
     hs_row_no peak_rows; /* rows born up to the peak */
 };
@@ -39,6 +46,8 @@ void hs_sums_add (struct hs_sums *to, const struct hs_sums *from)
     to->peak_count += from->peak_count;
     to->peak_bytes = hs_add_saturated (to->peak_bytes, from->peak_bytes);
     to->temporary += from->temporary;
+    to->unsure_count += from->unsure_count;
+    to->unsure_bytes = hs_add_saturated (to->unsure_bytes, from->unsure_bytes);
 }
 
 static enum hs_status set_peak (struct build *build, hs_process_id process,
@@ -169,6 +178,78 @@ static enum hs_status scan_rows (struct build *build, const struct hs_cancel *ca
     return status;
 }
 
+/* What a gap makes unsure: only gaps before the end of the range count, a block that lived then and
+ * was never freed is there for sure when the gap came later. */
+static enum hs_status set_unsure_rows (struct build *build, struct hs_error *err)
+{
+    const struct hs_snapshot *snapshot = &build->scan.snapshot;
+    const struct hs_tables *tables = hs_trace_lock (snapshot->trace);
+    enum hs_status status = HS_OK;
+    hs_row_no common = 0;
+
+    if (tables->gaps.n > 0) {
+        build->unsure_rows = hs_alloc_zeroed (build->n_processes, sizeof *build->unsure_rows);
+        build->unsure =
+            hs_alloc_zeroed ((size_t)build->n_slots + build->n_processes, sizeof *build->unsure);
+        if (build->unsure_rows == NULL || build->unsure == NULL)
+            status = hs_error_no_memory (err);
+    }
+    for (size_t i = 0; i < tables->gaps.n && status == HS_OK; i++) {
+        const struct hs_gap *gap = &tables->gaps.items[i];
+
+        if (gap->event > build->scan.end)
+            continue;
+        if (gap->process == HS_NO_PROCESS)
+            common = gap->rows;
+        else if (gap->process < build->n_processes)
+            build->unsure_rows[gap->process] = gap->rows;
+        build->unsure_end = gap->rows;
+    }
+    for (uint32_t i = 0; i < build->n_processes && common > 0; i++) {
+        if (build->unsure_rows[i] < common)
+            build->unsure_rows[i] = common;
+    }
+    hs_trace_unlock (snapshot->trace);
+    return status;
+}
+
+static void add_unsure (struct build *build, const struct hs_row_run *run)
+{
+    const struct hs_scan *scan = &build->scan;
+
+    for (uint32_t i = 0; i < run->n; i++) {
+        hs_process_id process =
+            hs_column_u32 (&scan->snapshot.rows->context_process, run->context[i]);
+        size_t at = hs_run_peek (run->stack, i) & HS_ROW_SLOT_MASK;
+        uint64_t size;
+
+        if (hs_run_peek (run->end, i) < scan->end || process >= build->n_processes ||
+            run->first + i >= build->unsure_rows[process] || !hs_scan_passes (scan, run, i, &size))
+            continue;
+        if (at == HS_NO_STACK || at >= build->n_slots)
+            at = (size_t)build->n_slots + process;
+        build->unsure[at].count++;
+        build->unsure[at].bytes = hs_add_saturated (build->unsure[at].bytes, size);
+    }
+}
+
+static enum hs_status scan_unsure (struct build *build, const struct hs_cancel *cancel,
+                                   struct hs_error *err)
+{
+    const struct hs_scan *scan = &build->scan;
+    enum hs_status status = set_unsure_rows (build, err);
+    hs_row_no end = build->unsure_end < scan->row_end ? build->unsure_end : scan->row_end;
+    struct hs_row_run run;
+
+    for (hs_row_no row = scan->snapshot.first_row; row < end && status == HS_OK; row += run.n) {
+        if (hs_cancel_is_set (cancel))
+            return HS_CANCELLED;
+        run = hs_row_run_at (&scan->snapshot, row, end);
+        add_unsure (build, &run);
+    }
+    return status;
+}
+
 static bool is_any (const struct slot_sums *sums)
 {
     return (sums->count[0] | sums->count[1] | sums->count[2] | sums->count[3] | sums->peak_count) !=
@@ -190,6 +271,10 @@ static void set_stack (const struct build *build, size_t at, struct hs_stack_sum
     for (int i = 0; i < 4; i++) {
         ret->sums.count[i] = from->count[i];
         ret->sums.bytes[i] = from->bytes[i];
+    }
+    if (build->unsure != NULL) {
+        ret->sums.unsure_count = build->unsure[at].count;
+        ret->sums.unsure_bytes = build->unsure[at].bytes;
     }
     if (at < build->n_slots)
         ret->node = hs_column_peek (&snapshot->stacks->slot_node, at);
@@ -263,11 +348,15 @@ enum hs_status hs_stack_sums (const struct hs_snapshot *snapshot, const struct h
     if (status == HS_OK)
         status = scan_rows (&build, cancel);
     if (status == HS_OK)
+        status = scan_unsure (&build, cancel, err);
+    if (status == HS_OK)
         status = hs_trace_check (snapshot->trace, err);
     if (status == HS_OK)
         status = collect (&build, ret, err);
     hs_free (build.slots);
     hs_free (build.slot_row);
+    hs_free (build.unsure);
+    hs_free (build.unsure_rows);
     hs_free (build.context_at_peak);
     hs_scan_clear (&build.scan);
     return status;
@@ -281,6 +370,8 @@ static void keep_classes (struct hs_sums *sums, enum hs_class_mask classes)
     }
     if (!(classes & HS_CLASS_AIFI))
         sums->temporary = 0;
+    if (!(classes & HS_CLASS_AIFO) || !(classes & HS_CLASS_AOFO))
+        sums->unsure_count = sums->unsure_bytes = 0;
 }
 
 void hs_stack_sums_keep_classes (struct hs_stack_sums *sums, enum hs_class_mask classes)

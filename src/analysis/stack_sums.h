@@ -8,9 +8,10 @@
 #include "analysis/filter.h"
 
 struct hs_sums {
-    uint64_t count[4], bytes[4];     /* AIFI, AIFO, AOFI, AOFO */
-    uint64_t peak_count, peak_bytes; /* alive at the peak moment given to the query */
-    uint64_t temporary;              /* blocks of the range freed at once (AIFI) */
+    uint64_t count[4], bytes[4];         /* AIFI, AIFO, AOFI, AOFO */
+    uint64_t peak_count, peak_bytes;     /* alive at the peak moment given to the query */
+    uint64_t temporary;                  /* blocks of the range freed at once (AIFI) */
+    uint64_t unsure_count, unsure_bytes; /* of outstanding: older than a gap, perhaps freed in it */
 };
 
 static inline uint64_t hs_sums_opened_bytes (const struct hs_sums *sums)

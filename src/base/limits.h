@@ -54,6 +54,9 @@
 /* Heap instances with counters of their own (about 1 KiB each); a real process has some dozens. */
 #define HS_LIMIT_HEAPS (UINT32_C (1) << 18)
 
+/* Gaps that concern every process at once; each costs a walk over all of them. Ours name one. */
+#define HS_LIMIT_COMMON_GAPS 1000u
+
 /* Slots of call stacks: 30 bits of a row's stack column. */
 #define HS_LIMIT_STACK_SLOTS (UINT32_C (1) << 30)
 

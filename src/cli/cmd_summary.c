@@ -2,6 +2,7 @@
 /* `heapstrata summary`: what a trace holds, on one page. */
 #include "cli/summary.h"
 
+#include "analysis/findings.h"
 #include "base/units.h"
 #include "cli/text_table.h"
 
@@ -68,6 +69,9 @@ static void print_totals (const struct summary *summary)
                   totals->live_count + totals->exit_count);
     if (totals->exit_count > 0)
         print_blocks (_ ("  left at exit"), totals->exit_bytes, totals->exit_count);
+    if (summary->tables->unsure.count > 0)
+        print_blocks (_ ("  unsure after a gap"), summary->tables->unsure.bytes,
+                      summary->tables->unsure.count);
     print_count (_ ("Temporary blocks"), totals->temporary);
     if (totals->peak_bytes > 0) {
         double seconds = hs_snapshot_seconds (&summary->open->snapshot, totals->peak_time);
@@ -174,18 +178,17 @@ static void print_pool (const struct hs_pool_info *pool)
     print_blocks (_ ("Kernel pool, allocated"), pool->alloc_bytes, pool->allocs);
 }
 
-static void print_findings (const struct summary *summary)
+static void print_findings (const struct hs_finding_list *list)
 {
     const char *const headings[] = { _ ("Count"), _ ("Finding"), NULL };
-    const struct hs_tables *tables = summary->tables;
     struct text_table *table;
 
-    if (tables->findings.n == 0)
+    if (list->n == 0)
         return;
     table = text_table_new ("rl", headings);
-    for (size_t i = 0; i < tables->findings.n; i++) {
-        text_table_count (table, tables->findings.items[i].count);
-        text_table_add (table, _ (hs_note_kind_title (tables->findings.items[i].kind)));
+    for (uint32_t i = 0; i < list->n; i++) {
+        text_table_count (table, list->rows[i].count);
+        text_table_add (table, _ (hs_note_kind_title (list->rows[i].kind)));
     }
     (void)printf ("\n");
     text_table_print (table, stdout, 0);
@@ -195,13 +198,16 @@ static void print_findings (const struct summary *summary)
 static int run (const struct cli_call *call)
 {
     struct open_trace open;
+    struct hs_finding_list *findings = NULL;
     struct summary summary;
     struct hs_error err = { 0 };
     int status;
 
     if (!open_trace_load (&open, call))
         return CLI_BAD_INPUT;
-    if (summary_init (&summary, &open, cli_limit (call, SUMMARY_STACKS), &err) != HS_OK) {
+    if (hs_findings (&open.snapshot, &findings, &err) != HS_OK ||
+        summary_init (&summary, &open, cli_limit (call, SUMMARY_STACKS), &err) != HS_OK) {
+        hs_findings_unref (findings);
         open_trace_clear (&open);
         return cli_query_failed (call, &err);
     }
@@ -213,10 +219,11 @@ static int run (const struct cli_call *call)
         print_processes (&summary);
         print_virtual (&summary);
         print_pool (&summary.tables->pool);
-        print_findings (&summary);
+        print_findings (findings);
     }
     status = open_trace_status (&open);
     summary_clear (&summary);
+    hs_findings_unref (findings);
     open_trace_clear (&open);
     return status;
 }

@@ -134,11 +134,28 @@ static char *row_text (enum hs_label_kind kind, const char *label, const char *m
     return g_string_free (text, FALSE);
 }
 
+/* Whether the rows tell of blocks that a gap makes unsure. */
+static gboolean has_unsure (const struct view *view, const struct hs_sums *total)
+{
+    return view->query.metric == HS_METRIC_OUTSTANDING && total->unsure_count > 0;
+}
+
+static void print_unsure (const struct hs_sums *total)
+{
+    char bytes[HS_UNITS_TEXT_SIZE], count[HS_UNITS_TEXT_SIZE];
+
+    (void)printf (
+        _ ("\nUnsure: %s in %s blocks. They are older than a gap in the recording and may "
+           "have been freed in it.\n"),
+        hs_format_bytes (total->unsure_bytes, bytes), hs_format_count (total->unsure_count, count));
+}
+
 struct tree_print {
     const struct view *view;
     const struct hs_call_tree *tree;
     struct text_table *table; /* text, or … */
     struct json_out *json;
+    int n_columns; /* of the table: 5 when one tells what is unsure */
     uint32_t n_rows;
 };
 
@@ -152,6 +169,8 @@ static void add_tree_row (struct tree_print *print, const struct hs_call_tree_no
     add_metric (print->table, print->view, &node->inclusive, HS_UNIT_BYTES);
     add_metric (print->table, print->view, &node->inclusive, HS_UNIT_BLOCKS);
     add_metric (print->table, print->view, &node->exclusive, HS_UNIT_BYTES);
+    if (print->n_columns > 4)
+        text_table_bytes (print->table, node->inclusive.unsure_bytes);
     text_table_printf (print->table, "%*s%s", 2 * (int)(depth - 1), "", text);
     g_free (text);
 }
@@ -202,7 +221,7 @@ static void add_more_row (struct tree_print *print, guint depth, guint n)
 {
     char *text = g_strdup_printf (_ ("… and %u more"), n);
 
-    for (int column = 0; column < 3; column++)
+    for (int column = 1; column < print->n_columns; column++)
         text_table_add (print->table, "");
     text_table_printf (print->table, "%*s%s", 2 * (int)(depth - 1), "", text);
     g_free (text);
@@ -270,17 +289,22 @@ static void print_total (struct text_table *table, const struct view *view,
 {
     add_metric (table, view, total, HS_UNIT_BYTES);
     add_metric (table, view, total, HS_UNIT_BLOCKS);
-    for (int i = 2; i < n_columns - 1; i++)
-        text_table_add (table, "");
+    for (int i = 2; i < n_columns - 1; i++) {
+        if (i == n_columns - 2 && has_unsure (view, total))
+            text_table_bytes (table, total->unsure_bytes);
+        else
+            text_table_add (table, "");
+    }
     text_table_add (table, _ ("(all)"));
 }
 
 static void print_tree (const struct view *view, const struct hs_call_tree *tree, gboolean is_json)
 {
-    const char *const headings[] = { _ ("Inclusive"), _ ("Blocks"), _ ("Exclusive"),
-                                     view->query.direction == HS_TREE_TOP_DOWN ? _ ("Function")
-                                                                               : _ ("Called from"),
-                                     NULL };
+    const char *const last =
+        view->query.direction == HS_TREE_TOP_DOWN ? _ ("Function") : _ ("Called from");
+    const char *const sure[] = { _ ("Inclusive"), _ ("Blocks"), _ ("Exclusive"), last, NULL };
+    const char *const unsure[] = { _ ("Inclusive"), _ ("Blocks"), _ ("Exclusive"),
+                                   _ ("Unsure"),    last,         NULL };
     struct json_out json = json_begin (stdout);
     struct tree_print print = { .view = view, .tree = tree };
 
@@ -297,21 +321,31 @@ static void print_tree (const struct view *view, const struct hs_call_tree *tree
         json_end (&json);
         return;
     }
-    print.table = text_table_new ("rrrl", headings);
-    print_total (print.table, view, &tree->total, 4);
+    print.n_columns = has_unsure (view, &tree->total) ? 5 : 4;
+    print.table =
+        print.n_columns > 4 ? text_table_new ("rrrrl", unsure) : text_table_new ("rrrl", sure);
+    print_total (print.table, view, &tree->total, print.n_columns);
     print_rows (&print);
     text_table_print (print.table, stdout, 0);
+    if (print.n_columns > 4)
+        print_unsure (&tree->total);
     text_table_free (print.table);
 }
 
 static void print_function_list (const struct view *view, const struct hs_functions *functions)
 {
-    const char *const headings[] = { _ ("Exclusive"), _ ("Blocks"),   _ ("Inclusive"),
-                                     _ ("Blocks"),    _ ("Function"), NULL };
-    struct text_table *table = text_table_new ("rrrrl", headings);
+    const char *const sure[] = { _ ("Exclusive"), _ ("Blocks"),   _ ("Inclusive"),
+                                 _ ("Blocks"),    _ ("Function"), NULL };
+    const char *const unsure[] = {
+        _ ("Exclusive"), _ ("Blocks"), _ ("Inclusive"), _ ("Blocks"), _ ("Unsure"),
+        _ ("Function"),  NULL
+    };
+    gboolean is_unsure = has_unsure (view, &functions->total);
+    struct text_table *table =
+        is_unsure ? text_table_new ("rrrrrl", unsure) : text_table_new ("rrrrl", sure);
     guint n = 0;
 
-    print_total (table, view, &functions->total, 5);
+    print_total (table, view, &functions->total, is_unsure ? 6 : 5);
     for (uint32_t i = 0; i < functions->n && n < view->limit; i++) {
         const struct hs_function *function = &functions->functions[i];
         char *text;
@@ -324,11 +358,15 @@ static void print_function_list (const struct view *view, const struct hs_functi
         add_metric (table, view, &function->exclusive, HS_UNIT_BLOCKS);
         add_metric (table, view, &function->inclusive, HS_UNIT_BYTES);
         add_metric (table, view, &function->inclusive, HS_UNIT_BLOCKS);
+        if (is_unsure)
+            text_table_bytes (table, function->inclusive.unsure_bytes);
         text_table_add (table, text);
         g_free (text);
         n++;
     }
     text_table_print (table, stdout, 0);
+    if (is_unsure)
+        print_unsure (&functions->total);
     text_table_free (table);
 }
 

@@ -35,6 +35,8 @@ static void put_counters (struct json_out *json, const struct summary *summary,
         { "opened_bytes", counters->opened_bytes },
         { "unmatched_frees", counters->unmatched_frees },
         { "duplicate_allocs", counters->duplicate_allocs },
+        { "unseen_allocs", counters->unseen_allocs },
+        { "unseen_frees", counters->unseen_frees },
         { "destroy_count", counters->destroy_count },
         { "destroy_bytes", counters->destroy_bytes },
         { "exit_count", counters->exit_count },
@@ -50,6 +52,12 @@ static void put_counters (struct json_out *json, const struct summary *summary,
     for (size_t i = 0; i < G_N_ELEMENTS (list); i++)
         json_uint (json, list[i].name, list[i].value);
     put_seconds (json, summary, "peak_time", counters->peak_time, counters->peak_bytes > 0);
+}
+
+static void put_unsure (struct json_out *json, const struct hs_unsure *unsure)
+{
+    json_uint (json, "unsure_count", unsure->count);
+    json_uint (json, "unsure_bytes", unsure->bytes);
 }
 
 static void put_fact_value (struct json_out *json, const struct summary *summary, const char *key,
@@ -125,6 +133,7 @@ static void put_file (struct json_out *json, const struct summary *summary)
     json_double (json, "duration", hs_snapshot_seconds (snapshot, snapshot->last_time));
     json_uint (json, "ticks_per_second", snapshot->ticks_per_second);
     json_uint (json, "lost_events", tables->lost_events);
+    json_uint (json, "gaps", tables->gaps.n);
     json_bool (json, "has_invented_addresses", tables->has_invented_addresses);
     put_fact_group (json, summary, "facts", "");
 }
@@ -182,6 +191,8 @@ static void put_stack (struct json_out *json, const struct summary *summary,
     json_uint (json, "exit_bytes", is_over ? sums->bytes[1] : 0);
     json_uint (json, "outstanding_count", sums->count[1]);
     json_uint (json, "outstanding_bytes", sums->bytes[1]);
+    json_uint (json, "unsure_count", sums->unsure_count);
+    json_uint (json, "unsure_bytes", sums->unsure_bytes);
     json_uint (json, "temporary", sums->temporary);
     json_end_object (json);
 }
@@ -246,6 +257,7 @@ static void put_process (struct json_out *json, const struct summary *summary,
     json_bool (json, "is32", info->is_32bit);
     json_uint (json, "modules", info->n_modules);
     put_counters (json, summary, &info->counters);
+    put_unsure (json, &info->unsure);
     put_heaps (json, summary, process);
     if (summary_has_heaps (summary, process)) {
         put_stacks (json, summary, process);
@@ -294,6 +306,7 @@ void summary_print_json (const struct summary *summary)
     json_end_array (&json);
     json_begin_object (&json, "totals", JSON_LINES);
     put_counters (&json, summary, &tables->totals);
+    put_unsure (&json, &tables->unsure);
     json_end_object (&json);
     put_timeline (&json, summary, summary->n_rows);
     json_begin_object (&json, "stack_correlation", JSON_COMPACT);
@@ -316,6 +329,7 @@ const struct cli_json_field summary_json_fields[] = {
     { "duration", "number", "s", N_ ("from the trace's zero to its last record") },
     { "ticks_per_second", "integer", "1/s", N_ ("the clock of the file") },
     { "lost_events", "integer", "", N_ ("records that the recorder says were lost") },
+    { "gaps", "integer", "", N_ ("times in which not everything was recorded") },
     { "has_invented_addresses", "boolean", "", N_ ("the format has no addresses of blocks") },
     { "facts.*", "integer, string", "", N_ ("further facts about the file, by name") },
     { "processes[].pid, instance", "integer", "", N_ ("instance counts uses of the same pid") },
@@ -345,6 +359,10 @@ const struct cli_json_field summary_json_fields[] = {
     { "…opened, opened_bytes", "integer", "blocks, bytes", N_ ("blocks that came into being") },
     { "…unmatched_frees", "integer", "", N_ ("frees of blocks that the trace does not know") },
     { "…duplicate_allocs", "integer", "", N_ ("allocations at an address that was live") },
+    { "…unseen_allocs, unseen_frees", "integer", "",
+      N_ ("what looks like the two above, but is explained by a gap in the recording") },
+    { "…unsure_count, unsure_bytes", "integer", "blocks, bytes",
+      N_ ("of outstanding: older than a gap, so perhaps freed unseen (not of heaps)") },
     { "…destroy_count, destroy_bytes", "integer", "blocks, bytes",
       N_ ("ended by the end of their heap") },
     { "…exit_count, exit_bytes", "integer", "blocks, bytes", N_ ("live when their process ended") },

@@ -20,6 +20,8 @@ void json_sums (struct json_out *json, const struct hs_sums *sums)
     json_uint (json, "peak_bytes", sums->peak_bytes);
     json_uint (json, "peak_count", sums->peak_count);
     json_uint (json, "temporary", sums->temporary);
+    json_uint (json, "unsure_bytes", sums->unsure_bytes);
+    json_uint (json, "unsure_count", sums->unsure_count);
 }
 
 void json_seconds (struct json_out *json, const char *key, const struct hs_snapshot *snapshot,

@@ -36,9 +36,11 @@ void json_seconds (struct json_out *json, const char *key, const struct hs_snaps
     CLI_CLASS_FIELDS (prefix),                                                                     \
         { prefix "peak_bytes, peak_count", "integer", "bytes, blocks",                             \
           N_ ("live at the peak of the process, or of all") },                                     \
+        { prefix "temporary", "integer", "blocks",                                                 \
+          N_ ("freed before anything else happened, inside the range") },                          \
     {                                                                                              \
-        prefix "temporary", "integer", "blocks",                                                   \
-            N_ ("freed before anything else happened, inside the range")                           \
+        prefix "unsure_bytes, unsure_count", "integer", "bytes, blocks",                           \
+            N_ ("of outstanding: older than a gap in the recording, perhaps freed in it")          \
     }
 
 #endif

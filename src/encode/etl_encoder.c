@@ -141,6 +141,7 @@ static void own_event (struct hs_etl_state *state, const struct hs_event *event)
     } else if (event->kind == HS_EVENT_GAP) {
         id = HS_OWN_GAP;
         hs_etl_put_u64 (&state->payload, (uint64_t)hs_etl_stamp (state, event->end_time));
+        hs_etl_put_u32 (&state->payload, pid);
     }
     hs_etl_own_event (state, id, pid, event->thread == 0 ? HS_ETL_NONE : event->thread);
 }

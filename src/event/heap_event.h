@@ -117,6 +117,8 @@ enum hs_note_kind {
     HS_NOTE_UNSUPPORTED,      /* known, but not read by this program */
     HS_NOTE_SEQUENCE_GAP,     /* buffers missing from the numbering */
     HS_NOTE_EVENTS_LOST,      /* the recorder lost events or buffers */
+    HS_NOTE_RECORDING_GAP,    /* times in which not everything was recorded */
+    HS_NOTE_UNSURE_BLOCKS,    /* outstanding, and older than such a time */
     HS_NOTE_NOT_FINALIZED,    /* the file was not closed by its writer */
     HS_NOTE_STACK_UNRESOLVED, /* stacks or keys that never came, or came for nobody */
     HS_NOTE_UNMATCHED_FREE,   /* frees of blocks that the trace does not know */

@@ -23,7 +23,8 @@
  *   5  MARK           str text.
  *   6  MEMORY_SAMPLE  u32 pid (FFFFFFFF = none), u64 resident bytes.
  *   7  SUPPRESSION    str pattern.
- *   8  GAP            i64 raw time stamp: nothing was recorded from this record's to that one.
+ *   8  GAP            i64 raw time stamp: not everything was recorded from this record's to that
+ *                     one; u32 pid.
  *   9  RESET          empty: totals up to here do not count (heaptrack's attach).
  */
 #ifndef HS_EVENT_OWN_PROVIDER_H

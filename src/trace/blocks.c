@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The block model: rules of formats/etl.md 7.4, counters of its section 13. */
+#include "trace/gaps.h"
 #include "trace/trace_private.h"
 
 #include "base/limits.h"
@@ -9,11 +10,6 @@
 #include <string.h>
 
 #define NO_INDEX UINT32_MAX
-
-static struct hs_process_info *process_of (struct hs_trace *trace, hs_process_id process)
-{
-    return &trace->tables.processes.items[process];
-}
 
 static bool heap_equals (const struct hs_heap_info *heap, hs_process_id process, uint64_t handle)
 {
@@ -110,16 +106,6 @@ static void count_close (struct hs_counters *counters, uint64_t size, uint64_t n
     counters->live_bytes -= size;
 }
 
-/* Adds `n` to the same counter of the heap, its process and the total. */
-#define COUNT(trace, heap, counter, n)                                                             \
-    do {                                                                                           \
-        struct hs_heap_info *of_heap = &(trace)->tables.heaps.items[heap];                         \
-                                                                                                   \
-        of_heap->counters.counter += (n);                                                          \
-        process_of (trace, of_heap->process)->counters.counter += (n);                             \
-        (trace)->tables.totals.counter += (n);                                                     \
-    } while (0)
-
 static bool open_block (struct hs_trace *trace, const struct hs_event *event, uint32_t heap,
                         hs_event_no number, uint64_t size)
 {
@@ -137,7 +123,7 @@ static bool open_block (struct hs_trace *trace, const struct hs_event *event, ui
         !hs_trace_add_row (trace, number, &key, event->block.address, size))
         return false;
     count_open (&info->counters, size, at);
-    count_open (&process_of (trace, event->process)->counters, size, at);
+    count_open (&hs_trace_process_of (trace, event->process)->counters, size, at);
     count_open (&trace->tables.totals, size, at);
     info->histogram[hs_size_class (size)]++;
     return true;
@@ -151,8 +137,9 @@ static uint64_t end_row (struct hs_trace *trace, uint32_t heap, hs_row_no row, h
 
     hs_column_poke (&trace->rows.end, row, number);
     count_close (&info->counters, size, 1);
-    count_close (&process_of (trace, info->process)->counters, size, 1);
+    count_close (&hs_trace_process_of (trace, info->process)->counters, size, 1);
     count_close (&trace->tables.totals, size, 1);
+    hs_trace_close_unsure (trace, heap, row, size);
     return size;
 }
 
@@ -169,7 +156,7 @@ static void judge_temporary (struct hs_trace *trace, const struct hs_event *even
         !(event->flags & HS_EVENT_COUNTS_TEMPORARY))
         return;
     set_row_flag (trace, row, HS_ROW_IS_TEMPORARY);
-    COUNT (trace, heap, temporary, 1);
+    HS_TRACE_COUNT (trace, heap, temporary, 1);
 }
 
 /* Sizes that cannot be: the block is followed, its bytes count nothing. */
@@ -215,7 +202,7 @@ static bool alloc (struct hs_trace *trace, const struct hs_event *event, uint32_
     uint64_t size = event->block.size;
     hs_row_no old;
 
-    COUNT (trace, heap, allocs, 1);
+    HS_TRACE_COUNT (trace, heap, allocs, 1);
     trace->tables.stack_events++;
     if (event->block.address == 0)
         return hs_trace_take_stack (trace, event, HS_NO_ROW, HS_NO_ROW);
@@ -223,7 +210,7 @@ static bool alloc (struct hs_trace *trace, const struct hs_event *event, uint32_
         return false;
     old = hs_idmap_remove (&trace->heaps.items[heap].live, event->block.address);
     if (old != HS_NO_ROW) {
-        COUNT (trace, heap, duplicate_allocs, 1);
+        hs_trace_count_duplicate_alloc (trace, heap, old);
         (void)end_row (trace, heap, old, number);
     }
     if (!open_block (trace, event, heap, number, size))
@@ -240,7 +227,7 @@ static bool release (struct hs_trace *trace, const struct hs_event *event, uint3
 
     if (thread == NULL)
         return false;
-    COUNT (trace, heap, frees, 1);
+    HS_TRACE_COUNT (trace, heap, frees, 1);
     if (event->block.address == 0)
         return true;
     thread->free_heap = event->block.heap;
@@ -248,7 +235,7 @@ static bool release (struct hs_trace *trace, const struct hs_event *event, uint3
     thread->free_rows = trace->n_rows;
     row = hs_idmap_remove (&trace->heaps.items[heap].live, event->block.address);
     if (row == HS_NO_ROW) {
-        COUNT (trace, heap, unmatched_frees, 1);
+        hs_trace_count_unmatched_free (trace, heap);
     } else {
         judge_temporary (trace, event, heap, row);
         (void)end_row (trace, heap, row, number);
@@ -278,7 +265,7 @@ static bool sum_up_move (struct hs_trace *trace, const struct hs_event *event, u
 
     if (thread == NULL)
         return false;
-    COUNT (trace, heap, realloc_summary, 1);
+    HS_TRACE_COUNT (trace, heap, realloc_summary, 1);
     set_row_flag (trace, row, HS_ROW_IS_CLAIMED);
     if (thread->free_heap == event->block.heap && thread->free_address == old_address &&
         thread->free_rows > row)
@@ -300,9 +287,9 @@ static bool reopen (struct hs_trace *trace, const struct hs_event *event, uint32
     uint64_t size = event->block.size;
 
     if (is_in_place)
-        COUNT (trace, heap, realloc_inplace, 1);
+        HS_TRACE_COUNT (trace, heap, realloc_inplace, 1);
     else
-        COUNT (trace, heap, realloc_standalone, 1);
+        HS_TRACE_COUNT (trace, heap, realloc_standalone, 1);
     if (!plausible_size (trace, &size))
         return false;
     if (old != HS_NO_ROW) {
@@ -313,7 +300,7 @@ static bool reopen (struct hs_trace *trace, const struct hs_event *event, uint32
         hs_row_no over = hs_idmap_remove (live, event->block.address);
 
         if (over != HS_NO_ROW) {
-            COUNT (trace, heap, duplicate_allocs, 1);
+            hs_trace_count_duplicate_alloc (trace, heap, over);
             (void)end_row (trace, heap, over, number);
         }
     }
@@ -329,10 +316,10 @@ static bool reallocate (struct hs_trace *trace, const struct hs_event *event, ui
 {
     hs_row_no row;
 
-    COUNT (trace, heap, reallocs, 1);
+    HS_TRACE_COUNT (trace, heap, reallocs, 1);
     trace->tables.stack_events++;
     if (event->block.address == 0) {
-        COUNT (trace, heap, realloc_failed, 1);
+        HS_TRACE_COUNT (trace, heap, realloc_failed, 1);
         return hs_trace_take_stack (trace, event, HS_NO_ROW, HS_NO_ROW);
     }
     row = hs_idmap_get (&trace->heaps.items[heap].live, event->block.address);
@@ -349,7 +336,7 @@ static bool is_alive (struct hs_trace *trace, hs_process_id process, bool *ret)
 
     if (!hs_trace_need_process (trace, process))
         return false;
-    *ret = process_of (trace, process)->exit_event == HS_NO_EVENT;
+    *ret = hs_trace_process_of (trace, process)->exit_event == HS_NO_EVENT;
     return *ret || hs_trace_add_finding (trace, HS_NOTE_OTHER, 1, HS_NO_OFFSET,
                                          (struct hs_text){ sentence, sizeof sentence - 1 });
 }
@@ -396,8 +383,8 @@ static bool destroy_heap (struct hs_trace *trace, uint32_t heap, int64_t time)
     while (hs_idmap_next (live, &place, &address, &row)) {
         uint64_t size = end_row (trace, heap, row, number);
 
-        COUNT (trace, heap, destroy_count, 1);
-        COUNT (trace, heap, destroy_bytes, size);
+        HS_TRACE_COUNT (trace, heap, destroy_count, 1);
+        HS_TRACE_COUNT (trace, heap, destroy_bytes, size);
     }
     hs_idmap_clear (live);
     info->is_destroyed = true;
@@ -465,7 +452,7 @@ bool hs_trace_process_end (struct hs_trace *trace, const struct hs_event *event)
         return true;
     if (!hs_trace_add_event (trace, event->time, &number))
         return false;
-    process = process_of (trace, event->process);
+    process = hs_trace_process_of (trace, event->process);
     process->exit_event = number;
     process->has_end = true;
     process->end = event->time;
@@ -496,8 +483,10 @@ void hs_trace_forget_blocks (struct hs_trace *trace)
     trace->first_event = trace->n_events;
     trace->first_row = trace->n_rows;
     reset_counters (&tables->totals);
+    tables->unsure = (struct hs_unsure){ 0 };
     for (size_t i = 0; i < tables->processes.n; i++) {
         reset_counters (&tables->processes.items[i].counters);
+        tables->processes.items[i].unsure = (struct hs_unsure){ 0 };
         trace->processes.items[i].newest_row = HS_NO_ROW;
     }
     for (size_t i = 0; i < tables->heaps.n; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What describes the world of a trace: processes, threads, modules, names, facts, findings. */
+#include "trace/gaps.h"
 #include "trace/trace_private.h"
 
 #include "base/limits.h"
@@ -286,15 +287,6 @@ static bool add_suppression (struct hs_trace *trace, const struct hs_event *even
     return true;
 }
 
-static bool add_gap (struct hs_trace *trace, const struct hs_event *event)
-{
-    if (!hs_array_reserve (&trace->tables.gaps, 1))
-        return false;
-    trace->tables.gaps.items[trace->tables.gaps.n++] =
-        (struct hs_gap){ event->time, event->end_time };
-    return true;
-}
-
 static void set_clock (struct hs_trace *trace, const struct hs_clock_fields *clock)
 {
     if (clock->ticks_per_second > 0)
@@ -330,7 +322,7 @@ bool hs_trace_describe (struct hs_trace *trace, const struct hs_event *event)
         return hs_trace_add_finding (trace, event->note->kind, event->note->count,
                                      event->note->file_offset, event->note->text);
     case HS_EVENT_GAP:
-        return add_gap (trace, event);
+        return hs_trace_add_gap (trace, event);
     case HS_EVENT_LOST:
         trace->tables.lost_events += event->number;
         return true;

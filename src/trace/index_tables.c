@@ -166,7 +166,7 @@ static void pass_counters (struct pass *pass, struct hs_counters *counters)
         &counters->duplicate_allocs, &counters->destroy_count,   &counters->destroy_bytes,
         &counters->exit_count,       &counters->exit_bytes,      &counters->live_count,
         &counters->live_bytes,       &counters->temporary,       &counters->peak_bytes,
-        &counters->peak_count,
+        &counters->peak_count,       &counters->unseen_allocs,   &counters->unseen_frees,
     };
 
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
@@ -202,6 +202,8 @@ static void pass_process (struct pass *pass, struct hs_process_info *process)
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         pass_u64 (pass, numbers[i]);
     pass_u32 (pass, &process->n_modules);
+    pass_u64 (pass, &process->unsure.count);
+    pass_u64 (pass, &process->unsure.bytes);
 }
 
 static void pass_module (struct pass *pass, struct hs_module_info *module)
@@ -282,6 +284,9 @@ static void pass_gap (struct pass *pass, struct hs_gap *gap)
 {
     pass_i64 (pass, &gap->begin);
     pass_i64 (pass, &gap->end);
+    pass_u32 (pass, &gap->process);
+    pass_below (pass, &gap->event, (uint64_t)pass->counts->of[HS_INDEX_EVENTS] + 1);
+    pass_below (pass, &gap->rows, (uint64_t)pass->counts->of[HS_INDEX_ROWS] + 1);
 }
 
 static void pass_tag (struct pass *pass, struct hs_pool_tag *tag)
@@ -420,6 +425,8 @@ static void pass_tables (struct pass *pass, struct hs_tables *tables)
     pass_u64 (pass, &tables->stack_events);
     pass_u64 (pass, &tables->stack_events_set);
     pass_u64 (pass, &tables->lost_events);
+    pass_u64 (pass, &tables->unsure.count);
+    pass_u64 (pass, &tables->unsure.bytes);
     pass_i64 (pass, &tables->zero_filetime);
     pass_bool (pass, &tables->has_invented_addresses);
     pass_frame_index (pass, tables);

@@ -20,6 +20,7 @@ struct hs_counters {
     uint64_t opened, opened_bytes; /* blocks that came into being; sums saturate */
     uint64_t closed, closed_bytes; /* ended by free, realloc or destroy */
     uint64_t unmatched_frees, duplicate_allocs;
+    uint64_t unseen_allocs, unseen_frees; /* the same, but explained by a gap in the recording */
     uint64_t destroy_count, destroy_bytes;
     uint64_t exit_count, exit_bytes;
     uint64_t live_count, live_bytes;
@@ -28,6 +29,10 @@ struct hs_counters {
     int64_t peak_time;      /* ticks; meaningless while peak_bytes is 0 */
     hs_event_no peak_event; /* the event that first reached it, HS_NO_EVENT = none */
     uint64_t peak_count;    /* live blocks at that moment */
+};
+
+struct hs_unsure { /* of live and exit: blocks older than a gap, perhaps freed unseen */
+    uint64_t count, bytes;
 };
 
 struct hs_heap_info {
@@ -61,6 +66,9 @@ struct hs_process_info {
     struct hs_counters counters;
     struct hs_virtual_counters virtual_memory;
     uint32_t n_modules;
+    bool has_gap;
+    hs_row_no unsure_rows; /* its rows below this one are older than its newest gap */
+    struct hs_unsure unsure;
 };
 
 struct hs_module_info {
@@ -128,8 +136,11 @@ struct hs_sample { /* resident set */
     uint64_t bytes;
 };
 
-struct hs_gap { /* nothing was recorded from begin to end (ticks) */
+struct hs_gap { /* not everything was recorded from begin to end (ticks) */
     int64_t begin, end;
+    hs_process_id process; /* HS_NO_PROCESS = all */
+    hs_event_no event;     /* the first after it */
+    hs_row_no rows;        /* rows born before it */
 };
 
 struct hs_tables {
@@ -148,6 +159,7 @@ struct hs_tables {
     HS_ARRAY (struct hs_gap) gaps;
     HS_ARRAY (uint32_t) suppressions; /* strings */
     struct hs_counters totals;        /* over all processes; the peak is that of the sum */
+    struct hs_unsure unsure;
     struct hs_pool_info pool;
     uint64_t stack_events;     /* Alloc and ReAlloc records */
     uint64_t stack_events_set; /* … with a non-empty stack */

@@ -111,6 +111,7 @@ struct hs_trace {
     struct hs_idmap fact_index, count_index; /* name -> facts, counts */
     struct hs_overview_state overview;       /* of all processes together */
 
+    uint32_t n_common_gaps;
     uint32_t newest_heap; /* the one used last: most events hit it again */
     uint64_t newest_thread_key;
     uint32_t newest_thread;

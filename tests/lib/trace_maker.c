@@ -126,6 +126,14 @@ void trace_maker_exit (struct trace_maker *maker)
         maker->process;
 }
 
+void trace_maker_gap (struct trace_maker *maker, hs_process_id process, int64_t end)
+{
+    struct hs_event *event = add (maker, HS_EVENT_GAP);
+
+    event->process = process;
+    event->end_time = end;
+}
+
 void trace_maker_reset (struct trace_maker *maker)
 {
     (void)add (maker, HS_EVENT_RESET);

@@ -41,6 +41,8 @@ void trace_maker_realloc (struct trace_maker *maker, uint64_t old, uint64_t addr
                           hs_stack_slot stack);
 void trace_maker_destroy_heap (struct trace_maker *maker);
 void trace_maker_exit (struct trace_maker *maker);
+/* From `maker->time` to `end` things happened unseen. */
+void trace_maker_gap (struct trace_maker *maker, hs_process_id process, int64_t end);
 void trace_maker_reset (struct trace_maker *maker);
 
 /* The function of a frame of the current process; inline_depth > 0 goes on from the last one. */

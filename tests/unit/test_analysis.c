@@ -515,6 +515,36 @@ START_TEST (answers_survive_the_lack_of_memory)
 }
 END_TEST
 
+/* What is older than a gap and outstanding is unsure; in a range before the gap it is not. */
+START_TEST (blocks_older_than_a_gap_are_unsure)
+{
+    struct trace_maker m = make ();
+    struct hs_filter all = hs_filter_all (), before = range (0, 100), small = all;
+    struct hs_snapshot snapshot;
+    struct hs_stack_sums *sums;
+
+    m.process = 0;
+    m.time = 110, trace_maker_gap (&m, 0, 120);
+    m.time = 130, trace_maker_alloc (&m, 0xf0, 9, HS_NO_STACK);
+    m.time = 140, trace_maker_free (&m, 0xe);
+    snapshot = trace_maker_snapshot (&m);
+    sums = sums_of (&snapshot, &all);
+    ck_assert_uint_eq (sums->total.unsure_count, 1); /* B; not P and Q of the other process */
+    ck_assert_uint_eq (sums->total.unsure_bytes, 50);
+    ck_assert_uint_eq (hs_sums_outstanding_bytes (&sums->total), 50 + 9 + 1000 + 64);
+    hs_stack_sums_free (sums);
+    before.to = 90;
+    sums = sums_of (&snapshot, &before);
+    ck_assert_uint_eq (sums->total.unsure_count, 0);
+    hs_stack_sums_free (sums);
+    small.size_max = 40;
+    sums = sums_of (&snapshot, &small);
+    ck_assert_uint_eq (sums->total.unsure_count, 0);
+    hs_stack_sums_free (sums);
+    trace_maker_end (&m);
+}
+END_TEST
+
 int main (void)
 {
     Suite *suite = suite_create ("analysis");
@@ -537,6 +567,7 @@ int main (void)
     tcase_add_test (tests, an_empty_trace_has_answers);
     tcase_add_test (tests, cancel_is_heard);
     tcase_add_test (tests, answers_survive_the_lack_of_memory);
+    tcase_add_test (tests, blocks_older_than_a_gap_are_unsure);
     suite_add_tcase (suite, tests);
     runner = srunner_create (suite);
     srunner_run_all (runner, CK_ENV);

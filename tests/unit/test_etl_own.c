@@ -232,6 +232,11 @@ START_TEST (moments_survive)
     send (HS_OWN_GAP, 8);
     ck_assert_int_eq (newest (HS_EVENT_GAP)->time, 8);
     ck_assert_int_eq (newest (HS_EVENT_GAP)->end_time, 20);
+    ck_assert_uint_eq (newest (HS_EVENT_GAP)->process, HS_NO_PROCESS); /* older files tell none */
+    put (T0 + 30, 8);
+    put (42, 4);
+    send (HS_OWN_GAP, 9);
+    ck_assert_uint_ne (newest (HS_EVENT_GAP)->process, HS_NO_PROCESS);
     send (HS_OWN_RESET, 9);
     ck_assert_uint_eq (count (HS_EVENT_RESET), 1);
 }

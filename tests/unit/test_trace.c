@@ -121,6 +121,80 @@ START_TEST (alloc_over_a_live_block_closes_it)
 }
 END_TEST
 
+static struct hs_tables tables (struct fixture *f)
+{
+    struct hs_tables copy;
+
+    flush (f);
+    copy = *hs_trace_lock (f->trace);
+    hs_trace_unlock (f->trace);
+    return copy;
+}
+
+static void gap (struct fixture *f, hs_process_id process)
+{
+    struct hs_event *event = add (f, HS_EVENT_GAP);
+
+    event->process = process;
+    event->end_time = f->time;
+}
+
+/* What would be errors is explained by a gap, and what is older than it is unsure until it ends. */
+START_TEST (a_gap_makes_older_blocks_unsure)
+{
+    struct fixture f = begin ();
+    struct hs_tables t;
+
+    for (uint64_t i = 1; i <= 5; i++)
+        alloc (&f, 0x10 * i, 1);
+    release (&f, 0x10);
+    gap (&f, 0);
+    t = tables (&f);
+    ck_assert_uint_eq (t.unsure.count, 4);
+    alloc (&f, 0x20, 100); /* the free of the old one was lost */
+    release (&f, 0x30);
+    release (&f, 0x90);            /* born in the gap */
+    resize (&f, 0x70, 0x40, 1000); /* both ends of it */
+    alloc (&f, 0x80, 10);          /* younger than the gap: sure */
+    t = tables (&f);
+    ck_assert_uint_eq (t.totals.duplicate_allocs, 0);
+    ck_assert_uint_eq (t.totals.unmatched_frees, 0);
+    ck_assert_uint_eq (t.totals.unseen_frees, 2);
+    ck_assert_uint_eq (t.totals.unseen_allocs, 1);
+    ck_assert_uint_eq (t.unsure.count, 1);
+    ck_assert_uint_eq (t.unsure.bytes, 1);
+    ck_assert_uint_eq (t.totals.live_count, 4);
+    ck_assert_uint_eq (t.processes.items[0].unsure.count, 1);
+    alloc (&f, 0x80, 10); /* a real error, gap or not */
+    ck_assert_uint_eq (totals (&f).duplicate_allocs, 1);
+    end (&f);
+}
+END_TEST
+
+START_TEST (a_gap_is_of_its_process_or_of_all)
+{
+    struct fixture f = begin ();
+    struct hs_process_fields fields = { .pid = 43 };
+    struct hs_tables t;
+
+    hs_batch_add_process (f.batch, HS_EVENT_PROCESS, 0, &fields)->process = 1;
+    alloc (&f, 0x10, 1);
+    alloc (&f, 0x10, 5)->process = 1;
+    gap (&f, 1);
+    t = tables (&f);
+    ck_assert_uint_eq (t.unsure.bytes, 5);
+    ck_assert_uint_eq (t.processes.items[0].unsure.count, 0);
+    hs_batch_add_process (f.batch, HS_EVENT_PROCESS_END, f.time, &fields)->process = 1;
+    alloc (&f, 0x20, 2);
+    gap (&f, HS_NO_PROCESS);
+    t = tables (&f);
+    ck_assert_uint_eq (t.processes.items[0].unsure.count, 2);
+    ck_assert_uint_eq (t.processes.items[1].unsure.count, 1); /* left at exit, and unsure */
+    ck_assert_uint_eq (t.unsure.bytes, 8);
+    end (&f);
+}
+END_TEST
+
 START_TEST (moving_realloc_is_one_block)
 {
     struct fixture f = begin ();
@@ -497,6 +571,8 @@ int main (void)
     tcase_set_timeout (rules, 60);
     tcase_add_test (rules, alloc_and_free_pair);
     tcase_add_test (rules, alloc_over_a_live_block_closes_it);
+    tcase_add_test (rules, a_gap_makes_older_blocks_unsure);
+    tcase_add_test (rules, a_gap_is_of_its_process_or_of_all);
     tcase_add_test (rules, moving_realloc_is_one_block);
     tcase_add_test (rules, summary_leaves_a_reused_old_address_alone);
     tcase_add_test (rules, summary_closes_the_old_block_when_its_free_was_lost);

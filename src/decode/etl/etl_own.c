@@ -153,13 +153,29 @@ static bool read_sample (const struct hs_etl_processes *processes, struct hs_etl
     return true;
 }
 
+/* u64 end; u32 pid, which files of the first version do not have */
+static bool read_gap (const struct hs_etl_processes *processes, struct hs_etl_sink *sink,
+                      struct hs_reader *reader, int64_t time)
+{
+    int64_t end = (int64_t)hs_reader_u64 (reader);
+    struct hs_event *event;
+    uint32_t pid;
+
+    if (reader->has_overrun)
+        return false;
+    pid = hs_reader_u32 (reader);
+    event = hs_batch_add (sink->batch, HS_EVENT_GAP, time);
+    event->process = reader->has_overrun ? HS_NO_PROCESS : process_of (processes, pid);
+    event->end_time = hs_etl_ticks (sink, end);
+    return true;
+}
+
 void hs_etl_own_record (struct hs_etl_own *own, struct hs_etl_processes *processes,
                         struct hs_etl_sink *sink, const struct hs_etl_record *record)
 {
     struct hs_reader reader = hs_reader_init (record->payload);
     int64_t time = hs_etl_ticks (sink, record->time);
     bool is_whole = true;
-    int64_t end;
 
     if (!need_text (own, sink))
         return;
@@ -186,10 +202,7 @@ void hs_etl_own_record (struct hs_etl_own *own, struct hs_etl_processes *process
         is_whole = read_words (own, sink, &reader, HS_EVENT_SUPPRESSION, time);
         break;
     case HS_OWN_GAP:
-        end = (int64_t)hs_reader_u64 (&reader);
-        is_whole = !reader.has_overrun;
-        if (is_whole)
-            hs_batch_add (sink->batch, HS_EVENT_GAP, time)->end_time = hs_etl_ticks (sink, end);
+        is_whole = read_gap (processes, sink, &reader, time);
         break;
     case HS_OWN_RESET:
         (void)hs_batch_add (sink->batch, HS_EVENT_RESET, time);
