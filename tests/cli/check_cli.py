@@ -145,8 +145,11 @@ def check_help():
     lines = run("dump", "--json", DEMO)[1].splitlines()
     expect("dump --json: an object a line", all(isinstance(json.loads(line), dict)
                                                 for line in lines), True)
-    expect("dump and dump --json have as many lines", len(run("dump", DEMO)[1].splitlines()),
-           len(lines))
+    # counts and facts are told anew while a long load goes on: how often is a matter of time
+    told = ("count", "fact")
+    expect("dump and dump --json have as many lines",
+           sum(line.split()[1] not in told for line in run("dump", DEMO)[1].splitlines()),
+           sum(json.loads(line)["kind"] not in told for line in lines))
     expect("dump --limit", len(run("dump", "--limit", "7", DEMO)[1].splitlines()), 7)
     expect("dump --kind", {json.loads(line)["kind"] for line in
                            run("dump", "--kind", "alloc,free", "--json", DEMO)[1].splitlines()},
