@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+extern const struct cli_command cli_command_addr2line;
 extern const struct cli_command cli_command_convert;
 extern const struct cli_command cli_command_draw;
 extern const struct cli_command cli_command_dump;
@@ -38,6 +39,7 @@ const struct cli_command *const cli_commands[] = {
     &cli_command_convert,
     &cli_command_index,
     &cli_command_draw,
+    &cli_command_addr2line,
 #ifdef HEAPSTRATA_LIBEXEC_DIR /* where recording is possible: meson.build */
     &cli_command_record,
     &cli_command_pause,

@@ -51,6 +51,18 @@ void cli_options_add (GOptionContext *context, unsigned mask, struct cli_call *c
           N_ ("Only these life times: AIFI, AIFO, AOFI, AOFO, separated by commas"), N_ ("TYPES") },
         G_OPTION_ENTRY_NULL,
     };
+    const GOptionEntry symbols[] = {
+        { "no-symbols", 0, 0, G_OPTION_ARG_NONE, &call->no_symbols,
+          N_ ("Do not look for names of functions"), NULL },
+        { "sysroot", 0, 0, G_OPTION_ARG_FILENAME, &call->sysroot,
+          N_ ("Programs, libraries and /usr/lib/debug are below this folder"), N_ ("FOLDER") },
+        G_OPTION_ENTRY_NULL,
+    };
+    const GOptionEntry debug_path[] = {
+        { "debug-path", 0, 0, G_OPTION_ARG_FILENAME, &call->debug_path,
+          N_ ("More folders with debug files, separated by colons"), N_ ("FOLDERS") },
+        G_OPTION_ENTRY_NULL,
+    };
 
     call->limit = -1;
     add_group (context, mask & CLI_OPTION_JSON, json);
@@ -59,6 +71,8 @@ void cli_options_add (GOptionContext *context, unsigned mask, struct cli_call *c
     add_group (context, mask & CLI_OPTION_PROCESS, process);
     add_group (context, mask & CLI_OPTION_BLOCKS, blocks);
     add_group (context, mask & CLI_OPTION_TYPE, type);
+    add_group (context, mask & CLI_OPTION_SYMBOLS, symbols);
+    add_group (context, mask & (CLI_OPTION_SYMBOLS | CLI_OPTION_DEBUG_PATH), debug_path);
 }
 
 void cli_call_clear (struct cli_call *call)
@@ -70,6 +84,8 @@ void cli_call_clear (struct cli_call *call)
     g_free (call->heap);
     g_free (call->size);
     g_free (call->type);
+    g_free (call->sysroot);
+    g_free (call->debug_path);
     g_strfreev (call->files);
 }
 

@@ -17,6 +17,8 @@ enum cli_shared_options {
     CLI_OPTION_PROCESS = 1 << 3, /* --process */
     CLI_OPTION_BLOCKS = 1 << 4,  /* --thread --heap --size */
     CLI_OPTION_TYPE = 1 << 5,    /* --type */
+    CLI_OPTION_SYMBOLS = 1 << 6, /* --no-symbols --sysroot */
+    CLI_OPTION_DEBUG_PATH = 1 << 7,
 };
 
 /* What a command is called with. */
@@ -26,6 +28,8 @@ struct cli_call {
     gboolean json;
     gint limit; /* rows to print: -1 = not given, 0 = all */
     char *from, *to, *process, *thread, *heap, *size, *type; /* as typed; NULL = not given */
+    gboolean no_symbols;
+    char *sysroot, *debug_path;
 };
 
 /* Adds the options of the mask (enum cli_shared_options) to the context, to be parsed into `call`.

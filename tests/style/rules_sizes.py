@@ -48,8 +48,8 @@ def check_functions(tree):
 def check_parameters(tree):
     for path in tree.match(".c", under=("src/", "ui/", "tests/")):
         for name, parameters, line, _ in functions(tree.text(path)):
-            # GTK decides what a signal handler is given
-            is_handler = path.startswith("ui/") and name.startswith("on_")
+            # GTK and libdwfl decide what a handler is given
+            is_handler = path.startswith(("ui/", "src/symbols/")) and name.startswith("on_")
             if len(parameters) > PARAMETERS and not is_handler:
                 yield "%s:%d: %s takes %d parameters" % (path, line, name, len(parameters))
 

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* How names of functions are looked for: the options of a call for src/symbols. */
+#ifndef HS_CLI_SYMBOL_OPTIONS_H
+#define HS_CLI_SYMBOL_OPTIONS_H
+
+#include "cli/options.h"
+#include "symbols/symbolizer.h"
+
+/* Lends the texts of `call`. */
+struct hs_symbolizer_options cli_symbolizer_options (const struct cli_call *call);
+
+/* A word for a state, translated: "lines", "no file" … */
+const char *cli_symbol_state_text (enum hs_symbol_state state);
+
+/* The same for JSON. */
+const char *cli_symbol_state_name (enum hs_symbol_state state);
+
+#endif

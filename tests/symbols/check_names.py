@@ -1,0 +1,289 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names, lines and inlined functions of `heapstrata addr2line` against those of llvm-symbolizer and
+eu-addr2line, for thousands of addresses of programs compiled here: C, C++ and Rust; position
+independent or not; with DWARF 4 and 5, compressed, by gcc and clang; stripped, with the rest in a
+debug link, in a build-id folder, in .gnu_debugdata, or nowhere."""
+
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+N_ADDRESSES = 2000
+SEED = 20250
+
+
+
+class Results:
+    """TAP, counted."""
+
+    def __init__(self):
+        self.n = self.n_failed = 0
+
+    def check(self, label, is_good, why=""):
+        self.n += 1
+        self.n_failed += not is_good
+        print("%s %d - %s%s" % ("ok" if is_good else "not ok", self.n, label,
+                                "" if is_good else ": " + why), flush=True)
+
+    def skip(self, label, why):
+        self.n += 1
+        print("ok %d - %s # SKIP %s" % (self.n, label, why))
+
+    def end(self):
+        print("1..%d" % self.n)
+        return 1 if self.n_failed else 0
+
+
+results = Results()
+
+
+def run(*args, text=None):
+    return subprocess.run(args, input=text, text=True, check=True, capture_output=True).stdout
+
+
+def text_addresses(path):
+    """Random addresses of the sections with code."""
+    rng = random.Random(SEED)
+    addresses = []
+    for line in run("readelf", "-SW", path).splitlines():
+        match = re.match(r"\s*\[\s*\d+\]\s+(\.text)\s+PROGBITS\s+(\w+)\s+\w+\s+(\w+)", line)
+        if match:
+            begin, size = int(match[2], 16), int(match[3], 16)
+            addresses += [begin + rng.randrange(size) for _ in range(N_ADDRESSES)]
+    return sorted(set(addresses))
+
+
+def ours(program, path, addresses, *options):
+    out = subprocess.run([program, "addr2line", "--json", *options, path], text=True,
+                         input="\n".join("%x" % a for a in addresses), capture_output=True)
+    return {int(a["address"], 16): a["frames"] for a in json.loads(out.stdout)["addresses"]}, out
+
+
+def llvm(path, addresses):
+    out = run("llvm-symbolizer", "--obj=" + path, "--output-style=JSON", "--inlines",
+              "--no-demangle", text="\n".join("0x%x" % a for a in addresses) + "\n")
+    answers = {}
+    for line in out.splitlines():
+        for entry in json.loads(line) if line.startswith("[") else [json.loads(line)]:
+            answers[int(entry["Address"], 16)] = [
+                (s["FunctionName"], s["FileName"], s["Line"]) for s in entry["Symbol"]]
+    return answers
+
+
+def elfutils(path, addresses):
+    """A line with the function and one with the place, per frame."""
+    out = run("eu-addr2line", "-a", "-f", "-i", "-e", path,
+              text="\n".join("0x%x" % a for a in addresses) + "\n")
+    answers, frames = {}, None
+    lines = iter(out.splitlines())
+    for line in lines:
+        if re.fullmatch(r"0x[0-9a-f]+", line):
+            frames = answers.setdefault(int(line, 16), [])
+            continue
+        where = next(lines)
+        match = re.match(r"(.*?):(\d+)(?::\d+)?(?: \(.*\))?$", where)
+        name = re.sub(r" inlined at .*", "", line)
+        frames.append((name, match[1] if match else "", int(match[2]) if match else 0))
+    return answers
+
+
+def demangled(answers):
+    """All names through c++filt at once: what is compared is who is called, not who spells it."""
+    names = sorted({f[0] for frames in answers.values() for f in frames})
+    plain_names = run("c++filt", text="\n".join(names) + "\n").split("\n")
+    table = dict(zip(names, plain_names))
+    return {a: [(table[f[0]], *f[1:]) for f in frames] for a, frames in answers.items()}
+
+
+def plain(name):
+    """Spellings differ: clones, spaces of templates, abi tags, the hash of Rust, versions."""
+    name = re.sub(r"@+[\w.]+$", "", name)
+    name = re.sub(r"(\.(constprop|isra|part|cold|lto_priv|llvm)(\.\d+)?)+$", "", name)
+    name = re.sub(r" ?(\[clone [^]]*\]|\(\.[^()]*\))", "", name)
+    name = re.sub(r"::h[0-9a-f]{16}$|\[[0-9a-f]{16}\]", "", name)
+    name = re.sub(r"(?<=\d): [iu](size|\d+)", "", name)
+    return re.sub(r"\s+", "", name).replace("(anonymousnamespace)", "{anonymous}")
+
+
+def file_name(path):
+    return "" if path in ("??", "") else os.path.basename(path)
+
+
+def differs(own, frame, aliases):
+    """Line 0 (no source) is spelled in several ways, and eu-addr2line gives code without DWARF the
+    last line of the unit before it."""
+    (name, path, line), (name2, path2, line2) = own, frame
+    name, name2 = plain(name), plain(name2)
+    if not aliases.get(name, {name}) & aliases.get(name2, {name2}) and \
+            not re.search(r"::%s\(" % re.escape(name2), name):  # without its namespace
+        return True
+    return path != "" and line2 != 0 and (file_name(path), line) != (file_name(path2), line2)
+
+
+def compare(label, mine, theirs, aliases, may_be_shorter):
+    """Every frame of every address; where the other one names no function neither must we."""
+    wrong, n_frames, n_shorter = [], 0, 0
+    for address, frames in demangled(theirs).items():
+        own = [(f["function"], f["file"], f["line"]) for f in mine.get(address, [])]
+        if not frames or frames[0][0] in ("", "??"):
+            if own and own[0][0] != "":
+                wrong.append((address, own[0], None))
+            continue
+        n_frames += len(frames)
+        n_shorter += len(frames) < len(own)
+        if len(frames) > len(own) or (len(frames) < len(own) and not may_be_shorter):
+            wrong.append((address, len(own), len(frames)))
+        wrong += [(address, a, b) for a, b in zip(own, frames) if differs(a, b, aliases)][:1]
+    for address, own, frame in wrong[:2]:
+        print("# %s 0x%x\n#   ours   %.400s\n#   theirs %.400s" % (label, address, own, frame))
+    results.check("%s: %d addresses, %d frames" % (label, len(theirs), n_frames),
+                  not wrong and n_frames > 0 and n_shorter * 100 <= len(theirs),
+                  "%d differ, %d are shorter" % (len(wrong), n_shorter))
+
+
+def alias_table(path):
+    """Names that stand for one function: any of them will do."""
+    by_address, table = {}, {}
+    for line in run("nm", "-C", path).splitlines() + run("nm", "-CD", path).splitlines():
+        match = re.match(r"([0-9a-f]+) [tTwWiu] (.*)", line)
+        if match:
+            by_address.setdefault(int(match[1], 16), set()).add(plain(match[2]))
+    for names in by_address.values():
+        for name in names:
+            table.setdefault(name, set()).update(names)
+    return table
+
+
+def check_full(program, label, path):
+    addresses = text_addresses(path)
+    mine, _ = ours(program, path, addresses)
+    aliases = alias_table(path)
+    if shutil.which("llvm-symbolizer"):
+        compare(label + ", llvm-symbolizer", mine, llvm(path, addresses), aliases,
+                False)
+    else:
+        results.skip(label + ", llvm-symbolizer", "llvm is not installed")
+    if label in ("c++ split", "c++ clang", "rust"):
+        results.skip(label + ", eu-addr2line", "it does not find the functions of such DWARF")
+    elif shutil.which("eu-addr2line"):
+        compare(label + ", eu-addr2line", mine, elfutils(path, addresses), aliases,
+                True) # it does not always find the callers of an inlined function
+    else:
+        results.skip(label + ", eu-addr2line", "elfutils is not installed")
+    return addresses, mine
+
+
+def check_same(program, label, path, addresses, wanted, *options, with_lines=True):
+    """A stripped file answers as the whole one did; without lines: the outermost names only."""
+    mine, _ = ours(program, path, addresses, *options)
+    if with_lines:
+        wrong = [a for a in addresses if mine.get(a) != wanted.get(a)]
+    else:
+        wrong = [a for a in addresses if [plain(f["function"]) for f in wanted[a][-1:]] !=
+                 [plain(f["function"]) for f in mine.get(a, [])[-1:]]
+                 and wanted[a] and wanted[a][-1]["function"]]
+    for address in wrong[:3]:
+        print("# %s 0x%x: %s, not %s" % (label, address, mine.get(address), wanted.get(address)))
+    results.check("%s: %d addresses" % (label, len(addresses)), not wrong and any(mine.values()),
+                  "%d differ" % len(wrong))
+
+
+def check_stripped(program, folder, path, addresses, wanted):
+    """The ways to have the names elsewhere."""
+    def copy(name):
+        there = os.path.join(folder, name, "program")
+        os.makedirs(os.path.dirname(there))
+        shutil.copy(path, there)
+        return there
+
+    bare = copy("bare")
+    run("strip", bare)
+    mine, out = ours(program, bare, addresses)
+    results.check("stripped: no names, and said so",
+                  not any(mine.values()) and out.returncode == 1 and "no symbols" in out.stderr,
+                  out.stderr)
+
+    nodebug = copy("nodebug")
+    run("strip", "--strip-debug", nodebug)
+    check_same(program, "symbols without DWARF", nodebug, addresses, wanted, with_lines=False)
+
+    linked = copy("linked")
+    run("objcopy", "--only-keep-debug", linked, linked + ".debug")
+    run("strip", linked)
+    run("objcopy", "--add-gnu-debuglink=" + linked + ".debug", linked)
+    check_same(program, ".gnu_debuglink", linked, addresses, wanted)
+    build_id = re.search(r"Build ID: (\w+)", run("readelf", "-n", path))[1]
+
+    by_id = copy("by-id")
+    store = os.path.join(folder, "store")
+    os.makedirs(os.path.join(store, ".build-id", build_id[:2]))
+    run("objcopy", "--only-keep-debug", by_id,
+        os.path.join(store, ".build-id", build_id[:2], build_id[2:] + ".debug"))
+    run("strip", by_id)
+    check_same(program, "build-id folder", by_id, addresses, wanted, "--debug-path", store)
+
+    if shutil.which("xz"):
+        mini = copy("mini")
+        names = set(re.findall(r"^(\S+) [tTwWi] ", run("nm", "-P", "--defined-only", mini), re.M))
+        with open(mini + ".keep", "w", encoding="utf-8") as keep:
+            keep.write("\n".join(sorted(names)))
+        run("objcopy", "--only-keep-debug", mini, mini + ".debug")
+        run("objcopy", "-S", "--remove-section=.comment", "--keep-symbols=" + mini + ".keep",
+            mini + ".debug", mini + ".symbols")
+        run("strip", mini)
+        run("xz", mini + ".symbols")
+        run("objcopy", "--add-section=.gnu_debugdata=" + mini + ".symbols.xz", mini)
+        os.remove(mini + ".debug")
+        check_same(program, ".gnu_debugdata", mini, addresses, wanted, with_lines=False)
+    else:
+        results.skip(".gnu_debugdata", "xz is not installed")
+
+
+def main():
+    program = sys.argv[1]
+    variants = [
+        ("c", "gcc", ["-O2", "-g"], "subject.c"),
+        ("c -O0 -no-pie", "gcc", ["-O0", "-g", "-no-pie"], "subject.c"),
+        ("c++", "g++", ["-O2", "-g"], "subject.cc"),
+        ("c++ -O0", "g++", ["-O0", "-g", "-no-pie"], "subject.cc"),
+        ("c++ DWARF 4, compressed", "g++", ["-O2", "-gdwarf-4", "-gz", "-no-pie"], "subject.cc"),
+        ("c++ split", "g++", ["-O2", "-g", "-gsplit-dwarf"], "subject.cc"),
+        ("c++ clang", "clang++", ["-O2", "-g"], "subject.cc"),
+        ("rust", "rustc", ["-O", "-g"], "subject.rs"),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (label, compiler, options, source) in enumerate(variants):
+            path = os.path.join(folder, "subject%d" % number)
+            if not shutil.which(compiler):
+                results.skip(label, compiler + " is not installed")
+                continue
+            subprocess.run([compiler, *options, "-o", path, os.path.join(HERE, source)], check=True,
+                           cwd=folder)
+            addresses, wanted = check_full(program, label, path)
+            if label == "c++":
+                check_stripped(program, folder, path, addresses, wanted)
+        check_system(program)
+    return results.end()
+
+
+def check_system(program):
+    """A real library: with its debug file where one is installed, by its exports otherwise."""
+    path = "/lib/x86_64-linux-gnu/libc.so.6"
+    if not os.path.exists(path):
+        results.skip("libc", "not there")
+        return
+    mine, _ = ours(program, path, text_addresses(path))
+    named = sum(1 for frames in mine.values() if frames)
+    results.check("libc: most addresses have names", named > len(mine) / 3, "%d of %d" % (
+        named, len(mine)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
