@@ -57,7 +57,7 @@ static __attribute__ ((noinline, cold)) struct hs_unwind_rule learn_rule (struct
     return rule;
 }
 
-static inline struct hs_unwind_rule rule_of (struct hs_unwinder *u, uintptr_t pc)
+static struct hs_unwind_rule rule_of (struct hs_unwinder *u, uintptr_t pc)
 {
     uint64_t *place = &u->cache[cache_index (pc)];
 
@@ -83,8 +83,8 @@ static uintptr_t load (uintptr_t at)
     return *(const uintptr_t *)at;
 }
 
-static inline enum step cfa_of (struct hs_unwind_frame *f, const struct hs_unwind_rule *rule,
-                                uintptr_t stack_end, uintptr_t *ret)
+static enum step cfa_of (struct hs_unwind_frame *f, const struct hs_unwind_rule *rule,
+                         uintptr_t stack_end, uintptr_t *ret)
 {
     uintptr_t offset = (uintptr_t)(intptr_t)rule->cfa_offset;
 
@@ -117,8 +117,9 @@ static inline enum step cfa_of (struct hs_unwind_frame *f, const struct hs_unwin
 }
 
 /* Fills in how `f` leads to its caller, and the caller's registers. */
-static inline enum step step (struct hs_unwinder *u, struct hs_unwind_frame *f, uintptr_t stack_end,
-                              struct hs_unwind_frame *caller)
+static __attribute__ ((noinline)) enum step step (struct hs_unwinder *u, struct hs_unwind_frame *f,
+                                                  uintptr_t stack_end,
+                                                  struct hs_unwind_frame *caller)
 {
     struct hs_unwind_rule rule = rule_of (u, f->pc);
     struct hs_unwind_module module;
@@ -226,18 +227,18 @@ static void remember (struct hs_unwinder *u, uint32_t n_kept, uint32_t n_fresh)
     u->n_frames = n_kept;
 }
 
-/* Whether `f` is a remembered frame, looking from number *k - 1 outwards; *k - 1 is then its
- * number. */
-static inline int find_known (const struct hs_unwinder *u, const struct hs_unwind_frame *f,
-                              uint32_t *k)
+/* Whether these are a remembered frame's registers, looking from number *k - 1 outwards; *k - 1 is
+ * then its number. */
+static inline int find_known (const struct hs_unwinder *u, uintptr_t pc, uintptr_t sp,
+                              uintptr_t rbp, uint32_t *k)
 {
     uint32_t i = *k;
 
-    while (i > 0 && u->sp[i - 1] < f->sp)
+    while (i > 0 && u->sp[i - 1] < sp)
         i--;
     *k = i;
-    return i > 0 && u->sp[i - 1] == f->sp && u->pc[i - 1] == f->pc &&
-           (u->rbp[i - 1] == f->rbp || u->needs_rbp[i - 1] == 0);
+    return i > 0 && u->sp[i - 1] == sp && u->pc[i - 1] == pc &&
+           (u->rbp[i - 1] == rbp || u->needs_rbp[i - 1] == 0);
 }
 
 /*
@@ -260,20 +261,71 @@ static struct hs_unwind_frame *take_over (const struct hs_unwinder *u, struct hs
     return f;
 }
 
+/*
+ * Steps over frames of the common kind, whose rule is in the cache, until one that is not or that
+ * may be a remembered one; returns it, filled in. The registers stay in registers: through memory
+ * each step would wait for the stores of the one before.
+ */
+static inline struct hs_unwind_frame *stride (struct hs_unwinder *u, struct hs_unwind_frame *f,
+                                              const struct hs_unwind_frame *last, uint32_t *k)
+{
+    uintptr_t pc = f->pc, sp = f->sp, rbp = f->rbp, stack_end = u->stack_end;
+
+    for (; f < last; f++) {
+        uint64_t rule = u->cache[cache_index (pc)];
+        uintptr_t cfa, offset, rbp_slot = 0;
+
+        if (find_known (u, pc, sp, rbp, k) || (rule >> 29 ^ pc >> 12) != 0 ||
+            (rule >> 26 & 7) != HS_UNWIND_RSP)
+            break;
+        cfa = sp + (uintptr_t)((int64_t)(rule << 38) >> 51) * 8;
+        offset = (uintptr_t)((int64_t)(rule << 51) >> 51) * 8;
+        if (__builtin_expect (cfa <= sp || cfa > stack_end, 0))
+            break;
+        f->pc = pc;
+        f->sp = sp;
+        f->rbp = rbp;
+        f->needs_rbp = 0;
+        pc = load (cfa - 8);
+        if (__builtin_expect (pc == 0, 0)) {
+            pc = f->pc;
+            break;
+        }
+        if (offset != 0) {
+            rbp_slot = cfa + offset;
+            if (__builtin_expect (rbp_slot < sp || rbp_slot > stack_end - 8, 0)) {
+                pc = f->pc;
+                break;
+            }
+            rbp = load (rbp_slot);
+        }
+        f->rbp_slot = rbp_slot;
+        sp = cfa;
+        u->n_walked++;
+    }
+    f->pc = pc;
+    f->sp = sp;
+    f->rbp = rbp;
+    return f;
+}
+
 /* Walks until the end, or until the rest is proved to be the first *n_kept remembered frames. */
 static inline enum hs_unwind_outcome climb (struct hs_unwinder *u, uintptr_t stack_end,
                                             uint32_t *n_fresh, uint32_t *n_kept)
 {
     struct hs_unwind_frame *f = u->fresh, *last = u->fresh + HS_UNWIND_MAX_FRAMES - 1;
     uint32_t k = u->n_frames;
-    enum step outcome;
+    enum step outcome = STEP_OK;
 
     *n_kept = 0;
-    do {
-        if (find_known (u, f, &k)) {
+    for (;;) {
+        f = stride (u, f, last, &k);
+        if (f == last)
+            break;
+        if (find_known (u, f->pc, f->sp, f->rbp, &k)) {
             uint32_t proved = verify (u, k - 1);
 
-            if (proved == 0) {
+            if (__builtin_expect (proved == 0, 1)) {
                 *n_kept = k;
                 *n_fresh = (uint32_t)(f - u->fresh);
                 return u->is_complete ? HS_UNWIND_COMPLETE : HS_UNWIND_TRUNCATED;
@@ -286,13 +338,11 @@ static inline enum hs_unwind_outcome climb (struct hs_unwinder *u, uintptr_t sta
         u->n_walked++;
         outcome = step (u, f, stack_end, f + 1);
         f++;
-        if (outcome != STEP_OK) {
-            *n_fresh = (uint32_t)(f - u->fresh);
-            return outcome == STEP_END ? HS_UNWIND_COMPLETE : HS_UNWIND_TRUNCATED;
-        }
-    } while (f < last);
+        if (outcome != STEP_OK)
+            break;
+    }
     *n_fresh = (uint32_t)(f - u->fresh);
-    return HS_UNWIND_TRUNCATED;
+    return outcome == STEP_END ? HS_UNWIND_COMPLETE : HS_UNWIND_TRUNCATED;
 }
 
 enum hs_unwind_outcome hs_unwind_walk (struct hs_unwinder *u, const struct hs_unwind_start *start,
