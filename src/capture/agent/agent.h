@@ -14,7 +14,8 @@
 
 #include <stddef.h>
 
-#define AGENT_STACKS 32768u /* known stacks per thread, a power of two; full: all are told anew */
+/* Known stacks per thread, a power of two; full at three quarters: then all are told anew. */
+#define AGENT_STACKS 32768u
 #define AGENT_MODULES 64u
 
 /* The agent is compiled twice: to be preloaded, and to be put into a running process. */
@@ -24,26 +25,26 @@
 #define AGENT_IS_ATTACHED 0
 #endif
 
-struct agent_stack {
-    uint64_t hash; /* 0 = free */
-    uint32_t id;
-};
-
 struct agent_thread {
     struct hs_ring_head *ring;
-    uint8_t *body; /* mapped twice */
-    uint64_t head; /* the producer's own copy */
-    uint64_t tail_seen;
+    uint8_t *body;   /* mapped twice */
+    uint64_t head;   /* the producer's own copy */
+    uint64_t limit;  /* up to here there is room in the ring, as far as is known */
+    uint64_t stamp;  /* of the event that is being written */
     uint64_t n_lost; /* not yet told */
     int is_busy;     /* inside the agent, or inside a hooked call made by another hooked call */
     int has_no_ring;
     uintptr_t thread_pointer; /* of an attached process's thread: fs:0 */
     uint32_t module_generation;
     uintptr_t stack_begin, stack_end; /* the proven interval */
-    uint32_t n_stacks, next_stack_id;
+    uint32_t n_stacks;                /* told; their ids are 1 to this */
+    uint32_t newest_id;               /* that of the newest event's stack, */
+    uint64_t newest_hash;             /* and the hash it has */
     uint32_t n_modules;
     uintptr_t modules[AGENT_MODULES]; /* begin of those told through this ring */
-    struct agent_stack stacks[AGENT_STACKS];
+    /* The hash's low 15 bits are the place to look from; its high 48 bits are kept, with the id in
+     * the low 16: half a cache line holds four. 0 = free. */
+    uint64_t stacks[AGENT_STACKS];
     struct hs_unwinder unwinder;
 };
 
@@ -54,6 +55,7 @@ struct agent {
     const uint32_t *alive;                  /* a page that reads 0 after fork */
     struct agent_thread *threads[HS_RINGS]; /* made on a ring's first use, then kept with it */
     _Atomic uint32_t module_generation;
+    _Atomic uint32_t n_threads;              /* that took a ring, ever */
     _Atomic uint64_t wait_epoch, wait_ticks; /* time spent on full rings in this second */
 };
 
@@ -88,22 +90,30 @@ void agent_realloc_begin (struct agent_thread *thread, void *old)
 void agent_realloc_end (struct agent_thread *thread, void *address, size_t size,
                         const struct agent_frame *frame) __attribute__ ((visibility ("hidden")));
 
-/* agent_stacks.c: the id of the stack above `frame`, told through the ring when it is new; 0 = none
- */
+/* agent_stacks.c: the id of the stack above `frame`, told through the ring when it is new, with
+ * thread->stamp; 0 = none */
 uint32_t agent_stack_id (struct agent_thread *thread, const struct agent_frame *frame)
     __attribute__ ((visibility ("hidden")));
 
-/* agent_ring.c: room for `n` bytes (a multiple of 8), or NULL when the ring is full; then publish
- */
-uint8_t *agent_reserve (struct agent_thread *thread, uint32_t n)
-    __attribute__ ((visibility ("hidden")));
-void agent_publish (struct agent_thread *thread, uint32_t n, uint64_t stamp)
-    __attribute__ ((visibility ("hidden")));
+/* agent_ring.c: the slow half of agent_reserve */
+uint8_t *agent_make_room (struct agent_thread *thread, uint32_t n) AGENT_HIDDEN;
 
-static inline void agent_begin_stamp (struct agent_thread *thread)
+/* Room for `n` bytes (a multiple of 8), or NULL when the ring is full; thread->stamp is set. */
+static inline uint8_t *agent_reserve (struct agent_thread *thread, uint32_t n)
 {
-    atomic_store_explicit (&thread->ring->pending, 1, memory_order_relaxed);
-    __asm__ volatile("" ::: "memory");
+    if (__builtin_expect (thread->head + n > thread->limit, 0))
+        return agent_make_room (thread, n);
+    return thread->body + thread->head % HS_RING_BYTES;
+}
+
+/* What was reserved is written, and carries thread->stamp. */
+static inline void agent_publish (struct agent_thread *thread, uint32_t n)
+{
+    struct hs_ring_head *ring = thread->ring;
+
+    thread->head += n;
+    atomic_store_explicit (&ring->last_stamp, thread->stamp, memory_order_relaxed);
+    atomic_store_explicit (&ring->head, thread->head, memory_order_release);
 }
 
 #endif

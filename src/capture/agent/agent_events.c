@@ -1,59 +1,83 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Events into the ring. The stack is taken first and may write records of its own; then `pending`
- * is set, the stamp taken, the record published, `pending` cleared (ring.h, CAPTURE.md 2).
+ * Events into the ring: `pending` is set, the stamp taken, the record published, `pending` cleared
+ * (ring.h, CAPTURE.md 2). Whatever is told between (stacks, modules) carries the event's stamp, so
+ * that stamps never run backwards within a ring. The stack is walked after the stamp: the fence
+ * before that then waits for the real call only, and the walk overlaps with what the program does
+ * next.
  */
 #include "capture/agent/agent.h"
 
 #include "capture/agent/system.h"
 
-static void end_pending (struct agent_thread *thread)
+static inline void begin_release (struct agent_thread *thread)
+{
+    atomic_store_explicit (&thread->ring->pending, 1, memory_order_relaxed);
+    __asm__ volatile("" ::: "memory");
+    thread->stamp = read_tsc ();
+}
+
+/*
+ * Another thread's release must not get a stamp after this one when it made this acquisition
+ * possible: hence the fence. It was in the ring, and its thread counted, before the real call
+ * could give us its block; a thread alone is ordered by its ring.
+ */
+static inline void begin_acquisition (struct agent_thread *thread)
+{
+    atomic_store_explicit (&thread->ring->pending, 1, memory_order_relaxed);
+    __asm__ volatile("" ::: "memory");
+    if (atomic_load_explicit (&agent.n_threads, memory_order_relaxed) > 1)
+        thread->stamp = read_tsc_after ();
+    else
+        thread->stamp = read_tsc ();
+}
+
+static inline void end_event (struct agent_thread *thread)
 {
     atomic_store_explicit (&thread->ring->pending, 0, memory_order_release);
 }
 
-static uint64_t word (uint64_t stamp, enum hs_rec_kind kind)
+static inline uint64_t word (const struct agent_thread *thread, enum hs_rec_kind kind)
 {
-    return stamp << 4 | (uint64_t)kind;
+    return thread->stamp << 4 | (uint64_t)kind;
 }
 
 void agent_alloc (struct agent_thread *thread, void *address, size_t size,
                   const struct agent_frame *frame)
 {
-    uint64_t *record, stamp;
-    uint32_t stack = agent_stack_id (thread, frame);
+    uint64_t *record;
+    uint32_t stack;
 
+    begin_acquisition (thread);
+    stack = agent_stack_id (thread, frame);
     record = (void *)agent_reserve (thread, 32);
-    if (record == NULL)
-        return;
-    agent_begin_stamp (thread);
-    stamp = read_tsc_after ();
-    record[1] = (uintptr_t)address;
-    if (__builtin_expect (size <= UINT32_MAX, 1)) {
-        record[0] = word (stamp, HS_REC_ALLOC);
+    if (record != NULL && __builtin_expect (size <= UINT32_MAX, 1)) {
+        record[0] = word (thread, HS_REC_ALLOC);
+        record[1] = (uintptr_t)address;
         record[2] = (uint64_t)size << 32 | stack;
-        agent_publish (thread, 24, stamp);
-    } else {
-        record[0] = word (stamp, HS_REC_ALLOC_LARGE);
+        agent_publish (thread, 24);
+    } else if (record != NULL) {
+        record[0] = word (thread, HS_REC_ALLOC_LARGE);
+        record[1] = (uintptr_t)address;
         record[2] = size;
         record[3] = stack;
-        agent_publish (thread, 32, stamp);
+        agent_publish (thread, 32);
     }
-    end_pending (thread);
+    end_event (thread);
 }
 
-static void write_release (struct agent_thread *thread, void *address, enum hs_rec_kind kind)
+static inline void write_release (struct agent_thread *thread, void *address, enum hs_rec_kind kind)
 {
-    uint64_t *record = (void *)agent_reserve (thread, 16), stamp;
+    uint64_t *record;
 
-    if (record == NULL)
-        return;
-    agent_begin_stamp (thread);
-    stamp = read_tsc ();
-    record[0] = word (stamp, kind);
-    record[1] = (uintptr_t)address;
-    agent_publish (thread, 16, stamp);
-    end_pending (thread);
+    begin_release (thread);
+    record = (void *)agent_reserve (thread, 16);
+    if (record != NULL) {
+        record[0] = word (thread, kind);
+        record[1] = (uintptr_t)address;
+        agent_publish (thread, 16);
+    }
+    end_event (thread);
 }
 
 void agent_free (struct agent_thread *thread, void *address)
@@ -69,17 +93,18 @@ void agent_realloc_begin (struct agent_thread *thread, void *old)
 void agent_realloc_end (struct agent_thread *thread, void *address, size_t size,
                         const struct agent_frame *frame)
 {
-    uint32_t stack = address != NULL ? agent_stack_id (thread, frame) : 0;
-    uint64_t *record = (void *)agent_reserve (thread, 32), stamp;
+    uint64_t *record;
+    uint32_t stack;
 
-    if (record == NULL)
-        return;
-    agent_begin_stamp (thread);
-    stamp = read_tsc_after ();
-    record[0] = word (stamp, HS_REC_REALLOC_END);
-    record[1] = (uintptr_t)address;
-    record[2] = size;
-    record[3] = stack;
-    agent_publish (thread, 32, stamp);
-    end_pending (thread);
+    begin_acquisition (thread);
+    stack = address != NULL ? agent_stack_id (thread, frame) : 0;
+    record = (void *)agent_reserve (thread, 32);
+    if (record != NULL) {
+        record[0] = word (thread, HS_REC_REALLOC_END);
+        record[1] = (uintptr_t)address;
+        record[2] = size;
+        record[3] = stack;
+        agent_publish (thread, 32);
+    }
+    end_event (thread);
 }

@@ -9,6 +9,7 @@
 #define WAIT_MS_PER_SECOND 50u   /* at most, for all threads together */
 #define HEARTBEAT_MS 1000u       /* an older one: the recorder is gone */
 #define SMALLEST_WAIT_TURNS 200u /* spins before the clock is looked at */
+#define LOST_BYTES 16u /* kept free, so that losses can be told when there is room again */
 
 /* Stands for all threads that found no ring: its one page that is ever touched holds the flag. */
 static struct agent_thread without_ring;
@@ -87,8 +88,8 @@ static struct agent_thread *make_thread (void)
         return give_up_thread (ring);
     thread->ring = ring;
     thread->head = atomic_load_explicit (&ring->head, memory_order_relaxed);
-    thread->tail_seen = atomic_load_explicit (&ring->tail, memory_order_acquire);
-    thread->next_stack_id = 1;
+    thread->limit = 0; /* learnt with the first record */
+    atomic_fetch_add (&agent.n_threads, 1);
     atomic_fetch_add (&ring->owner, 1);
     atomic_store (&ring->tid, (uint32_t)sys3 (SYS_gettid, 0, 0, 0));
     return thread;
@@ -138,12 +139,13 @@ static int may_wait (uint64_t ticks)
     return atomic_fetch_add (&agent.wait_ticks, ticks) + ticks < WAIT_MS_PER_SECOND * per_ms;
 }
 
+/* Whether there is room, and some more to tell of losses. */
 static int has_room (struct agent_thread *thread, uint32_t n)
 {
-    if (thread->head - thread->tail_seen <= HS_RING_BYTES - n)
-        return 1;
-    thread->tail_seen = atomic_load_explicit (&thread->ring->tail, memory_order_acquire);
-    return thread->head - thread->tail_seen <= HS_RING_BYTES - n;
+    uint64_t tail = atomic_load_explicit (&thread->ring->tail, memory_order_acquire);
+
+    thread->limit = tail + HS_RING_BYTES - LOST_BYTES;
+    return thread->head + n <= thread->limit;
 }
 
 static int wait_for_room (struct agent_thread *thread, uint32_t n)
@@ -169,29 +171,22 @@ static int wait_for_room (struct agent_thread *thread, uint32_t n)
 static void write_lost (struct agent_thread *thread)
 {
     uint64_t *record = (void *)(thread->body + thread->head % HS_RING_BYTES);
-    uint64_t stamp = read_tsc ();
 
-    record[0] = stamp << 4 | HS_REC_LOST;
+    record[0] = thread->stamp << 4 | HS_REC_LOST;
     record[1] = thread->n_lost;
     thread->n_lost = 0;
-    thread->head += 16;
+    thread->head += LOST_BYTES;
 }
 
-uint8_t *agent_reserve (struct agent_thread *thread, uint32_t n)
+uint8_t *agent_make_room (struct agent_thread *thread, uint32_t n)
 {
-    if (__builtin_expect (!has_room (thread, n + 16) && !wait_for_room (thread, n + 16), 0)) {
+    if (!has_room (thread, n) && !wait_for_room (thread, n)) {
         thread->n_lost++;
+        thread->limit = 0; /* come here again, to tell of it */
         atomic_fetch_add_explicit (&thread->ring->n_lost, 1, memory_order_relaxed);
         return NULL;
     }
-    if (__builtin_expect (thread->n_lost > 0, 0))
+    if (thread->n_lost > 0)
         write_lost (thread);
     return thread->body + thread->head % HS_RING_BYTES;
-}
-
-void agent_publish (struct agent_thread *thread, uint32_t n, uint64_t stamp)
-{
-    thread->head += n;
-    atomic_store_explicit (&thread->ring->last_stamp, stamp, memory_order_relaxed);
-    atomic_store_explicit (&thread->ring->head, thread->head, memory_order_release);
 }

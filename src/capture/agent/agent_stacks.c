@@ -10,6 +10,10 @@
 #include <fcntl.h>
 #include <link.h>
 
+#define ID_MASK UINT64_C (0xffff)
+
+_Static_assert(AGENT_STACKS / 4 * 3 < ID_MASK, "ids have 16 bits");
+
 /* glibc 2.35: lock-free, and safe where dl_iterate_phdr is not. Without it stacks end at once. */
 extern int _dl_find_object (void *, struct dl_find_object *) __attribute__ ((weak));
 
@@ -74,14 +78,12 @@ static int find_mapping (int fd, uintptr_t sp, struct agent_thread *thread)
     }
 }
 
-/* Whether [sp, stack_end) is proved to be mapped, looking it up when sp left the known interval. */
-static int prove_stack (struct agent_thread *thread, uintptr_t sp)
+/* Whether [sp, stack_end) is proved to be mapped: looks it up when sp left the known interval. */
+static __attribute__ ((noinline, cold)) int prove_stack (struct agent_thread *thread, uintptr_t sp)
 {
     int is_found;
     long fd;
 
-    if (sp >= thread->stack_begin && sp < thread->stack_end)
-        return 1;
     fd = sys6 (SYS_openat, AT_FDCWD, (long)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0, 0, 0);
     if (fd < 0)
         return 0;
@@ -143,7 +145,7 @@ static void tell_module (struct agent_thread *thread, const struct dl_find_objec
     };
     const char *path = found->dlfo_link_map->l_name;
     uint32_t padded;
-    uint64_t *record, stamp;
+    uint64_t *record;
 
     while (path != NULL && path[module.path_length] != '\0' &&
            module.path_length < HS_RING_PATH_MAX - 8)
@@ -153,15 +155,12 @@ static void tell_module (struct agent_thread *thread, const struct dl_find_objec
     record = (void *)agent_reserve (thread, 8 + (uint32_t)sizeof module + padded);
     if (record == NULL)
         return;
-    agent_begin_stamp (thread);
-    stamp = read_tsc ();
-    record[0] = stamp << 4 | HS_REC_MODULE;
+    record[0] = thread->stamp << 4 | HS_REC_MODULE;
     copy (record + 1, &module, sizeof module);
     copy ((uint8_t *)(record + 1) + sizeof module, path, module.path_length);
     for (uint32_t i = module.path_length; i < padded; i++)
         ((volatile uint8_t *)(record + 1))[sizeof module + i] = 0;
-    agent_publish (thread, 8 + (uint32_t)sizeof module + padded, stamp);
-    atomic_store_explicit (&thread->ring->pending, 0, memory_order_release);
+    agent_publish (thread, 8 + (uint32_t)sizeof module + padded);
     thread->modules[thread->n_modules++ % AGENT_MODULES] = module.begin;
 }
 
@@ -196,27 +195,64 @@ static int tell_stack (struct agent_thread *thread, uint32_t id, uint32_t n_fram
                        enum hs_unwind_outcome outcome)
 {
     const uintptr_t *frames = thread->unwinder.pc;
-    uint64_t *record = (void *)agent_reserve (thread, 16 + 8 * n_frames), stamp;
+    uint64_t *record = (void *)agent_reserve (thread, 16 + 8 * n_frames);
 
     if (record == NULL)
         return 0;
-    agent_begin_stamp (thread);
-    stamp = read_tsc ();
-    record[0] = stamp << 4 | HS_REC_STACK;
+    record[0] = thread->stamp << 4 | HS_REC_STACK;
     record[1] =
         id | (uint64_t)n_frames << 32 | (outcome == HS_UNWIND_TRUNCATED ? HS_STACK_TRUNCATED : 0);
     for (uint32_t i = 0; i < n_frames; i++)
         record[2 + i] = frames[n_frames - 1 - i];
-    agent_publish (thread, 16 + 8 * n_frames, stamp);
-    atomic_store_explicit (&thread->ring->pending, 0, memory_order_release);
+    agent_publish (thread, 16 + 8 * n_frames);
     return 1;
 }
 
 static void forget_stacks (struct agent_thread *thread)
 {
     for (uint32_t i = 0; i < AGENT_STACKS; i++)
-        thread->stacks[i].hash = 0;
+        thread->stacks[i] = 0;
     thread->n_stacks = 0;
+    thread->newest_hash = 0;
+}
+
+static __attribute__ ((noinline, cold)) void begin_generation (struct agent_thread *thread,
+                                                               uint32_t generation)
+{
+    hs_unwind_init (&thread->unwinder, find_module, thread);
+    thread->module_generation = generation;
+    thread->n_modules = 0;
+    forget_stacks (thread);
+}
+
+/* A stack that is not known yet; `place` is where it belongs. */
+static __attribute__ ((noinline, cold)) uint32_t add_stack (struct agent_thread *thread,
+                                                            uint64_t hash, uint32_t place,
+                                                            uint32_t n_frames,
+                                                            enum hs_unwind_outcome outcome)
+{
+    if (thread->n_stacks >= AGENT_STACKS / 4 * 3) {
+        forget_stacks (thread);
+        place = (uint32_t)hash & (AGENT_STACKS - 1);
+    }
+    if (!tell_stack (thread, thread->n_stacks + 1, n_frames, outcome))
+        return 0;
+    thread->n_stacks++;
+    thread->stacks[place] = (hash & ~ID_MASK) | thread->n_stacks;
+    return thread->n_stacks;
+}
+
+static inline uint32_t id_of (struct agent_thread *thread, uint64_t hash, uint32_t n_frames,
+                              enum hs_unwind_outcome outcome)
+{
+    uint32_t at = (uint32_t)hash & (AGENT_STACKS - 1);
+    uint64_t found;
+
+    for (; (found = thread->stacks[at]) != 0; at = (at + 1) & (AGENT_STACKS - 1)) {
+        if (((found ^ hash) & ~ID_MASK) == 0)
+            return (uint32_t)(found & ID_MASK);
+    }
+    return add_stack (thread, hash, at, n_frames, outcome);
 }
 
 uint32_t agent_stack_id (struct agent_thread *thread, const struct agent_frame *frame)
@@ -224,35 +260,26 @@ uint32_t agent_stack_id (struct agent_thread *thread, const struct agent_frame *
     uint32_t generation = atomic_load_explicit (&agent.module_generation, memory_order_relaxed);
     struct hs_unwind_start start = { frame->pc, frame->sp, frame->rbp, 0 };
     enum hs_unwind_outcome outcome;
-    uint32_t n, at;
+    uint32_t n, id;
     uint64_t hash;
 
-    if (!prove_stack (thread, frame->sp))
+    if (__builtin_expect (frame->sp < thread->stack_begin || frame->sp >= thread->stack_end, 0) &&
+        !prove_stack (thread, frame->sp))
         return 0;
     start.stack_end = thread->stack_end;
-    if (thread->unwinder.find == NULL || thread->module_generation != generation) {
-        hs_unwind_init (&thread->unwinder, find_module, thread);
-        thread->module_generation = generation;
-        thread->n_modules = 0;
-        forget_stacks (thread);
-    }
+    if (__builtin_expect (thread->unwinder.find == NULL || thread->module_generation != generation,
+                          0))
+        begin_generation (thread, generation);
     outcome = hs_unwind_walk (&thread->unwinder, &start, &n);
     if (n == 0)
         return 0;
-    hash = thread->unwinder.hash[n - 1] | 1;
-    at = (uint32_t)(hash >> 20) & (AGENT_STACKS - 1);
-    for (; thread->stacks[at].hash != 0; at = (at + 1) & (AGENT_STACKS - 1)) {
-        if (thread->stacks[at].hash == hash)
-            return thread->stacks[at].id;
+    hash = thread->unwinder.hash[n - 1];
+    if (hash == thread->newest_hash)
+        return thread->newest_id;
+    id = id_of (thread, hash, n, outcome);
+    if (id != 0) {
+        thread->newest_hash = hash;
+        thread->newest_id = id;
     }
-    if (thread->n_stacks >= AGENT_STACKS / 4 * 3) {
-        forget_stacks (thread);
-        at = (uint32_t)(hash >> 20) & (AGENT_STACKS - 1);
-    }
-    if (!tell_stack (thread, thread->next_stack_id, n, outcome))
-        return 0;
-    thread->stacks[at].hash = hash;
-    thread->stacks[at].id = thread->next_stack_id;
-    thread->n_stacks++;
-    return thread->next_stack_id++;
+    return id;
 }
