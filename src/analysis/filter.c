@@ -59,6 +59,10 @@ static void set_contexts (struct hs_scan *scan, const struct hs_filter *filter)
     const struct hs_tables *tables = hs_trace_lock (scan->snapshot.trace);
     const struct hs_rows *rows = scan->snapshot.rows;
 
+    scan->passes_sizes = scan->size_min == 0 && scan->size_max == UINT64_MAX &&
+                         tables->totals.opened_bytes <= INT64_MAX;
+    scan->passes_by_process = !filter->has_thread && !filter->has_heap;
+    scan->process = filter->process;
     scan->passes_all = true;
     for (uint32_t i = 0; i < scan->snapshot.n_contexts; i++) {
         hs_event_no exit =
@@ -116,4 +120,21 @@ struct hs_row_run hs_row_run_at (const struct hs_snapshot *snapshot, hs_row_no f
     run.stack = hs_column_chunk_u32 (&rows->stack, first) + at;
     run.context = hs_column_chunk_u32 (&rows->context, first) + at;
     return run;
+}
+
+const struct hs_range_block *hs_scan_block (const struct hs_scan *scan, hs_row_no first,
+                                            hs_row_no end, struct hs_row_run *ret_run)
+{
+    const struct hs_snapshot *snapshot = &scan->snapshot;
+    const struct hs_range_block *block = NULL;
+    bool may_use = scan->passes_sizes && (scan->passes_all || scan->passes_by_process);
+    hs_row_no border = end;
+
+    if (may_use) {
+        block = hs_range_index_block (snapshot, first, end);
+        border = hs_range_index_border (snapshot, first);
+    }
+    if (block == NULL)
+        *ret_run = hs_row_run_at (snapshot, first, border < end ? border : end);
+    return block;
 }

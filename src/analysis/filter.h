@@ -12,6 +12,7 @@
 #define HS_ANALYSIS_FILTER_H
 
 #include "base/cancel.h"
+#include "trace/range_index.h"
 #include "trace/trace.h"
 
 enum hs_class_mask {
@@ -47,7 +48,10 @@ struct hs_scan {
     uint8_t *context_passes;   /* per context: 1 when process, thread and heap pass */
     hs_event_no *context_exit; /* per context: exit event of its process, HS_NO_EVENT = none */
     bool passes_all;           /* every context passes: scans need not look */
-    bool has_exits;            /* some context has an exit event */
+    bool passes_sizes;         /* every size does, and no sum of sizes can overflow */
+    bool passes_by_process;    /* a context passes when its process is `process`, or it is none */
+    hs_process_id process;
+    bool has_exits; /* some context has an exit event */
 };
 enum hs_status hs_scan_init (struct hs_scan *scan, const struct hs_snapshot *snapshot,
                              const struct hs_filter *filter, struct hs_error *err);
@@ -64,6 +68,11 @@ struct hs_row_run {
 };
 struct hs_row_run hs_row_run_at (const struct hs_snapshot *snapshot, hs_row_no first,
                                  hs_row_no end);
+
+/* The largest block (range_index.h) that begins with `first`, of rows up to `end`, when the sums of
+ * whole blocks answer for this filter; else NULL, and *ret_run are the rows to be read. */
+const struct hs_range_block *hs_scan_block (const struct hs_scan *scan, hs_row_no first,
+                                            hs_row_no end, struct hs_row_run *ret_run);
 
 /* A value of a run that the writer may still change (end, stack). */
 static inline uint32_t hs_run_peek (const uint32_t *values, uint32_t i)

@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#define PREFETCH_SURVIVORS 24
+
 static void add (struct hs_size_class_sums *to, const struct hs_size_class_sums *from)
 {
     for (int i = 0; i < 4; i++) {
@@ -42,6 +44,81 @@ static void scan_run (const struct hs_scan *scan, const struct hs_row_run *run,
     }
 }
 
+static void add_bytes (struct hs_size_class_sums *sums, unsigned class, uint32_t count,
+                       uint64_t bytes)
+{
+    sums->count[class] += count;
+    sums->bytes[class] += bytes;
+}
+
+/* A whole block; `is_inside`: of rows born in the range, else of rows born before it. */
+static void add_block (const struct hs_scan *scan, const struct hs_range_block *block,
+                       bool is_inside, struct hs_size_class_sums *classes)
+{
+    const struct hs_rows *rows = scan->snapshot.rows;
+
+    for (unsigned k = 0; k < HS_N_SIZE_CLASSES; k++) {
+        classes[k].whole_count += block->classes[k].count;
+        classes[k].whole_bytes += block->classes[k].bytes;
+        if (is_inside)
+            add_bytes (&classes[k], 0, block->classes[k].count, block->classes[k].bytes);
+    }
+    for (uint32_t i = 0; i < block->n_survivors; i++) {
+        hs_row_no row = block->survivors[i];
+        hs_event_no ended = hs_column_peek (&rows->end, row);
+        uint64_t size;
+        struct hs_size_class_sums *sums;
+
+        if (i + PREFETCH_SURVIVORS < block->n_survivors) {
+            hs_column_prefetch (&rows->end, block->survivors[i + PREFETCH_SURVIVORS]);
+            hs_column_prefetch (&rows->size, block->survivors[i + PREFETCH_SURVIVORS]);
+        }
+        if (ended < (is_inside ? scan->end : scan->begin))
+            continue;
+        size = hs_rows_size (rows, row);
+        sums = &classes[hs_size_class (size)];
+        if (is_inside) {
+            sums->count[0]--;
+            sums->bytes[0] -= size;
+            add_bytes (sums, 1, 1, size);
+        } else {
+            add_bytes (sums, ended < scan->end ? 2 : 3, 1, size);
+        }
+    }
+}
+
+/* A block of rows born after the range. */
+static void add_later_block (const struct hs_range_block *block, struct hs_size_class_sums *classes)
+{
+    for (unsigned k = 0; k < HS_N_SIZE_CLASSES; k++) {
+        classes[k].whole_count += block->classes[k].count;
+        classes[k].whole_bytes += block->classes[k].bytes;
+    }
+}
+
+/* The rows from `first` to the next of the range's borders: at once where whole blocks tell. */
+static uint32_t scan_from (const struct hs_scan *scan, hs_row_no first,
+                           struct hs_size_class_sums *classes)
+{
+    const struct hs_range_block *block = NULL;
+    struct hs_row_run run;
+    hs_row_no end = first < scan->row_begin ? scan->row_begin
+                    : first < scan->row_end ? scan->row_end
+                                            : scan->snapshot.n_rows;
+
+    if (scan->passes_all)
+        block = hs_scan_block (scan, first, end, &run);
+    else
+        run = hs_row_run_at (&scan->snapshot, first, end);
+    if (block == NULL)
+        scan_run (scan, &run, classes);
+    else if (first < scan->row_end)
+        add_block (scan, block, first >= scan->row_begin, classes);
+    else
+        add_later_block (block, classes);
+    return block != NULL ? block->n_rows : run.n;
+}
+
 static void finish (struct hs_histogram *histogram)
 {
     histogram->first = HS_N_SIZE_CLASSES;
@@ -63,9 +140,9 @@ enum hs_status hs_histogram (const struct hs_snapshot *snapshot, const struct hs
 {
     struct hs_filter any_size = *filter;
     struct hs_histogram *histogram;
-    struct hs_row_run run;
     struct hs_scan scan;
     enum hs_status status;
+    uint32_t n;
 
     any_size.size_min = 0;
     any_size.size_max = UINT64_MAX;
@@ -77,13 +154,12 @@ enum hs_status hs_histogram (const struct hs_snapshot *snapshot, const struct hs
         hs_scan_clear (&scan);
         return hs_error_no_memory (err);
     }
-    for (hs_row_no row = snapshot->first_row; row < snapshot->n_rows; row += run.n) {
+    for (hs_row_no row = snapshot->first_row; row < snapshot->n_rows; row += n) {
         if (hs_cancel_is_set (cancel)) {
             status = HS_CANCELLED;
             break;
         }
-        run = hs_row_run_at (snapshot, row, snapshot->n_rows);
-        scan_run (&scan, &run, histogram->classes);
+        n = scan_from (&scan, row, histogram->classes);
     }
     hs_scan_clear (&scan);
     if (status == HS_OK)

@@ -98,6 +98,26 @@ enum run_place {
     RUN_AFTER = 4,  /* looked at for the peak only */
 };
 
+/* What one row of a run or block adds; `class` and `is_in_range` are constants of the caller. */
+static inline __attribute__ ((always_inline)) void add_row (struct build *build, size_t at,
+                                                            hs_row_no row, uint64_t size,
+                                                            unsigned class, bool is_in_range,
+                                                            bool is_temporary, bool is_at_peak)
+{
+    struct slot_sums *sums = &build->slots[at];
+
+    build->slot_row[at] = row;
+    if (is_in_range) {
+        sums->count[class]++;
+        sums->bytes[class] = hs_add_saturated (sums->bytes[class], size);
+        sums->temporary += class == 0 && is_temporary;
+    }
+    if (is_at_peak) {
+        sums->peak_count++;
+        sums->peak_bytes = hs_add_saturated (sums->peak_bytes, size);
+    }
+}
+
 /* One run of rows; made four times for the constants of its callers, everything in registers. */
 static inline __attribute__ ((always_inline)) void scan_run (struct build *build,
                                                              const struct hs_row_run *run,
@@ -110,8 +130,6 @@ static inline __attribute__ ((always_inline)) void scan_run (struct build *build
     const bool passes_all = scan->passes_all;
     const uint64_t size_min = scan->size_min, size_max = scan->size_max;
     const uint32_t n_slots = build->n_slots;
-    struct slot_sums *const slots = build->slots;
-    hs_row_no *const slot_row = build->slot_row;
 
     for (uint32_t i = 0; i < run->n; i++) {
         hs_event_no ended = hs_run_peek (run->end, i);
@@ -127,15 +145,85 @@ static inline __attribute__ ((always_inline)) void scan_run (struct build *build
             continue;
         if (at == HS_NO_STACK || at >= n_slots) /* the place of its process */
             at = (size_t)n_slots + hs_column_u32 (processes, run->context[i]);
-        slot_row[at] = run->first + i;
-        if (is_in_range) {
-            slots[at].count[class]++;
-            slots[at].bytes[class] = hs_add_saturated (slots[at].bytes[class], size);
-            slots[at].temporary += class == 0 && (stack & HS_ROW_IS_TEMPORARY) != 0;
+        add_row (build, at, run->first + i, size, class, is_in_range,
+                 (stack & HS_ROW_IS_TEMPORARY) != 0, is_at_peak);
+    }
+}
+
+/* All rows of a block inside the range, as if all but its survivors ended in it, which they did. */
+static void add_block_sums (struct build *build, const struct hs_range_block *block)
+{
+    const struct hs_scan *scan = &build->scan;
+
+    for (uint32_t i = 0; i < block->n_sums; i++) {
+        const struct hs_block_sum *from = &block->sums[i];
+        size_t at = from->slot != HS_NO_STACK ? from->slot : (size_t)build->n_slots + from->process;
+        struct slot_sums *to = &build->slots[at];
+
+        if (!scan->passes_all && from->process != scan->process)
+            continue;
+        to->count[0] += from->count;
+        to->bytes[0] += from->bytes;
+        to->temporary += from->temporary;
+        if (build->slot_row[at] < from->last_row)
+            build->slot_row[at] = from->last_row;
+    }
+}
+
+#define PREFETCH_SURVIVORS 24
+
+/* The survivors of a block: those of a block inside the range are in its sums already, as ended. */
+static void scan_survivors (struct build *build, const struct hs_range_block *block,
+                            enum run_place place, bool has_peak)
+{
+    const struct hs_scan *scan = &build->scan;
+    const struct hs_rows *rows = scan->snapshot.rows;
+
+    for (uint32_t i = 0; i < block->n_survivors; i++) {
+        hs_row_no row = block->survivors[i];
+        hs_event_no ended = hs_column_peek (&rows->end, row);
+        bool is_in_range = place == RUN_INSIDE || (place == RUN_BEFORE && ended >= scan->begin);
+        bool is_at_peak = has_peak && ended > build->peak_event;
+        bool is_ended = ended < scan->end;
+        uint32_t stack, context;
+        struct slot_sums *sums;
+        uint64_t size;
+        size_t at;
+
+        if (i + PREFETCH_SURVIVORS < block->n_survivors) {
+            hs_row_no ahead = block->survivors[i + PREFETCH_SURVIVORS];
+
+            hs_column_prefetch (&rows->end, ahead);
+            hs_column_prefetch (&rows->stack, ahead);
+            hs_column_prefetch (&rows->size, ahead);
         }
-        if (is_at_peak) {
-            slots[at].peak_count++;
-            slots[at].peak_bytes = hs_add_saturated (slots[at].peak_bytes, size);
+        if (!is_at_peak && !is_in_range)
+            continue;
+        stack = hs_column_peek (&rows->stack, row);
+        at = stack & HS_ROW_SLOT_MASK;
+        if (at == HS_NO_STACK || !scan->passes_all || is_at_peak) {
+            context = hs_column_u32 (&rows->context, row);
+            is_at_peak = is_at_peak && build->context_at_peak[context];
+            if (!scan->passes_all && !scan->context_passes[context])
+                continue;
+            if (at == HS_NO_STACK)
+                at = (size_t)build->n_slots + hs_column_u32 (&rows->context_process, context);
+        }
+        size = hs_rows_size (rows, row);
+        sums = &build->slots[at];
+        if (place == RUN_INSIDE) {
+            sums->count[0] -= !is_ended;
+            sums->bytes[0] -= is_ended ? 0 : size;
+            sums->count[1] += !is_ended;
+            sums->bytes[1] += is_ended ? 0 : size;
+            sums->temporary += is_ended && (stack & HS_ROW_IS_TEMPORARY) != 0;
+            if (is_at_peak) {
+                sums->peak_count++;
+                sums->peak_bytes += size;
+            }
+        } else if (is_in_range || is_at_peak) {
+            add_row (build, at, row, size, (unsigned)place + !is_ended, is_in_range, false,
+                     is_at_peak);
         }
     }
 }
@@ -144,23 +232,31 @@ static inline __attribute__ ((always_inline)) void scan_run (struct build *build
 static enum hs_status scan_part (struct build *build, hs_row_no first, hs_row_no end,
                                  enum run_place place, const struct hs_cancel *cancel)
 {
-    struct hs_row_run run;
+    uint32_t n;
 
-    for (hs_row_no row = first; row < end; row += run.n) {
+    for (hs_row_no row = first; row < end; row += n) {
         bool has_peak = row < build->peak_rows;
+        hs_row_no limit = has_peak && build->peak_rows < end ? build->peak_rows : end;
+        struct hs_row_run run;
+        const struct hs_range_block *block;
 
         if (hs_cancel_is_set (cancel))
             return HS_CANCELLED;
-        run = hs_row_run_at (&build->scan.snapshot, row,
-                             has_peak && build->peak_rows < end ? build->peak_rows : end);
-        if (place == RUN_BEFORE)
+        block = hs_scan_block (&build->scan, row, limit, &run);
+        n = block != NULL ? block->n_rows : run.n;
+        if (block != NULL) {
+            if (place == RUN_INSIDE)
+                add_block_sums (build, block);
+            scan_survivors (build, block, place, has_peak);
+        } else if (place == RUN_BEFORE) {
             scan_run (build, &run, RUN_BEFORE, has_peak);
-        else if (place == RUN_AFTER)
+        } else if (place == RUN_AFTER) {
             scan_run (build, &run, RUN_AFTER, true);
-        else if (has_peak)
+        } else if (has_peak) {
             scan_run (build, &run, RUN_INSIDE, true);
-        else
+        } else {
             scan_run (build, &run, RUN_INSIDE, false);
+        }
     }
     return HS_OK;
 }
@@ -213,23 +309,48 @@ static enum hs_status set_unsure_rows (struct build *build, struct hs_error *err
     return status;
 }
 
+/* A row that may be unsure and passes the filter. */
+static void add_unsure_row (struct build *build, hs_row_no row, uint32_t stack,
+                            hs_process_id process)
+{
+    size_t at = stack & HS_ROW_SLOT_MASK;
+
+    if (process >= build->n_processes || row >= build->unsure_rows[process])
+        return;
+    if (at == HS_NO_STACK || at >= build->n_slots)
+        at = (size_t)build->n_slots + process;
+    build->unsure[at].count++;
+    build->unsure[at].bytes =
+        hs_add_saturated (build->unsure[at].bytes, hs_rows_size (build->scan.snapshot.rows, row));
+}
+
 static void add_unsure (struct build *build, const struct hs_row_run *run)
 {
     const struct hs_scan *scan = &build->scan;
 
     for (uint32_t i = 0; i < run->n; i++) {
-        hs_process_id process =
-            hs_column_u32 (&scan->snapshot.rows->context_process, run->context[i]);
-        size_t at = hs_run_peek (run->stack, i) & HS_ROW_SLOT_MASK;
         uint64_t size;
 
-        if (hs_run_peek (run->end, i) < scan->end || process >= build->n_processes ||
-            run->first + i >= build->unsure_rows[process] || !hs_scan_passes (scan, run, i, &size))
-            continue;
-        if (at == HS_NO_STACK || at >= build->n_slots)
-            at = (size_t)build->n_slots + process;
-        build->unsure[at].count++;
-        build->unsure[at].bytes = hs_add_saturated (build->unsure[at].bytes, size);
+        if (hs_run_peek (run->end, i) >= scan->end && hs_scan_passes (scan, run, i, &size))
+            add_unsure_row (build, run->first + i, hs_run_peek (run->stack, i),
+                            hs_column_u32 (&scan->snapshot.rows->context_process, run->context[i]));
+    }
+}
+
+/* Of a whole block, only survivors can be outstanding. */
+static void add_unsure_survivors (struct build *build, const struct hs_range_block *block)
+{
+    const struct hs_scan *scan = &build->scan;
+    const struct hs_rows *rows = scan->snapshot.rows;
+
+    for (uint32_t i = 0; i < block->n_survivors; i++) {
+        hs_row_no row = block->survivors[i];
+        uint32_t context = hs_column_u32 (&rows->context, row);
+
+        if (hs_column_peek (&rows->end, row) >= scan->end &&
+            (scan->passes_all || scan->context_passes[context]))
+            add_unsure_row (build, row, hs_column_peek (&rows->stack, row),
+                            hs_column_u32 (&rows->context_process, context));
     }
 }
 
@@ -239,13 +360,19 @@ static enum hs_status scan_unsure (struct build *build, const struct hs_cancel *
     const struct hs_scan *scan = &build->scan;
     enum hs_status status = set_unsure_rows (build, err);
     hs_row_no end = build->unsure_end < scan->row_end ? build->unsure_end : scan->row_end;
-    struct hs_row_run run;
+    uint32_t n;
 
-    for (hs_row_no row = scan->snapshot.first_row; row < end && status == HS_OK; row += run.n) {
+    for (hs_row_no row = scan->snapshot.first_row; row < end && status == HS_OK; row += n) {
+        struct hs_row_run run;
+        const struct hs_range_block *block = hs_scan_block (scan, row, end, &run);
+
         if (hs_cancel_is_set (cancel))
             return HS_CANCELLED;
-        run = hs_row_run_at (&scan->snapshot, row, end);
-        add_unsure (build, &run);
+        n = block != NULL ? block->n_rows : run.n;
+        if (block != NULL)
+            add_unsure_survivors (build, block);
+        else
+            add_unsure (build, &run);
     }
     return status;
 }

@@ -50,6 +50,7 @@ static void set_row_slot (struct hs_trace *trace, hs_row_no row, hs_stack_slot s
         uint32_t flags = hs_column_u32 (&trace->rows.stack, row) & ~HS_ROW_SLOT_MASK;
 
         hs_column_poke (&trace->rows.stack, row, flags | slot);
+        hs_range_index_stale (&trace->range_index, row);
         heir = trace->inheritors.n > 0 ? hs_idmap_remove (&trace->inheritors, row) : HS_NO_ROW;
         if (heir == HS_NO_ROW ||
             (hs_column_u32 (&trace->rows.stack, heir) & HS_ROW_SLOT_MASK) != HS_NO_STACK)

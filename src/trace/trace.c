@@ -114,6 +114,7 @@ struct hs_trace *hs_trace_new (void)
     if (trace == NULL)
         return NULL;
     init_columns (trace);
+    hs_range_index_init (&trace->range_index);
     trace->slot_uses = hs_column_init (4);
     trace->newest_heap = UINT32_MAX;
     trace->pool_free = UINT32_MAX;
@@ -189,6 +190,7 @@ void hs_trace_free (struct hs_trace *trace)
     for (size_t i = 0; i < HS_N_COLUMNS; i++)
         hs_column_clear (columns[i]);
     hs_index_close (trace->index);
+    hs_range_index_clear (&trace->range_index);
     hs_stacks_clear (&trace->stacks);
     hs_trace_clear_tables (&trace->tables);
     hs_trace_clear_writer (trace);
@@ -276,6 +278,20 @@ static bool is_plausible (const struct hs_trace *trace, int64_t time)
     return time <= limit && time >= -limit;
 }
 
+/* Without sums of blocks every answer is the same, but takes longer. */
+static void build_ranges (struct hs_trace *trace, bool is_last)
+{
+    static const char sentence[] = "there was no memory for the index of ranges; questions take "
+                                   "longer";
+
+    if (hs_range_index_build (trace, is_last))
+        return;
+    (void)pthread_mutex_lock (&trace->tables_lock);
+    (void)hs_trace_add_finding (trace, HS_NOTE_OTHER, 1, HS_NO_OFFSET,
+                                (struct hs_text){ sentence, sizeof sentence - 1 });
+    (void)pthread_mutex_unlock (&trace->tables_lock);
+}
+
 enum hs_status hs_trace_append (struct hs_trace *trace, const struct hs_event_batch *batch,
                                 struct hs_error *err)
 {
@@ -291,8 +307,10 @@ enum hs_status hs_trace_append (struct hs_trace *trace, const struct hs_event_ba
         trace->last_time = batch->last_time;
     (void)pthread_mutex_unlock (&trace->tables_lock);
     hs_trace_publish (trace);
-    if (is_done)
+    if (is_done) {
+        build_ranges (trace, false);
         return HS_OK;
+    }
     trace->is_closed = true; /* columns may differ in length now: read, but never append again */
     if (trace->n_events >= HS_LIMIT_EVENTS)
         return hs_error_set (err, HS_TOO_LARGE, HS_NO_OFFSET,
@@ -305,6 +323,8 @@ enum hs_status hs_trace_finish (struct hs_trace *trace, struct hs_error *err)
 {
     bool is_done;
 
+    if (trace->index == NULL)
+        build_ranges (trace, true);
     (void)pthread_mutex_lock (&trace->tables_lock);
     is_done = trace->is_closed || hs_trace_flush_overview (trace);
     hs_trace_clear_writer (trace);
@@ -352,6 +372,7 @@ uint64_t hs_trace_memory (const struct hs_trace *trace)
     hs_trace_list_columns (trace, columns);
     for (size_t i = 0; i < HS_N_COLUMNS; i++)
         n += hs_column_bytes (columns[i]);
+    n += hs_range_index_bytes (&trace->range_index);
     for (size_t i = 0; i < trace->heaps.n; i++)
         n += trace->heaps.items[i].live.capacity * sizeof (struct hs_idmap_place);
     n += tables->strings.texts.n_bytes + tables->heaps.n * sizeof *tables->heaps.items +

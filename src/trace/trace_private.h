@@ -7,6 +7,7 @@
 #ifndef HS_TRACE_TRACE_PRIVATE_H
 #define HS_TRACE_TRACE_PRIVATE_H
 
+#include "trace/range_index.h"
 #include "trace/ranges.h"
 #include "trace/trace.h"
 
@@ -83,6 +84,7 @@ struct hs_index;
 
 struct hs_trace {
     struct hs_index *index; /* NULL: everything is in memory */
+    struct hs_range_index range_index;
     struct hs_rows rows;
     struct hs_stacks stacks;
     struct hs_tables tables;

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Sums of blocks of rows; see range_index.h. */
+#include "trace/range_index.h"
+
+#include "trace/trace_private.h"
+
+#include <string.h>
+
+/* A block is built when a 16th of its rows stand behind it: stacks follow their events soon. */
+#define SETTLE_SHIFT 4
+
+/* Blocks of all levels below: level 0 has at most half of the places, and so on down by eights. */
+static uint32_t first_of_level (unsigned level)
+{
+    static const uint32_t firsts[HS_RANGE_LEVELS] = { 0, 4096, 4608, 4672 };
+
+    return firsts[level];
+}
+
+static uint32_t max_of_level (unsigned level)
+{
+    return UINT32_C (4096) >> HS_RANGE_LEVEL_SHIFT * level;
+}
+
+static unsigned shift_of (const struct hs_range_index *index, unsigned level)
+{
+    return index->shift + HS_RANGE_LEVEL_SHIFT * level;
+}
+
+static const struct hs_range_block *block_at (const struct hs_range_index *index, unsigned level,
+                                              uint32_t number)
+{
+    const struct hs_range_block *block;
+
+    if (number >= max_of_level (level))
+        return NULL;
+    block = atomic_load_explicit (&index->blocks[first_of_level (level) + number],
+                                  memory_order_acquire);
+    return block != NULL && !atomic_load_explicit (&block->is_stale, memory_order_acquire) ? block
+                                                                                           : NULL;
+}
+
+const struct hs_range_block *hs_range_index_block (const struct hs_snapshot *snapshot,
+                                                   hs_row_no first, hs_row_no end)
+{
+    const struct hs_range_index *index = &snapshot->trace->range_index;
+
+    for (unsigned level = HS_RANGE_LEVELS; level > 0; level--) {
+        unsigned shift = shift_of (index, level - 1);
+        const struct hs_range_block *block;
+
+        if ((first & ((UINT64_C (1) << shift) - 1)) != 0 || first + (UINT64_C (1) << shift) > end)
+            continue;
+        block = block_at (index, level - 1, (uint32_t)((uint64_t)first >> shift));
+        if (block != NULL && block->max_slot < snapshot->n_slots)
+            return block;
+    }
+    return NULL;
+}
+
+hs_row_no hs_range_index_border (const struct hs_snapshot *snapshot, hs_row_no row)
+{
+    unsigned shift = snapshot->trace->range_index.shift;
+    uint64_t border = (((uint64_t)row >> shift) + 1) << shift;
+
+    return border < snapshot->n_rows ? (hs_row_no)border : snapshot->n_rows;
+}
+
+static void free_block (struct hs_range_block *block)
+{
+    if (block == NULL)
+        return;
+    hs_free (block->sums);
+    hs_free (block->survivors);
+    hs_free (block);
+}
+
+static bool need_places (struct hs_range_index *index, uint32_t n_slots)
+{
+    uint32_t *grown;
+    uint32_t n = n_slots + n_slots / 2;
+
+    if (n_slots <= index->n_places)
+        return true;
+    grown = hs_realloc_array (index->places, n, sizeof *grown);
+    if (grown == NULL)
+        return false;
+    memset (grown + index->n_places, 0, (n - index->n_places) * sizeof *grown);
+    index->places = grown;
+    index->n_places = n;
+    return true;
+}
+
+/* The sum of a slot and process in the block being built; NULL when memory is out. Slots belong to
+ * one process but for rows without a stack and for crafted input: then it is searched. */
+static struct hs_block_sum *find_sum (struct hs_range_index *index, uint32_t slot, uint32_t process)
+{
+    uint32_t place = index->places[slot];
+    size_t i;
+
+    if (place > 0 && index->sums.items[place - 1].process == process)
+        return &index->sums.items[place - 1];
+    for (i = 0; place > 0 && i < index->sums.n; i++) {
+        if (index->sums.items[i].slot == slot && index->sums.items[i].process == process)
+            break;
+    }
+    if (place == 0 || i == index->sums.n) {
+        if (!hs_array_reserve (&index->sums, 1))
+            return NULL;
+        i = index->sums.n++;
+        index->sums.items[i] = (struct hs_block_sum){ .slot = slot, .process = process };
+    }
+    index->places[slot] = (uint32_t)i + 1;
+    return &index->sums.items[i];
+}
+
+static bool add_survivor (struct hs_range_index *index, hs_row_no row)
+{
+    if (!hs_array_reserve (&index->survivors, 1))
+        return false;
+    index->survivors.items[index->survivors.n++] = row;
+    return true;
+}
+
+/* Level 0: reads the rows. `border`: the event after the birth of the last one. */
+static bool sum_rows (struct hs_trace *trace, struct hs_range_block *block, hs_event_no border)
+{
+    struct hs_range_index *index = &trace->range_index;
+    const struct hs_rows *rows = &trace->rows;
+
+    for (hs_row_no row = block->first; row < block->first + block->n_rows; row++) {
+        uint32_t stack = hs_column_u32 (&rows->stack, row), slot = stack & HS_ROW_SLOT_MASK;
+        uint32_t process =
+            hs_column_u32 (&rows->context_process, hs_column_u32 (&rows->context, row));
+        bool is_survivor = hs_column_u32 (&rows->end, row) >= border;
+        uint64_t size = hs_rows_size (rows, row);
+        struct hs_block_class *class = &block->classes[hs_size_class (size)];
+        struct hs_block_sum *sum;
+
+        if (slot >= trace->stacks.slot_node.n)
+            return false; /* does not happen: slots are made with their first use */
+        sum = find_sum (index, slot, process);
+        if (sum == NULL || (is_survivor && !add_survivor (index, row)))
+            return false;
+        sum->bytes += size;
+        sum->count++;
+        sum->temporary += !is_survivor && (stack & HS_ROW_IS_TEMPORARY) != 0;
+        sum->last_row = row;
+        class->bytes += size;
+        class->count++;
+        block->max_slot = slot > block->max_slot ? slot : block->max_slot;
+    }
+    return true;
+}
+
+/* Rows of `part` that were over before `border` are survivors no more: the temporary ones count. */
+static bool add_survivors (struct hs_trace *trace, const struct hs_range_block *part,
+                           hs_event_no border)
+{
+    struct hs_range_index *index = &trace->range_index;
+    const struct hs_rows *rows = &trace->rows;
+
+    for (uint32_t i = 0; i < part->n_survivors; i++) {
+        hs_row_no row = part->survivors[i];
+        uint32_t stack = hs_column_u32 (&rows->stack, row);
+        struct hs_block_sum *sum;
+
+        if (hs_column_u32 (&rows->end, row) >= border) {
+            if (!add_survivor (index, row))
+                return false;
+        } else if ((stack & HS_ROW_IS_TEMPORARY) != 0) {
+            sum = find_sum (
+                index, stack & HS_ROW_SLOT_MASK,
+                hs_column_u32 (&rows->context_process, hs_column_u32 (&rows->context, row)));
+            if (sum == NULL)
+                return false;
+            sum->temporary++;
+        }
+    }
+    return true;
+}
+
+/* A higher level: adds up eight blocks of the level below. */
+static bool sum_blocks (struct hs_trace *trace, struct hs_range_block *block,
+                        const struct hs_range_block *const *parts, hs_event_no border)
+{
+    struct hs_range_index *index = &trace->range_index;
+
+    for (unsigned k = 0; k < 1u << HS_RANGE_LEVEL_SHIFT; k++) {
+        const struct hs_range_block *part = parts[k];
+
+        for (uint32_t i = 0; i < part->n_sums; i++) {
+            struct hs_block_sum *sum = find_sum (index, part->sums[i].slot, part->sums[i].process);
+
+            if (sum == NULL)
+                return false;
+            sum->bytes += part->sums[i].bytes;
+            sum->count += part->sums[i].count;
+            sum->temporary += part->sums[i].temporary;
+            sum->last_row = part->sums[i].last_row;
+        }
+        for (unsigned i = 0; i < HS_N_SIZE_CLASSES; i++) {
+            block->classes[i].bytes += part->classes[i].bytes;
+            block->classes[i].count += part->classes[i].count;
+        }
+        block->max_slot = part->max_slot > block->max_slot ? part->max_slot : block->max_slot;
+        if (!add_survivors (trace, part, border))
+            return false;
+    }
+    return true;
+}
+
+static void *copy_of (const void *items, size_t n, size_t size)
+{
+    void *copy = hs_alloc_array (n, size);
+
+    if (copy != NULL && n > 0)
+        memcpy (copy, items, n * size);
+    return copy;
+}
+
+/* What was gathered becomes the block's own, and it is published. */
+static bool publish (struct hs_range_index *index, struct hs_range_block *block, uint32_t at)
+{
+    struct hs_range_block *old = atomic_load (&index->blocks[at]);
+
+    block->n_sums = (uint32_t)index->sums.n;
+    block->n_survivors = (uint32_t)index->survivors.n;
+    block->sums = copy_of (index->sums.items, index->sums.n, sizeof *block->sums);
+    block->survivors =
+        copy_of (index->survivors.items, index->survivors.n, sizeof *block->survivors);
+    if (block->sums == NULL || block->survivors == NULL)
+        return false;
+    if (old != NULL) {
+        if (!hs_array_reserve (&index->replaced, 1))
+            return false;
+        index->replaced.items[index->replaced.n++] = old;
+    }
+    atomic_store_explicit (&index->blocks[at], block, memory_order_release);
+    return true;
+}
+
+/* Whether the eight blocks below are there and sound. */
+static bool find_parts (const struct hs_range_index *index, unsigned level, uint32_t number,
+                        const struct hs_range_block **parts)
+{
+    for (unsigned k = 0; k < 1u << HS_RANGE_LEVEL_SHIFT; k++) {
+        parts[k] = block_at (index, level - 1, (number << HS_RANGE_LEVEL_SHIFT) + k);
+        if (parts[k] == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* Builds a block anew; that its parts are not all there is no failure. */
+static bool build_block (struct hs_trace *trace, unsigned level, uint32_t number)
+{
+    struct hs_range_index *index = &trace->range_index;
+    const struct hs_range_block *parts[1u << HS_RANGE_LEVEL_SHIFT] = { NULL };
+    struct hs_snapshot snapshot = trace->published;
+    struct hs_range_block *block;
+    hs_event_no border;
+    bool is_done;
+
+    if (level > 0 && !find_parts (index, level, number, parts))
+        return true;
+    block = HS_NEW (struct hs_range_block);
+    if (block == NULL || !need_places (index, (uint32_t)trace->stacks.slot_node.n)) {
+        hs_free (block);
+        return false;
+    }
+    block->first = number << shift_of (index, level);
+    block->n_rows = UINT32_C (1) << shift_of (index, level);
+    border = hs_snapshot_birth (&snapshot, block->first + block->n_rows - 1) + 1;
+    index->sums.n = index->survivors.n = 0;
+    is_done =
+        level == 0 ? sum_rows (trace, block, border) : sum_blocks (trace, block, parts, border);
+    is_done = is_done && publish (index, block, first_of_level (level) + number);
+    for (size_t i = 0; i < index->sums.n; i++)
+        index->places[index->sums.items[i].slot] = 0;
+    if (!is_done)
+        free_block (block);
+    return is_done;
+}
+
+/* A block of level 0, and those above that it completes. */
+static bool build_upwards (struct hs_trace *trace, uint32_t number)
+{
+    for (unsigned level = 0; level < HS_RANGE_LEVELS; level++, number >>= HS_RANGE_LEVEL_SHIFT) {
+        if (number >= max_of_level (level) || !build_block (trace, level, number))
+            return number >= max_of_level (level);
+        if ((number & ((1u << HS_RANGE_LEVEL_SHIFT) - 1)) != (1u << HS_RANGE_LEVEL_SHIFT) - 1)
+            return true;
+    }
+    return true;
+}
+
+/* Those whose rows got stacks in the meantime. */
+static bool rebuild (struct hs_trace *trace, unsigned level, uint32_t number)
+{
+    struct hs_range_index *index = &trace->range_index;
+    const struct hs_range_block *block =
+        atomic_load (&index->blocks[first_of_level (level) + number]);
+
+    if (block != NULL && !atomic_load (&block->is_stale))
+        return true;
+    return build_block (trace, level, number);
+}
+
+static bool rebuild_all (struct hs_trace *trace)
+{
+    struct hs_range_index *index = &trace->range_index;
+
+    for (unsigned level = 0; level < HS_RANGE_LEVELS; level++) {
+        uint32_t n = index->n_built >> HS_RANGE_LEVEL_SHIFT * level;
+
+        for (uint32_t number = 0; number < n && number < max_of_level (level); number++) {
+            if (!rebuild (trace, level, number))
+                return false;
+        }
+    }
+    index->n_stale = 0;
+    return true;
+}
+
+bool hs_range_index_build (struct hs_trace *trace, bool is_last)
+{
+    struct hs_range_index *index = &trace->range_index;
+    uint64_t settled = is_last ? 0 : (UINT64_C (1) << index->shift) >> SETTLE_SHIFT;
+    bool is_done = true;
+
+    if (index->is_off)
+        return true;
+    while (is_done && index->n_built < max_of_level (0) &&
+           (((uint64_t)index->n_built + 1) << index->shift) + settled <= trace->n_rows)
+        is_done = build_upwards (trace, index->n_built++);
+    index->n_built_rows = (uint64_t)index->n_built << index->shift;
+    if (is_done && is_last && index->n_stale > 0)
+        is_done = rebuild_all (trace);
+    index->is_off = !is_done;
+    return is_done;
+}
+
+void hs_range_index_set_stale (struct hs_range_index *index, hs_row_no row)
+{
+    index->n_stale++;
+    for (unsigned level = 0; level < HS_RANGE_LEVELS; level++) {
+        uint32_t number = (uint32_t)((uint64_t)row >> shift_of (index, level));
+        struct hs_range_block *block =
+            atomic_load (&index->blocks[first_of_level (level) + number]);
+
+        if (block != NULL)
+            atomic_store_explicit (&block->is_stale, true, memory_order_release);
+    }
+}
+
+void hs_range_index_init (struct hs_range_index *index)
+{
+    index->shift = HS_RANGE_BLOCK_SHIFT;
+}
+
+void hs_range_index_clear (struct hs_range_index *index)
+{
+    for (uint32_t i = 0; i < HS_RANGE_MAX_BLOCKS; i++)
+        free_block (index->blocks[i]);
+    for (size_t i = 0; i < index->replaced.n; i++)
+        free_block (index->replaced.items[i]);
+    hs_array_clear (&index->replaced);
+    hs_array_clear (&index->sums);
+    hs_array_clear (&index->survivors);
+    hs_free (index->places);
+    index->places = NULL;
+    index->n_places = 0;
+}
+
+uint64_t hs_range_index_bytes (const struct hs_range_index *index)
+{
+    uint64_t n = sizeof *index + index->n_places * sizeof *index->places +
+                 index->sums.capacity * sizeof *index->sums.items +
+                 index->survivors.capacity * sizeof *index->survivors.items;
+
+    for (uint32_t i = 0; i < HS_RANGE_MAX_BLOCKS; i++) {
+        const struct hs_range_block *block = atomic_load (&index->blocks[i]);
+
+        if (block != NULL)
+            n += sizeof *block + block->n_sums * sizeof *block->sums +
+                 block->n_survivors * sizeof *block->survivors;
+    }
+    return n;
+}
