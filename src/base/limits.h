@@ -57,6 +57,12 @@
 /* Gaps that concern every process at once; each costs a walk over all of them. Ours name one. */
 #define HS_LIMIT_COMMON_GAPS 1000u
 
+/* Of a running process: the kernel's own default is 65,530 mappings; modules and bytes of one of a
+ * module's tables are far above the largest seen (Firefox: 300 modules, 20 MiB of relocations). */
+#define HS_LIMIT_MAPPINGS (1u << 20)
+#define HS_LIMIT_TARGET_MODULES (1u << 14)
+#define HS_LIMIT_MODULE_TABLE_BYTES (UINT64_C (256) << 20)
+
 /* Slots of call stacks: 30 bits of a row's stack column. */
 #define HS_LIMIT_STACK_SLOTS (UINT32_C (1) << 30)
 

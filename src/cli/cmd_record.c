@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* `heapstrata record`: launches a program and records its heap. */
 #include "cli/commands.h"
+#include "cli/record_report.h"
 
 #include "base/units.h"
 #include "capture/recorder/recorder.h"
@@ -104,36 +105,6 @@ static gboolean read_options (struct hs_record_options *options)
     return TRUE;
 }
 
-static void print_count (const char *format, uint64_t count)
-{
-    char text[HS_UNITS_TEXT_SIZE];
-
-    (void)fprintf (stderr, format, hs_format_count (count, text));
-}
-
-static void print_totals (const char *file, const struct hs_record_totals *totals)
-{
-    char text[HS_UNITS_TEXT_SIZE];
-
-    (void)fprintf (stderr, _ ("heapstrata: recorded %s: "),
-                   hs_format_seconds ((double)totals->duration_ns / 1e9, text));
-    print_count (_ ("%s allocations, "), totals->n_allocs);
-    print_count (_ ("%s reallocations, "), totals->n_reallocs);
-    print_count (_ ("%s frees, "), totals->n_frees);
-    print_count (_ ("%s call stacks\n"), totals->n_stacks);
-    if (totals->n_lost > 0)
-        print_count (_ ("heapstrata: %s events were lost because the recorder was too slow\n"),
-                     totals->n_lost);
-    if (totals->n_unrecorded > 0)
-        print_count (_ ("heapstrata: %s events of further threads were not recorded\n"),
-                     totals->n_unrecorded);
-    if (totals->n_allocs == 0)
-        (void)fputs (_ ("heapstrata: nothing was seen: is the program statically linked, or does "
-                        "it bring its own allocator?\n"),
-                     stderr);
-    (void)fprintf (stderr, _ ("heapstrata: look at it with: heapstrata-viewer %s\n"), file);
-}
-
 static int exit_status (const struct hs_record_totals *totals)
 {
     if (totals->wait_status == -1)
@@ -166,7 +137,7 @@ static int run (const struct cli_call *call)
         watch_signals ();
         status = hs_record_launch (&options, call->files, &cancel, &totals, &err);
         if (status == HS_OK) {
-            print_totals (file, &totals);
+            cli_report_recording (file, &totals);
             ret = exit_status (&totals);
         } else {
             (void)fprintf (stderr, "heapstrata: %s\n", err.text);

@@ -9,7 +9,9 @@
 #include <string.h>
 
 extern const struct cli_command cli_command_addr2line;
+extern const struct cli_command cli_command_attach;
 extern const struct cli_command cli_command_convert;
+extern const struct cli_command cli_command_detach;
 extern const struct cli_command cli_command_draw;
 extern const struct cli_command cli_command_dump;
 extern const struct cli_command cli_command_findings;
@@ -42,6 +44,8 @@ const struct cli_command *const cli_commands[] = {
     &cli_command_addr2line,
 #ifdef HEAPSTRATA_LIBEXEC_DIR /* where recording is possible: meson.build */
     &cli_command_record,
+    &cli_command_attach,
+    &cli_command_detach,
     &cli_command_pause,
     &cli_command_resume,
     &cli_command_mark,

@@ -25,12 +25,15 @@ struct entry {
 
 struct agent agent;
 
+static struct entry table[TABLE];
+
 __attribute__ ((visibility ("default"))) struct hs_attach_head heapstrata_attach_head = {
     .magic = HS_ATTACH_MAGIC,
     .told = (uint64_t)&agent.module_generation,
+    .threads = (uint64_t)table,
+    .threads_size = sizeof table,
 };
 
-static struct entry table[TABLE];
 static uint32_t taken_generation;
 
 static int is_same_text (const char *a, const char *b)

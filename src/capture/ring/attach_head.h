@@ -40,7 +40,9 @@ struct hs_attach_head {
     uint64_t ledger;     /* HS_ATTACH_LEDGER_MAX slots */
     uint64_t n_ledger;   /* entries in use */
     uint64_t tid_offset; /* of the thread's id from what fs:0 points to */
-    uint64_t told; /* address of the counter that makes threads tell stacks and modules anew */
+    uint64_t told;    /* address of the counter that makes threads tell stacks and modules anew */
+    uint64_t threads; /* address and size of the table of threads: zeroes in a fork child */
+    uint64_t threads_size;
     struct hs_attach_real reals[HS_ATTACH_REALS];
 };
 

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Stopping every task; see stop.h. */
+#include "capture/inject/stop.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STOP_NS 10000000       /* of one try, until all stand */
+#define LOOK_NS 30000          /* between two looks at those that do not stand yet */
+#define FIRST_PAUSE_NS 5000000 /* between tries; doubled each time */
+#define LONGEST_PAUSE_NS 200000000
+#define ALL_TRIES_NS INT64_C (5000000000)
+
+struct
+try {
+    struct hs_stop stop;
+    hs_stop_work work;
+    void *data;
+    enum hs_status status;
+    struct hs_error err;
+    int64_t begin_ns, stopped_ns;
+    const char *reason; /* of HS_AGAIN */
+};
+
+static int64_t now_ns (void)
+{
+    struct timespec time;
+
+    (void)clock_gettime (CLOCK_MONOTONIC, &time);
+    return time.tv_sec * INT64_C (1000000000) + time.tv_nsec;
+}
+
+static void pause_ns (int64_t ns)
+{
+    struct timespec time = { ns / 1000000000, ns % 1000000000 };
+
+    (void)nanosleep (&time, NULL);
+}
+
+static struct hs_stopped_task *task_of (struct hs_stop *stop, pid_t tid)
+{
+    for (size_t i = 0; i < stop->tasks.n; i++) {
+        if (stop->tasks.items[i].tid == tid && !stop->tasks.items[i].is_ended)
+            return &stop->tasks.items[i];
+    }
+    return NULL;
+}
+
+/* Takes hold of a task. HS_END: it is going, and need not be held. */
+static enum hs_status seize (struct try *try, pid_t tid)
+{
+    pid_t pid = try->stop.target->pid;
+
+    if (!hs_array_reserve (&try->stop.tasks, 1))
+        return hs_error_no_memory (&try->err);
+    if (ptrace (PTRACE_SEIZE, tid, NULL, (void *)PTRACE_O_TRACESYSGOOD) != 0) {
+        char state = hs_task_state (pid, tid);
+
+        if (errno == ESRCH || state == '\0' || state == 'Z' || state == 'X')
+            return HS_END;
+        if (hs_task_status_number (pid, tid, "TracerPid", 10) != 0) {
+            try->reason = "is traced by another program: end the debugger (or strace) first";
+            return HS_AGAIN;
+        }
+        /* a thread that just ends answers EPERM, too: whoever may open the memory may trace */
+        try->reason = "does not let itself be stopped: try again";
+        return HS_AGAIN;
+    }
+    try->stop.tasks.items[try->stop.tasks.n++] = (struct hs_stopped_task){ .tid = tid };
+    return ptrace (PTRACE_INTERRUPT, tid, NULL, NULL) == 0 || errno == ESRCH
+               ? HS_OK
+               : hs_error_set_errno (&try->err, errno, "cannot interrupt task %d", (int)tid);
+}
+
+/* Seizes the tasks that are not held yet; *ret_n_new: how many those were. */
+static enum hs_status seize_new (struct try *try, size_t *ret_n_new)
+{
+    enum hs_status status = HS_OK;
+    struct dirent *entry;
+    char path[64];
+    DIR *folder;
+
+    *ret_n_new = 0;
+    (void)snprintf (path, sizeof path, "/proc/%d/task", (int)try->stop.target->pid);
+    folder = opendir (path);
+    if (folder == NULL)
+        return hs_error_set_errno (&try->err, ESRCH, "process %d has ended",
+                                   (int)try->stop.target->pid);
+    while ((status == HS_OK || status == HS_END) && (entry = readdir (folder)) != NULL) {
+        pid_t tid = (pid_t)strtol (entry->d_name, NULL, 10);
+
+        if (tid <= 0 || task_of (&try->stop, tid) != NULL)
+            continue;
+        status = seize (try, tid);
+        *ret_n_new += status == HS_OK;
+    }
+    (void)closedir (folder);
+    return status == HS_END ? HS_OK : status;
+}
+
+/* One look at a task that does not stand yet. */
+static void look_at (struct hs_stopped_task *task)
+{
+    int status;
+    pid_t got = waitpid (task->tid, &status, __WALL | WNOHANG);
+
+    if (got < 0) {
+        task->is_ended = true;
+    } else if (got == task->tid && (WIFEXITED (status) || WIFSIGNALED (status))) {
+        task->is_ended = true;
+    } else if (got == task->tid && WIFSTOPPED (status)) {
+        if (status >> 16 == PTRACE_EVENT_STOP) {
+            task->is_stopped = true;
+            if (ptrace (PTRACE_GETREGS, task->tid, NULL, &task->registers) != 0)
+                task->is_ended = true;
+        } else { /* a signal was on its way: it is delivered, and the stop comes after */
+            (void)ptrace (PTRACE_CONT, task->tid, NULL, (void *)(intptr_t)WSTOPSIG (status));
+        }
+    }
+}
+
+static enum hs_status wait_for_all (struct try *try)
+{
+    for (;;) {
+        size_t n_waiting = 0;
+
+        for (size_t i = 0; i < try->stop.tasks.n; i++) {
+            struct hs_stopped_task *task = &try->stop.tasks.items[i];
+
+            if (!task->is_stopped && !task->is_ended)
+                look_at (task);
+            n_waiting += !task->is_stopped && !task->is_ended;
+        }
+        if (n_waiting == 0)
+            return HS_OK;
+        if (now_ns () - try->begin_ns > STOP_NS) {
+            try->reason = "could not be stopped: a thread of it waits in the kernel; try again";
+            return HS_AGAIN;
+        }
+        pause_ns (LOOK_NS);
+    }
+}
+
+/* Until no task is new while all stand: then nobody is left who could make one. */
+static enum hs_status stop_all (struct try *try)
+{
+    for (;;) {
+        size_t n_new;
+        enum hs_status status = seize_new (try, &n_new);
+
+        if (status != HS_OK)
+            return status;
+        if (n_new == 0)
+            return HS_OK;
+        status = wait_for_all (try);
+        if (status != HS_OK)
+            return status;
+    }
+}
+
+/*
+ * System calls that a stop ends with EINTR where others are restarted by the kernel. When no signal
+ * waits, they can only have been ended by us, and begin again - those with a time limit with all of
+ * it: how much was left is known to nobody.
+ */
+static bool is_ended_by_stop (const struct hs_stop *stop, const struct hs_stopped_task *task)
+{
+    static const uint16_t calls[] = {
+        SYS_epoll_wait,
+        SYS_epoll_pwait,
+        441 /* epoll_pwait2 */,
+        SYS_rt_sigtimedwait,
+        SYS_semop,
+        SYS_semtimedop,
+        SYS_io_getevents,
+        333 /* io_pgetevents */,
+        426 /* io_uring_enter */,
+        /* of sockets with a time limit */
+        SYS_read,
+        SYS_recvfrom,
+        SYS_recvmsg,
+        SYS_recvmmsg,
+        SYS_accept,
+        SYS_accept4,
+    };
+    pid_t pid = stop->target->pid, tid = task->tid;
+    uint64_t waiting;
+
+    if ((int64_t)task->registers.rax != -EINTR)
+        return false;
+    waiting = hs_task_status_number (pid, tid, "SigPnd", 16) |
+              hs_task_status_number (pid, tid, "ShdPnd", 16);
+    if ((waiting & ~hs_task_status_number (pid, tid, "SigBlk", 16)) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        if (task->registers.orig_rax == calls[i])
+            return true;
+    }
+    return false;
+}
+
+static void release_all (struct hs_stop *stop)
+{
+    for (size_t i = 0; i < stop->tasks.n; i++) {
+        struct hs_stopped_task *task = &stop->tasks.items[i];
+
+        if (task->is_ended || !task->is_stopped)
+            continue;
+        if (is_ended_by_stop (stop, task)) {
+            task->registers.rax = task->registers.orig_rax;
+            task->registers.rip -= 2; /* of `syscall` */
+            (void)ptrace (PTRACE_SETREGS, task->tid, NULL, &task->registers);
+        }
+        (void)ptrace (PTRACE_DETACH, task->tid, NULL, NULL);
+    }
+}
+
+static void *run_try (void *data)
+{
+    struct try *try = data;
+
+    try->begin_ns = now_ns ();
+    try->status = stop_all (try);
+    if (try->status == HS_OK)
+        try->status = try->work (&try->stop, try->data, &try->err);
+    release_all (&try->stop);
+    try->stopped_ns = now_ns () - try->begin_ns;
+    return NULL;
+}
+
+static enum hs_status run_in_thread (struct try *try, struct hs_error *err)
+{
+    pthread_t thread;
+    int error = pthread_create (&thread, NULL, run_try, try);
+
+    if (error != 0)
+        return hs_error_set_errno (err, error, "cannot make a thread");
+    (void)pthread_join (thread, NULL);
+    if (err != NULL && try->status != HS_OK)
+        *err = try->err;
+    return try->status;
+}
+
+enum hs_status hs_stop_run (const struct hs_target *target, hs_stop_work work, void *data,
+                            uint64_t *ret_stopped_ns, struct hs_error *err)
+{
+    int64_t begin = now_ns (), wait = FIRST_PAUSE_NS;
+    enum hs_status status;
+
+    for (;;) {
+        struct try try = { .stop.target = target, .work = work, .data = data };
+
+        status = run_in_thread (&try, err);
+        hs_array_clear (&try.stop.tasks);
+        if (status == HS_OK && ret_stopped_ns != NULL)
+            *ret_stopped_ns = (uint64_t)try.stopped_ns;
+        if (status != HS_AGAIN)
+            return status;
+        if (now_ns () - begin > ALL_TRIES_NS)
+            return hs_error_set (err, HS_UNSUPPORTED, HS_NO_OFFSET, "process %d %s",
+                                 (int)target->pid,
+                                 try.reason != NULL        ? try.reason
+                                 : try.err.text[0] != '\0' ? try.err.text
+                                                           : "is busy: try again");
+        pause_ns (wait);
+        wait = wait * 2 < LONGEST_PAUSE_NS ? wait * 2 : LONGEST_PAUSE_NS;
+    }
+}
