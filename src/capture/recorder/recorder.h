@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Records a program: makes the arena, launches the program with the agent, drains the rings, orders
- * by time, hands batches to an encoder. One recorder per process recorded; one thread.
+ * Records a program, launched for it or running already: makes the arena, brings in the agent,
+ * drains the rings, orders by time, hands batches to an encoder. One recorder per process recorded;
+ * one thread.
  */
 #ifndef HS_CAPTURE_RECORDER_RECORDER_H
 #define HS_CAPTURE_RECORDER_RECORDER_H
@@ -9,6 +10,8 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "encode/encoder.h"
+
+#include <sys/types.h>
 
 struct hs_record_options {
     const char *output;      /* path; the encoder follows from its extension */
@@ -36,5 +39,21 @@ struct hs_record_totals {
 enum hs_status hs_record_launch (const struct hs_record_options *options, char *const *argv,
                                  const struct hs_cancel *cancel, struct hs_record_totals *ret,
                                  struct hs_error *err);
+
+struct hs_attach_figures {
+    uint64_t n_slots;    /* that were hooked */
+    uint64_t n_left;     /* that lead to another allocator: not recorded */
+    uint64_t longest_ns; /* that the process stood still for at a time */
+};
+
+/*
+ * Attaches to a running process and records until it ends, the duration is over, somebody asks for
+ * the end, or `cancel` is set; then the process goes on as it was. options->agent_path is
+ * heapstrata-attached.so. When it cannot be attached to nothing was written, and err says in one
+ * sentence why and what to do. *ret_figures are valid after success.
+ */
+enum hs_status hs_record_attach (const struct hs_record_options *options, pid_t pid,
+                                 const struct hs_cancel *cancel, struct hs_record_totals *ret,
+                                 struct hs_attach_figures *ret_figures, struct hs_error *err);
 
 #endif

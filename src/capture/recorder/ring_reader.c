@@ -55,6 +55,7 @@ enum hs_status hs_ring_reader_init (struct hs_ring_reader *reader, struct hs_err
 
 enum hs_status hs_ring_reader_take (struct hs_ring_reader *reader, int fd, struct hs_error *err)
 {
+    enum hs_status status;
     struct stat info;
     int seals = fcntl (fd, F_GET_SEALS);
 
@@ -65,7 +66,11 @@ enum hs_status hs_ring_reader_take (struct hs_ring_reader *reader, int fd, struc
         return hs_error_set (err, HS_UNSUPPORTED, HS_NO_OFFSET,
                              "the target's shared memory is not as it should be");
     }
-    return map_arena (reader, err);
+    status = map_arena (reader, err);
+    /* threads that were recorded before go on where their rings stand */
+    for (uint32_t i = 0; i < HS_RINGS && status == HS_OK; i++)
+        reader->queues[i].tail = atomic_load (&hs_ring_reader_head (reader, i)->tail);
+    return status;
 }
 
 void hs_ring_reader_clear (struct hs_ring_reader *reader)

@@ -273,6 +273,8 @@ enum hs_status hs_session_run (struct hs_session *session, struct hs_error *err)
         status = drain (session, false, &n_bytes, err);
         if (status == HS_OK)
             status = sample (session, err);
+        if (status == HS_OK && session->process.tick != NULL)
+            status = session->process.tick (session->process.tick_self, err);
         if (status != HS_OK)
             break;
         wait_ns = n_bytes > BUSY_BYTES            ? SHORTEST_WAIT_NS
@@ -282,7 +284,7 @@ enum hs_status hs_session_run (struct hs_session *session, struct hs_error *err)
     }
     /* a program that goes on is told to stop; one that ended can say nothing more */
     atomic_store (&session->reader.arena->control, 0);
-    return status;
+    return status == HS_END ? HS_OK : status;
 }
 
 static void free_session (struct hs_session *session)

@@ -21,11 +21,17 @@ enum hs_session_origin {
     HS_SESSION_ATTACHED, /* was running before: what it had allocated is unknown */
 };
 
+/* Called some hundred times a second while a session runs. HS_END: the process is another one now,
+ * and the recording is over. */
+typedef enum hs_status (*hs_session_tick) (void *self, struct hs_error *err);
+
 struct hs_session_process {
     pid_t pid;
     enum hs_session_origin origin;
     const char *exe;          /* when /proc cannot tell any more; may be NULL */
     const char *command_line; /* NULL: as /proc has it */
+    hs_session_tick tick;     /* may be NULL */
+    void *tick_self;
 };
 
 /* Opens the file and reads the clocks. `options` and `cancel` live as long as the session. */

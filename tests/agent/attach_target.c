@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Programs to attach to: `attach_target CASE` says "ready", does what its case says, and waits for
+ * a byte on its standard input where the test has to do something. What is expected of each is in
+ * check_attach.py; the two are read side by side.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <malloc.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static void *volatile sink; /* keeps the compiler from taking an allocation out */
+
+static void *keep (void *ptr)
+{
+    sink = ptr;
+    return ptr;
+}
+
+/* Without stdio: that allocates. */
+static void say (const char *text)
+{
+    (void)!write (STDOUT_FILENO, text, strlen (text));
+}
+
+static void wait_for_test (void)
+{
+    char byte;
+
+    while (read (STDIN_FILENO, &byte, 1) < 0 && errno == EINTR)
+        say ("read was interrupted\n");
+}
+
+static double now (void)
+{
+    struct timespec time;
+
+    (void)clock_gettime (CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* Blocks of before, and the same functions as ever afterwards. */
+static void known (void)
+{
+    void *before[100], *moved, *aligned = NULL;
+
+    for (int i = 0; i < 100; i++)
+        before[i] = keep (malloc (2000));
+    say ("ready\n");
+    wait_for_test ();
+    for (int i = 0; i < 50; i++)
+        free (before[i]); /* unknown to the recorder: no error */
+    for (int i = 0; i < 1000; i++)
+        free (keep (malloc (1234)));
+    for (int i = 0; i < 70; i++)
+        keep (malloc (77777));
+    for (int i = 0; i < 30; i++)
+        keep (calloc (3, 1111));
+    moved = keep (malloc (10));
+    moved = keep (realloc (moved, 5005));
+    keep (realloc (before[60], 60006)); /* unknown as well, until now */
+    if (posix_memalign (&aligned, 64, 6400) == 0)
+        keep (aligned);
+    keep (aligned_alloc (64, 12800));
+    keep (memalign (64, 25600));
+    (void)moved;
+    say ("done\n");
+    wait_for_test ();
+}
+
+static atomic_int is_over;
+static atomic_ulong n_rounds;
+
+static void *churn (void *data)
+{
+    unsigned state = (unsigned)(uintptr_t)data;
+    void *blocks[64] = { NULL };
+
+    while (!is_over) {
+        unsigned i = (state = state * 1103515245 + 12345) >> 16 & 63;
+
+        free (blocks[i]);
+        blocks[i] = malloc (1 + (state >> 8 & 1023));
+        memset (blocks[i], (int)i, 1);
+        n_rounds++;
+        if ((state >> 4 & 8191) == 0)
+            blocks[i] = realloc (blocks[i], 5000);
+    }
+    for (int i = 0; i < 64; i++)
+        free (blocks[i]);
+    return NULL;
+}
+
+static void *allocate_one (void *data)
+{
+    return malloc ((uintptr_t)data);
+}
+
+static void *come_and_go (void *data)
+{
+    while (!is_over) {
+        pthread_t thread;
+
+        if (pthread_create (&thread, NULL, allocate_one, (void *)100) == 0) {
+            void *block;
+
+            (void)pthread_join (thread, &block);
+            free (block);
+        }
+        (void)usleep (500);
+    }
+    return data;
+}
+
+/* Tells how many rounds it made in every tenth of a second. */
+static void busy (void)
+{
+    pthread_t threads[5];
+
+    say ("ready\n");
+    for (uintptr_t i = 0; i < 4; i++)
+        (void)pthread_create (&threads[i], NULL, churn, (void *)i);
+    (void)pthread_create (&threads[4], NULL, come_and_go, NULL);
+    wait_for_test ();
+    is_over = 1;
+    for (int i = 0; i < 5; i++)
+        (void)pthread_join (threads[i], NULL);
+    say ("done\n");
+}
+
+static void tell_time (const char *what, double begin, long ret)
+{
+    char text[100];
+
+    (void)snprintf (text, sizeof text, "%s %.3f %ld %d\n", what, now () - begin, ret,
+                    ret < 0 ? errno : 0);
+    say (text);
+}
+
+static void *wait_in (void *data)
+{
+    struct timespec limit = { 1, 500000000 };
+    struct epoll_event event;
+    struct pollfd none = { .fd = -1 };
+    double begin = now ();
+    sigset_t set;
+    int word = 0, pair[2];
+
+    (void)sigemptyset (&set);
+    (void)sigaddset (&set, SIGUSR2);
+    switch ((uintptr_t)data) {
+    case 0:
+        tell_time ("nanosleep", begin, nanosleep (&limit, NULL));
+        break;
+    case 1:
+        tell_time ("poll", begin, poll (&none, 1, 1500));
+        break;
+    case 2:
+        tell_time ("futex", begin, syscall (SYS_futex, &word, FUTEX_WAIT, 0, &limit, NULL, 0));
+        break;
+    case 3:
+        tell_time ("epoll", begin, epoll_wait (epoll_create1 (0), &event, 1, 1500));
+        break;
+    case 4:
+        tell_time ("sigtimedwait", begin, sigtimedwait (&set, NULL, &limit));
+        break;
+    case 5:
+        tell_time ("select", begin, select (0, NULL, NULL, NULL, &(struct timeval){ 1, 500000 }));
+        break;
+    case 6:
+        (void)socketpair (AF_UNIX, SOCK_STREAM, 0, pair);
+        (void)setsockopt (pair[0], SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){ 1, 500000 },
+                          sizeof (struct timeval));
+        tell_time ("recv", begin, recv (pair[0], &word, 1, 0));
+        break;
+    case 7:
+        tell_time ("ppoll", begin, ppoll (&none, 1, &limit, &set));
+        break;
+    case 8:
+        tell_time ("epoll_pwait", begin, epoll_pwait (epoll_create1 (0), &event, 1, 1500, &set));
+        break;
+    default:
+        tell_time ("clock_nanosleep", begin, clock_nanosleep (CLOCK_REALTIME, 0, &limit, NULL));
+        break;
+    }
+    return NULL;
+}
+
+/* Each in a thread of its own; the main thread sleeps, too. */
+static void blocked (void)
+{
+    pthread_t threads[10];
+    sigset_t set;
+
+    (void)sigemptyset (&set);
+    (void)sigaddset (&set, SIGUSR2);
+    (void)pthread_sigmask (SIG_BLOCK, &set, NULL);
+    say ("ready\n");
+    for (uintptr_t i = 0; i < 10; i++)
+        (void)pthread_create (&threads[i], NULL, wait_in, (void *)i);
+    for (int i = 0; i < 10; i++)
+        (void)pthread_join (threads[i], NULL);
+    wait_for_test ();
+}
+
+static volatile sig_atomic_t is_allocating, is_caught;
+
+static void on_timer (int number)
+{
+    (void)number;
+    if (is_caught || !is_allocating)
+        return;
+    is_caught = 1;
+    say ("ready\n");
+    wait_for_test ();
+}
+
+/* Waits in a signal handler that has interrupted malloc, so that malloc's lock is held. */
+static void in_malloc (void)
+{
+    struct itimerval timer = { { 0, 1000 }, { 0, 1000 } };
+
+    (void)signal (SIGALRM, on_timer);
+    (void)setitimer (ITIMER_REAL, &timer, NULL);
+    while (!is_caught) {
+        void *block;
+
+        is_allocating = 1;
+        for (int i = 0; i < 1000; i++) {
+            block = keep (malloc (100));
+            free (block);
+        }
+        is_allocating = 0;
+    }
+    timer = (struct itimerval){ 0 };
+    (void)setitimer (ITIMER_REAL, &timer, NULL);
+    for (int i = 0; i < 40; i++)
+        keep (malloc (4321));
+    say ("done\n");
+    wait_for_test ();
+}
+
+/* A module whose constructor waits: the loader's lock is held. Then functions of the module. */
+static void in_dlopen (const char *module)
+{
+    void *handle;
+    void (*allocate) (int);
+
+    handle = dlopen (module, RTLD_NOW);
+    allocate = handle != NULL ? (void (*) (int))dlsym (handle, "allocate") : NULL;
+    if (allocate == NULL)
+        _exit (3);
+    allocate (25);
+    say ("done\n");
+    wait_for_test ();
+}
+
+/* Modules come during the recording, and go again. */
+static void load_later (const char *module)
+{
+    (void)setenv ("ATTACH_MODULE_IS_QUICK", "1", 1);
+    say ("ready\n");
+    wait_for_test ();
+    for (int i = 0; i < 3; i++) {
+        void *handle = dlopen (module, i == 1 ? RTLD_LAZY : RTLD_NOW);
+        void (*allocate) (int) = handle != NULL ? (void (*) (int))dlsym (handle, "allocate") : NULL;
+
+        if (allocate == NULL)
+            _exit (3);
+        say ("loaded\n");
+        wait_for_test ();
+        allocate (20);
+        (void)dlclose (handle);
+    }
+    say ("done\n");
+    wait_for_test ();
+}
+
+/* A child is forked while the hooks are in: it must work without a recorder. */
+static void forks (void)
+{
+    say ("ready\n");
+    wait_for_test ();
+    if (fork () == 0) {
+        char text[40];
+
+        for (int i = 0; i < 1000; i++)
+            free (keep (malloc (100)));
+        (void)snprintf (text, sizeof text, "child %d\n", (int)getpid ());
+        say (text);
+        wait_for_test ();
+        for (int i = 0; i < 15; i++)
+            keep (malloc (3333));
+        say ("done\n");
+        wait_for_test ();
+        _exit (0);
+    }
+    (void)pause ();
+}
+
+int main (int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+
+    if (strcmp (name, "known") == 0)
+        known ();
+    else if (strcmp (name, "busy") == 0)
+        busy ();
+    else if (strcmp (name, "blocked") == 0)
+        blocked ();
+    else if (strcmp (name, "in_malloc") == 0)
+        in_malloc ();
+    else if (strcmp (name, "in_dlopen") == 0 && argc > 2)
+        in_dlopen (argv[2]);
+    else if (strcmp (name, "load_later") == 0 && argc > 2)
+        load_later (argv[2]);
+    else if (strcmp (name, "forks") == 0)
+        forks ();
+    else
+        return 2;
+    return 0;
+}

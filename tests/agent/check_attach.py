@@ -1,0 +1,453 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Attaches to programs with known allocations, in every awkward moment, and lets go of them again.
+
+Usage: check_attach.py HEAPSTRATA TARGET MODULE SCRATCH [CASE…]. Each case of attach_target.c stands
+here with what the trace must say and how the program must be left: the same memory, descriptors and
+mappings, and waits that last as long as they should.
+"""
+import collections
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+HEAPSTRATA, TARGET, MODULE, SCRATCH = sys.argv[1:5]
+WANTED = sys.argv[5:]
+FAILURES = []
+N_CHECKS = 0
+
+
+def check(case, what, is_right, found=""):
+    global N_CHECKS
+    N_CHECKS += 1
+    if not is_right:
+        FAILURES.append(f"{case}: {what}: {found}")
+
+
+class Target:
+    """A program that waits to be attached to."""
+
+    def __init__(self, *arguments, program=TARGET, **variables):
+        self.process = subprocess.Popen([program, *arguments], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, env={**os.environ, **variables})
+        self.pid = self.process.pid
+
+    def expect(self, word):
+        line = self.process.stdout.readline().decode().strip()
+        if line.split(" ")[0] != word:
+            raise AssertionError(f"the target said “{line}” instead of “{word}”")
+        return line
+
+    def expect_waiting(self, word):
+        """Until it waits for us: before, the loader may still fill in a slot on its way there."""
+        self.expect(word)
+        for _ in range(1000):
+            with open(f"/proc/{self.pid}/stat") as file:
+                if file.read().rsplit(")", 1)[1].split()[0] == "S":
+                    break
+            time.sleep(0.002)
+
+    def go_on(self):
+        self.process.stdin.write(b"x")
+        self.process.stdin.flush()
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+class Attached:
+    """`heapstrata attach` at work."""
+
+    def __init__(self, pid, name, *options):
+        self.trace = os.path.join(SCRATCH, f"attach-{name}.hst")
+        if os.path.exists(self.trace):
+            os.remove(self.trace)
+        self.pid = pid
+        command = [HEAPSTRATA, "attach", "-o", self.trace, *options, str(pid)]
+        self.process = subprocess.Popen(command,
+                                        stderr=subprocess.PIPE, text=True)
+        self.said = ""
+
+    def wait_until_recording(self):
+        """The recorder answers before the slots are hooked: what counts is that they are."""
+        for _ in range(2000):
+            if self.process.poll() is not None or is_hooked(self.pid):
+                break
+            time.sleep(0.005)
+        return self
+
+    def detach(self):
+        asked = subprocess.run([HEAPSTRATA, "detach", str(self.pid)], capture_output=True,
+                               text=True, timeout=60)
+        return asked.returncode, self.wait()
+
+    def wait(self):
+        self.said = self.process.communicate(timeout=120)[1]
+        return self.process.returncode
+
+    def dump(self):
+        dump = subprocess.run([HEAPSTRATA, "dump", "--json", "--limit=0", self.trace],
+                              capture_output=True, text=True, timeout=120)
+        assert dump.returncode == 0, dump.stderr
+        return [json.loads(line) for line in dump.stdout.splitlines() if line.startswith("{")]
+
+    def sizes(self):
+        seen = collections.Counter()
+        for event in self.dump():
+            if event["kind"] == "alloc" or (event["kind"] == "realloc"
+                                            and event["address"] == event["old_address"]):
+                seen[event["size"]] += 1
+        return seen
+
+    def findings(self):
+        done = subprocess.run([HEAPSTRATA, "findings", "--json", self.trace], capture_output=True,
+                              text=True, timeout=60)
+        return json.loads(done.stdout)["findings"]
+
+
+def mappings(pid):
+    with open(f"/proc/{pid}/maps") as file:
+        return file.read().splitlines()
+
+
+def agent_base(pid):
+    for line in mappings(pid):
+        if line.endswith("/memfd:heapstrata-agent (deleted)"):
+            return int(line.split("-")[0], 16)
+    return None
+
+
+def agent_range(pid):
+    lines = [line for line in mappings(pid) if "memfd:heapstrata-agent" in line]
+    if not lines:
+        return None
+    return int(lines[0].split("-")[0], 16), int(lines[-1].split(" ")[0].split("-")[1], 16)
+
+
+def words_into_agent(pid):
+    """How many words of the program's and libraries' data lead into the agent."""
+    found = agent_range(pid)
+    if found is None:
+        return 0
+    count = 0
+    for address, data in file_memory(pid).items():
+        words = memoryview(data[:len(data) // 8 * 8]).cast("Q")
+        count += sum(found[0] <= word < found[1] for word in words)
+    return count
+
+
+def is_hooked(pid):
+    return words_into_agent(pid) > 0
+
+
+def file_memory(pid):
+    """What is mapped from files and can differ from them: data, and what the loader protected."""
+    ret = {}
+    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in mappings(pid):
+            fields = line.split()
+            if len(fields) < 6 or not fields[5].startswith("/") or "memfd:" in line \
+                    or "x" in fields[1]:
+                continue
+            begin, end = (int(x, 16) for x in fields[0].split("-"))
+            if "w" not in fields[1] and end - begin > 1 << 20:
+                continue  # tables that nobody writes to
+            try:
+                memory.seek(begin)
+                ret[begin] = memory.read(end - begin)
+            except OSError:
+                pass
+    return ret
+
+
+def n_descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+# ---- cases ---------------------------------------------------------------------------------------
+
+def check_left_alone(case, pid, before):
+    """After a detach: memory as before byte for byte, no word into the agent."""
+    after = file_memory(pid)
+    differing = [hex(at + i) for at, data in before.items()
+                 for i in range(0, len(data), 8) if data[i:i + 8] != after.get(at, b"")[i:i + 8]]
+    check(case, "slots as before, byte for byte", not differing, differing[:20])
+    check(case, "nothing leads into the agent", words_into_agent(pid) == 0, words_into_agent(pid))
+
+
+def known(case, **variables):
+    target = Target("known", **variables)
+    target.expect_waiting("ready")
+    before, descriptors = file_memory(target.pid), n_descriptors(target.pid)
+    attached = Attached(target.pid, case).wait_until_recording()
+    check(case, "slots are hooked", is_hooked(target.pid))
+    target.go_on()
+    target.expect("done")
+    check(case, "detach", attached.detach() == (0, 0), attached.said)
+    seen = attached.sizes()
+    for size, count in {1234: 1000, 77777: 70, 3333: 30, 10: 1, 5005: 1, 60006: 1, 6400: 1,
+                        12800: 1, 25600: 1, 2000: 0}.items():
+        check(case, f"{count} blocks of {size}", seen[size] == count, seen[size])
+    kinds = {found["kind"]: found["count"] for found in attached.findings()}
+    check(case, "blocks of before are unknown, not errors",
+          all(f["severity"] == "info" for f in attached.findings() if f["kind"] != "sequence-gap"),
+          attached.findings())
+    check(case, "their frees are counted", sum(kinds.values()) >= 50, kinds)
+    check(case, "no descriptor is left", n_descriptors(target.pid) == descriptors)
+    if "LD_BIND_NOW" in variables:
+        check_left_alone(case, target.pid, before)
+    else:  # the loader itself has filled in slots of functions that were called meanwhile
+        check(case, "nothing leads into the agent", words_into_agent(target.pid) == 0)
+    target.go_on()
+    check(case, "the target ends well", target.process.wait(10) == 0, target.process.returncode)
+    target.end()
+
+
+def case_known():
+    known("known")
+
+
+def case_known_bind_now():
+    known("known_bind_now", LD_BIND_NOW="1")
+
+
+def case_untouched():
+    """Attach and detach while the target waits: then nothing at all may differ."""
+    for variables in {}, {"LD_BIND_NOW": "1"}:
+        target = Target("known", **variables)
+        target.expect_waiting("ready")
+        before = file_memory(target.pid)
+        for turn in range(3):
+            attached = Attached(target.pid, "untouched").wait_until_recording()
+            check("untouched", "slots are hooked", is_hooked(target.pid), turn)
+            check("untouched", "detach", attached.detach() == (0, 0), attached.said)
+            check_left_alone("untouched", target.pid, before)
+        target.end()
+
+
+def case_blocked():
+    target = Target("blocked")
+    target.expect("ready")
+    time.sleep(0.2)
+    for _ in range(3):
+        attached = Attached(target.pid, "blocked", "--duration=0.2")
+        check("blocked", "attach", attached.wait() == 0, attached.said)
+    said = {}
+    for _ in range(10):
+        line = target.process.stdout.readline().decode().split()
+        said[line[0]] = (float(line[1]), int(line[2]), int(line[3]))
+    timed_out = {"nanosleep": (0, 0), "poll": (0, 0), "futex": (-1, 110), "epoll": (0, 0),
+                 "sigtimedwait": (-1, 11), "select": (0, 0), "recv": (-1, 11), "ppoll": (0, 0),
+                 "epoll_pwait": (0, 0), "clock_nanosleep": (0, 0)}
+    begins_again = {"epoll", "epoll_pwait", "sigtimedwait", "recv"}
+    for name, (seconds, ret, error) in said.items():
+        check("blocked", f"{name} notices nothing", (ret, error) == timed_out[name], (ret, error))
+        check("blocked", f"{name} is not cut short", seconds > 1.45, seconds)
+        if name not in begins_again:  # generous: the machine may be busy
+            check("blocked", f"{name} is not drawn out", seconds < 2.4, seconds)
+    target.go_on()
+    check("blocked", "the target ends well", target.process.wait(10) == 0)
+    target.end()
+
+
+def case_in_malloc():
+    target = Target("in_malloc")
+    target.expect("ready")
+    attached = Attached(target.pid, "in_malloc").wait_until_recording()
+    check("in_malloc", "slots are hooked", is_hooked(target.pid))
+    target.go_on()
+    target.expect("done")
+    check("in_malloc", "detach", attached.detach() == (0, 0), attached.said)
+    check("in_malloc", "40 blocks of 4321", attached.sizes()[4321] == 40, attached.sizes()[4321])
+    target.go_on()
+    check("in_malloc", "the target ends well", target.process.wait(10) == 0)
+    target.end()
+
+
+def case_in_dlopen():
+    target = Target("in_dlopen", MODULE)
+    target.expect("ready")
+    attached = Attached(target.pid, "in_dlopen").wait_until_recording()
+    check("in_dlopen", "slots are hooked", is_hooked(target.pid))
+    target.go_on()
+    target.expect("done")
+    check("in_dlopen", "detach", attached.detach() == (0, 0), attached.said)
+    check("in_dlopen", "25 blocks of 8888", attached.sizes()[8888] == 25, attached.sizes()[8888])
+    target.go_on()
+    check("in_dlopen", "the target ends well", target.process.wait(10) == 0)
+    target.end()
+
+
+def case_load_later():
+    target = Target("load_later", MODULE)
+    target.expect("ready")
+    attached = Attached(target.pid, "load_later").wait_until_recording()
+    n_words = words_into_agent(target.pid)
+    target.go_on()
+    for _ in range(3):
+        target.expect("loaded")
+        for _ in range(400):  # the recorder looks at the loader's list some 30 times a second
+            if words_into_agent(target.pid) > n_words:
+                break
+            time.sleep(0.01)
+        target.go_on()
+    target.expect("done")
+    check("load_later", "detach", attached.detach() == (0, 0), attached.said)
+    check("load_later", "60 blocks of 8888", attached.sizes()[8888] == 60, attached.sizes()[8888])
+    check("load_later", "nothing leads into the agent", words_into_agent(target.pid) == 0)
+    target.go_on()
+    check("load_later", "the target ends well", target.process.wait(10) == 0)
+    target.end()
+
+
+def case_killed_recorder():
+    """The target goes on, the file opens, the next attach works and leaves nothing behind."""
+    target = Target("known", LD_BIND_NOW="1")
+    target.expect_waiting("ready")
+    before = file_memory(target.pid)
+    attached = Attached(target.pid, "killed").wait_until_recording()
+    attached.process.kill()
+    attached.wait()
+    check("killed_recorder", "slots stay hooked", is_hooked(target.pid))
+    attached = Attached(target.pid, "killed2")
+    while attached.process.poll() is None and "hooked" not in attached.said:
+        status = subprocess.run([HEAPSTRATA, "mark", str(target.pid), "again"], capture_output=True)
+        if status.returncode == 0:
+            break
+        time.sleep(0.05)
+    time.sleep(0.2)
+    target.go_on()
+    target.expect("done")
+    check("killed_recorder", "detach", attached.detach() == (0, 0), attached.said)
+    seen = attached.sizes()
+    check("killed_recorder", "1000 blocks of 1234", seen[1234] == 1000, seen[1234])
+    check_left_alone("killed_recorder", target.pid, before)
+    target.go_on()
+    check("killed_recorder", "the target ends well", target.process.wait(10) == 0)
+    target.end()
+
+
+def case_killed_for_good():
+    """Nobody comes again: the target allocates on, more than the rings hold."""
+    target = Target("busy")
+    target.expect("ready")
+    attached = Attached(target.pid, "killed_for_good").wait_until_recording()
+    time.sleep(0.3)
+    attached.process.kill()
+    attached.wait()
+    summary = subprocess.run([HEAPSTRATA, "summary", "--json", attached.trace], capture_output=True,
+                             text=True, timeout=60)
+    check("killed_for_good", "the file opens", summary.returncode == 0, summary.stderr)
+    time.sleep(2.5)
+    target.go_on()
+    target.expect("done")
+    check("killed_for_good", "the target ends well", target.process.wait(20) == 0)
+    target.end()
+
+
+def case_fork_child():
+    """A child that was forked while the hooks were in can be attached to as well."""
+    target = Target("forks")
+    target.expect("ready")
+    attached = Attached(target.pid, "fork").wait_until_recording()
+    target.go_on()
+    child = int(target.expect("child").split()[1])
+    attached_child = Attached(child, "fork_child")
+    time.sleep(1.0)
+    target.go_on()
+    target.expect("done")
+    asked = attached_child.detach()
+    check("fork_child", "detach from the child", asked == (0, 0), attached_child.said)
+    seen = attached_child.sizes()
+    check("fork_child", "15 blocks of 3333", seen[3333] == 15, seen[3333])
+    check("fork_child", "nothing leads into the agent", words_into_agent(child) == 0)
+    check("fork_child", "detach from the parent", attached.detach() == (0, 0), attached.said)
+    check("fork_child", "nothing of the child in the parent's", attached.sizes()[3333] == 0)
+    os.kill(child, signal.SIGKILL)
+    target.end()
+
+
+def case_cycles(n=50):
+    target = Target("busy")
+    target.expect("ready")
+    sizes = []
+    for turn in range(n):
+        attached = Attached(target.pid, "cycles", "--duration=0.02")
+        status = attached.wait()
+        check("cycles", f"attach {turn}", status == 0, attached.said)
+        sizes.append((len(mappings(target.pid)), n_descriptors(target.pid)))
+        if target.process.poll() is not None:
+            check("cycles", "the target lives", False, target.process.returncode)
+            break
+    settled = sizes[len(sizes) // 5:]
+    check("cycles", "mappings do not grow", settled[-1][0] <= settled[0][0] + 20, sizes)
+    check("cycles", "descriptors do not grow", settled[-1][1] <= settled[0][1], sizes)
+    check("cycles", "nothing leads into the agent", words_into_agent(target.pid) == 0)
+    target.go_on()
+    target.expect("done")
+    check("cycles", "the target ends well", target.process.wait(20) == 0)
+    target.end()
+
+
+def case_target_ends():
+    target = Target("known")
+    target.expect("ready")
+    attached = Attached(target.pid, "target_ends").wait_until_recording()
+    target.go_on()
+    target.expect("done")
+    target.go_on()
+    target.process.wait(10)
+    check("target_ends", "the recording ends", attached.wait() == 0, attached.said)
+    check("target_ends", "70 blocks of 77777", attached.sizes()[77777] == 70, attached.said)
+    target.end()
+
+
+def case_interrupt():
+    target = Target("known")
+    target.expect("ready")
+    attached = Attached(target.pid, "interrupt").wait_until_recording()
+    attached.process.send_signal(signal.SIGINT)
+    check("interrupt", "Ctrl-C ends the recording well", attached.wait() == 0, attached.said)
+    check("interrupt", "nothing leads into the agent", words_into_agent(target.pid) == 0)
+    target.end()
+
+
+def case_twice():
+    target = Target("known")
+    target.expect("ready")
+    attached = Attached(target.pid, "twice").wait_until_recording()
+    second = Attached(target.pid, "twice2")
+    check("twice", "the second is refused", second.wait() == 1, second.said)
+    check("twice", "in one sentence", re.search("already", second.said) is not None
+          and second.said.count("\n") == 1, second.said)
+    check("twice", "no file is left", not os.path.exists(second.trace))
+    check("twice", "the first goes on", attached.detach() == (0, 0), attached.said)
+    target.end()
+
+
+def main():
+    cases = {name[5:]: function for name, function in globals().items()
+             if name.startswith("case_")}
+    names = WANTED or cases
+    for name in names:
+        case, _, number = name.partition("=")
+        begin = time.monotonic()
+        try:
+            cases[case](*([int(number)] if number else []))
+        except (AssertionError, subprocess.TimeoutExpired, OSError, ValueError) as error:
+            check(case, type(error).__name__, False, error)
+        print(f"{name}: {time.monotonic() - begin:.1f} s")
+    print(f"{N_CHECKS} checks, {len(FAILURES)} failures")
+    for failure in FAILURES:
+        print(failure)
+    return 1 if FAILURES else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
