@@ -194,11 +194,8 @@ def known(case, **variables):
     for size, count in {1234: 1000, 77777: 70, 3333: 30, 10: 1, 5005: 1, 60006: 1, 6400: 1,
                         12800: 1, 25600: 1, 2000: 0}.items():
         check(case, f"{count} blocks of {size}", seen[size] == count, seen[size])
-    kinds = {found["kind"]: found["count"] for found in attached.findings()}
-    check(case, "blocks of before are unknown, not errors",
-          all(f["severity"] == "info" for f in attached.findings() if f["kind"] != "sequence-gap"),
-          attached.findings())
-    check(case, "their frees are counted", sum(kinds.values()) >= 50, kinds)
+    kinds = {found["kind"] for found in attached.findings()}
+    check(case, "blocks of before are unknown, not errors", kinds <= {"recording-gap"}, kinds)
     check(case, "no descriptor is left", n_descriptors(target.pid) == descriptors)
     if "LD_BIND_NOW" in variables:
         check_left_alone(case, target.pid, before)
