@@ -5,8 +5,8 @@
  */
 #include "encode/hst_state.h"
 
-static bool is_context (const struct hs_hst_context *context, const struct hs_event *event,
-                        uint64_t heap)
+static inline bool is_context (const struct hs_hst_context *context, const struct hs_event *event,
+                               uint64_t heap)
 {
     return context->process == event->process && context->thread == event->thread &&
            context->heap == heap && context->source == event->source &&
@@ -43,8 +43,8 @@ static uint8_t *put_context (struct hs_hst_state *state, uint8_t *at, const stru
 }
 
 /* The same for alloc and free, which expect one. */
-static uint8_t *put_next_context (struct hs_hst_state *state, uint8_t *at,
-                                  const struct hs_event *event, unsigned what, uint8_t *op)
+static inline uint8_t *put_next_context (struct hs_hst_state *state, uint8_t *at,
+                                         const struct hs_event *event, unsigned what, uint8_t *op)
 {
     struct hs_hst_model *model = state->model;
     struct hs_hst_context *before = &model->contexts[model->context];
@@ -59,7 +59,7 @@ static uint8_t *put_next_context (struct hs_hst_state *state, uint8_t *at,
     return at;
 }
 
-static uint8_t *put_time (struct hs_hst_model *model, uint8_t *at, int64_t time, uint8_t *op)
+static inline uint8_t *put_time (struct hs_hst_model *model, uint8_t *at, int64_t time, uint8_t *op)
 {
     uint64_t delta = (uint64_t)time - (uint64_t)model->time;
 
@@ -133,8 +133,9 @@ static uint8_t *put_stack (struct hs_hst_state *state, uint8_t *at, hs_stack_slo
 }
 
 /* The same for alloc and free, which expect one. Sets the local number. */
-static uint8_t *put_next_stack (struct hs_hst_state *state, uint8_t *at,
-                                const struct hs_event *event, uint8_t *op, uint32_t *ret_local)
+static inline uint8_t *put_next_stack (struct hs_hst_state *state, uint8_t *at,
+                                       const struct hs_event *event, uint8_t *op,
+                                       uint32_t *ret_local)
 {
     struct hs_hst_model *model = state->model;
     struct hs_hst_context *context = &model->contexts[model->context];
@@ -170,9 +171,33 @@ static uint8_t *put_full_address (uint8_t *at, uint64_t address, uint64_t *last)
 }
 
 /* What is remembered of an address; it may be wrong. */
-static uint32_t *place_memory (struct hs_hst_state *state, uint64_t address)
+static inline uint32_t *place_memory (struct hs_hst_state *state, uint64_t address)
 {
-    return &state->place_memory[hs_hash_u64 (address >> 3) % HS_HST_PLACE_MEMORY];
+    return &state->place_memory[(address >> 3) * UINT64_C (0x9e3779b97f4a7c15) >>
+                                (64 - HS_HST_PLACE_MEMORY_BITS)];
+}
+
+static bool is_block (const struct hs_event *event)
+{
+    return event->kind == HS_EVENT_ALLOC || event->kind == HS_EVENT_FREE;
+}
+
+void hs_hst_fetch_far (struct hs_hst_state *state, const struct hs_event *event)
+{
+    if (is_block (event))
+        __builtin_prefetch (place_memory (state, event->block.address), 1);
+}
+
+void hs_hst_fetch_near (struct hs_hst_state *state, const struct hs_event *event)
+{
+    const struct hs_hst_model *model = state->model;
+    uint32_t memory, number;
+
+    if (!is_block (event))
+        return;
+    memory = *place_memory (state, event->block.address);
+    number = memory >> 1 & (HS_HST_MAX_OPS - 1);
+    __builtin_prefetch ((memory & 1) != 0 ? &model->deaths[number] : &model->births[number]);
 }
 
 /* Number + 1 of a birth or death at that address in this chunk, or 0. */

@@ -19,7 +19,8 @@
 /* Direct-mapped memories; what they say is checked against the model, so they are never emptied. */
 #define HS_HST_CONTEXT_MEMORY 256u
 #define HS_HST_LOCAL_MEMORY 8192u
-#define HS_HST_PLACE_MEMORY 32768u
+#define HS_HST_PLACE_MEMORY_BITS 15
+#define HS_HST_PLACE_MEMORY (1u << HS_HST_PLACE_MEMORY_BITS)
 
 struct hs_hst_node {
     uint64_t address;
@@ -63,6 +64,11 @@ struct hs_hst_state {
 /* Everything but HS_EVENT_NONE is one of these two. There must be room in the segment. */
 void hs_hst_put_event (struct hs_hst_state *state, const struct hs_event *event);
 void hs_hst_put_definition (struct hs_hst_state *state, const struct hs_event *event);
+
+/* What putting the event will read comes into the cache: first what is remembered of its address
+ * (far ahead), then the place that this names (nearer). */
+void hs_hst_fetch_far (struct hs_hst_state *state, const struct hs_event *event);
+void hs_hst_fetch_near (struct hs_hst_state *state, const struct hs_event *event);
 
 /* Begins the definitions of a segment. */
 void hs_hst_begin_definitions (struct hs_hst_state *state);
