@@ -2,6 +2,7 @@
 /* Ring records to events; see event_order.h. */
 #include "capture/recorder/event_order.h"
 
+#include "base/array.h"
 #include "base/memory.h"
 
 #include <stdio.h>
@@ -10,7 +11,8 @@
 
 #define HEAP UINT64_C (0x6d616c6c6f63) /* "malloc": the one heap of the malloc family */
 #define STAMP_MASK ((UINT64_C (1) << 60) - 1)
-#define ROOM 8u /* events that one record may become */
+#define ROOM 8u    /* events that one record may become */
+#define BATCH 512u /* events handed on at once: that many stay in the nearest cache */
 #define CALIBRATION_NS 20000000
 #define EPOCH_1601_TO_1970 INT64_C (116444736000000000) /* in 100 ns */
 
@@ -25,7 +27,7 @@ struct ring_state {
     bool is_resizing; /* between REALLOC_BEGIN and _END */
     bool is_old_gone; /* another thread was given the old address meanwhile */
     uint64_t old_address;
-    struct hs_idmap slots; /* this owner's stack id -> slot */
+    HS_ARRAY (hs_stack_slot) slots; /* this owner's, by its stack id */
 };
 
 struct hs_event_order {
@@ -35,6 +37,7 @@ struct hs_event_order {
     struct hs_record_totals totals;
     struct clock_pair first, before, now;
     uint64_t ticks_per_ms;
+    double ns_per_tick; /* between the two newest clock readings */
     int64_t newest_time;
     uint64_t newest_stamp;
     uint32_t n_slots;
@@ -56,6 +59,13 @@ static struct clock_pair read_clocks (void)
                                 time.tv_sec * INT64_C (1000000000) + time.tv_nsec };
 }
 
+static void take_slope (struct hs_event_order *order)
+{
+    int64_t span = (int64_t)(order->now.tsc - order->before.tsc);
+
+    order->ns_per_tick = (double)(order->now.ns - order->before.ns) / (double)(span > 0 ? span : 1);
+}
+
 static void calibrate (struct hs_event_order *order)
 {
     struct timespec wait = { 0, CALIBRATION_NS };
@@ -66,6 +76,7 @@ static void calibrate (struct hs_event_order *order)
     order->now = read_clocks ();
     order->ticks_per_ms =
         (order->now.tsc - begin.tsc) * 1000000 / (uint64_t)(order->now.ns - begin.ns + 1);
+    take_slope (order);
 }
 
 void hs_event_order_tick (struct hs_event_order *order)
@@ -77,17 +88,15 @@ void hs_event_order_tick (struct hs_event_order *order)
         return;
     order->before = order->now;
     order->now = now;
+    take_slope (order);
 }
 
 /* Nanoseconds since the trace's zero, on the line through the two newest clock readings. */
 static int64_t time_of (const struct hs_event_order *order, uint64_t stamp)
 {
     int64_t ticks = (int64_t)(stamp - (order->before.tsc & STAMP_MASK));
-    int64_t span_ticks = (int64_t)(order->now.tsc - order->before.tsc);
-    int64_t span_ns = order->now.ns - order->before.ns;
 
-    return order->before.ns - order->first.ns +
-           (int64_t)((__int128)ticks * span_ns / (span_ticks > 0 ? span_ticks : 1));
+    return order->before.ns - order->first.ns + (int64_t)((double)ticks * order->ns_per_tick);
 }
 
 static enum hs_status flush (struct hs_event_order *order, struct hs_error *err)
@@ -130,7 +139,7 @@ void hs_event_order_free (struct hs_event_order *order)
     if (order == NULL)
         return;
     for (uint32_t i = 0; i < HS_RINGS; i++)
-        hs_idmap_clear (&order->rings[i].slots);
+        hs_array_clear (&order->rings[i].slots);
     hs_idmap_clear (&order->stacks);
     hs_idmap_clear (&order->modules);
     hs_batch_free (order->batch);
@@ -183,9 +192,20 @@ static void add_block (struct hs_event_order *order, enum hs_event_kind kind, in
 
 static hs_stack_slot slot_of (const struct ring_state *ring, uint64_t id)
 {
-    uint32_t slot = id != 0 ? hs_idmap_get (&ring->slots, id & UINT32_MAX) : HS_IDMAP_NONE;
+    return id < ring->slots.n ? ring->slots.items[id] : HS_NO_STACK;
+}
 
-    return slot == HS_IDMAP_NONE ? HS_NO_STACK : slot;
+static enum hs_status set_slot (struct ring_state *ring, uint32_t id, hs_stack_slot slot,
+                                struct hs_error *err)
+{
+    if (id > HS_RING_STACK_ID_MAX) /* no agent of ours */
+        return HS_OK;
+    if (id >= ring->slots.n && !hs_array_reserve (&ring->slots, id + 1 - ring->slots.n))
+        return hs_error_no_memory (err);
+    while (ring->slots.n <= id)
+        ring->slots.items[ring->slots.n++] = HS_NO_STACK;
+    ring->slots.items[id] = slot;
+    return HS_OK;
 }
 
 static enum hs_status take_stack (struct hs_event_order *order, uint32_t ring,
@@ -205,7 +225,7 @@ static enum hs_status take_stack (struct hs_event_order *order, uint32_t ring,
             return hs_error_no_memory (err);
         hs_batch_add_stack (order->batch, 0, slot, words + 2, n);
     }
-    return hs_idmap_set (&order->rings[ring].slots, id, slot) ? HS_OK : hs_error_no_memory (err);
+    return set_slot (&order->rings[ring], id, slot, err);
 }
 
 static enum hs_status take_module (struct hs_event_order *order, int64_t time,
@@ -391,7 +411,7 @@ static void meet_owner (struct hs_event_order *order, uint32_t i)
     ring->owner = order->reader->queues[i].owner;
     order->n_resizing -= ring->is_resizing;
     ring->is_resizing = false;
-    hs_idmap_clear (&ring->slots);
+    ring->slots.n = 0;
     order->totals.n_threads++;
 }
 
@@ -403,11 +423,10 @@ static uint32_t oldest_ring (struct hs_event_order *order, uint64_t horizon, uin
     uint64_t oldest = horizon & STAMP_MASK, second = oldest;
     uint32_t found = HS_RINGS, n_words;
 
-    for (uint32_t i = 0; i < HS_RINGS; i++) {
+    for (uint32_t n = 0; n < order->reader->n_seen; n++) {
+        uint32_t i = order->reader->seen[n];
         const uint64_t *words;
 
-        if (!order->reader->queues[i].is_seen)
-            continue;
         words = hs_ring_queue_peek (&order->reader->queues[i], &n_words);
         if (words == NULL)
             continue;
@@ -438,11 +457,14 @@ enum hs_status hs_event_order_pass (struct hs_event_order *order, uint64_t horiz
         while ((words = hs_ring_queue_peek (queue, &n_words)) != NULL && words[0] >> 4 <= limit) {
             enum hs_status status = take_record (order, i, words, err);
 
-            if (status == HS_OK && !hs_batch_has_room (order->batch, ROOM + HS_RINGS))
+            hs_ring_queue_take (queue, n_words);
+            if (status == HS_OK && order->batch->n >= BATCH) {
                 status = flush (order, err);
+                if (status == HS_OK)
+                    status = hs_ring_reader_absorb (order->reader, err);
+            }
             if (status != HS_OK)
                 return status;
-            hs_ring_queue_take (queue, n_words);
         }
     }
     return flush (order, err);

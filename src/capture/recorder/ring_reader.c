@@ -11,6 +11,7 @@
 
 /* A store may wait in its core's buffer while a stamp is taken: allow for it (100 us at 3 GHz). */
 #define HORIZON_SLACK_TICKS 300000u
+#define QUEUED_WORDS_MAX (UINT64_C (1) << 20) /* of one ring, absorbed: 8 MiB */
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 struct hs_ring_head *hs_ring_reader_head (const struct hs_ring_reader *reader, uint32_t i)
@@ -96,12 +97,13 @@ static void drop_ring (struct hs_ring_reader *reader, struct hs_ring_queue *queu
     reader->n_broken++;
 }
 
-/* Takes the words of what was already consumed out of the front. */
+/* Takes the words of what was already consumed out of the front, when that is most of them: what
+ * waits would else be moved again and again. */
 static void compact (struct hs_ring_queue *queue)
 {
     size_t n = queue->words.n - queue->next;
 
-    if (queue->next == 0)
+    if (queue->next <= n)
         return;
     memmove (queue->words.items, queue->words.items + queue->next, n * 8);
     queue->words.n = n;
@@ -144,7 +146,8 @@ enum hs_status hs_ring_reader_drain (struct hs_ring_reader *reader, uint64_t *re
     uint64_t begin = __builtin_ia32_rdtsc ();
     uint64_t horizon = begin - HORIZON_SLACK_TICKS;
 
-    *ret_n_bytes = 0;
+    *ret_n_bytes = reader->n_absorbed;
+    reader->n_absorbed = 0;
     atomic_store (&reader->arena->heartbeat, begin);
     for (uint32_t i = 0; i < HS_RINGS; i++) {
         struct hs_ring_head *ring = hs_ring_reader_head (reader, i);
@@ -154,6 +157,8 @@ enum hs_status hs_ring_reader_drain (struct hs_ring_reader *reader, uint64_t *re
 
         if (queue->is_broken || atomic_load (&ring->owner) == 0)
             continue;
+        if (!queue->is_seen)
+            reader->seen[reader->n_seen++] = (uint16_t)i;
         queue->is_seen = 1;
         queue->tid = atomic_load (&ring->tid);
         queue->owner = atomic_load (&ring->owner);
@@ -171,8 +176,20 @@ enum hs_status hs_ring_reader_drain (struct hs_ring_reader *reader, uint64_t *re
     return HS_OK;
 }
 
-/* Words of a record by its kind; 0 when it cannot be. */
-static uint64_t record_words (const uint64_t *words, size_t n)
+enum hs_status hs_ring_reader_absorb (struct hs_ring_reader *reader, struct hs_error *err)
+{
+    enum hs_status status = HS_OK;
+
+    for (uint32_t i = 0; i < reader->n_seen && status == HS_OK; i++) {
+        struct hs_ring_queue *queue = &reader->queues[reader->seen[i]];
+
+        if (!queue->is_broken && queue->words.n - queue->next < QUEUED_WORDS_MAX)
+            status = copy_out (reader, reader->seen[i], &reader->n_absorbed, err);
+    }
+    return status;
+}
+
+uint64_t hs_ring_record_words (const uint64_t *words, size_t n)
 {
     static const uint8_t fixed[HS_N_REC_KINDS] = {
         [HS_REC_ALLOC] = 3,      [HS_REC_ALLOC_LARGE] = 4,   [HS_REC_FREE] = 2,
@@ -195,25 +212,4 @@ static uint64_t record_words (const uint64_t *words, size_t n)
     if (module.path_length >= HS_RING_PATH_MAX)
         return 0;
     return 1 + sizeof module / 8 + (module.path_length + 7) / 8;
-}
-
-const uint64_t *hs_ring_queue_peek (struct hs_ring_queue *queue, uint32_t *ret_n_words)
-{
-    size_t n = queue->words.n - queue->next;
-    uint64_t n_words;
-
-    if (queue->is_broken || n == 0)
-        return NULL;
-    n_words = record_words (queue->words.items + queue->next, n);
-    if (n_words == 0 || n_words > n) { /* records are published whole: this is no record */
-        queue->is_broken = 1;
-        return NULL;
-    }
-    *ret_n_words = (uint32_t)n_words;
-    return queue->words.items + queue->next;
-}
-
-void hs_ring_queue_take (struct hs_ring_queue *queue, uint32_t n_words)
-{
-    queue->next += n_words;
 }

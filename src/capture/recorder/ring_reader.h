@@ -25,7 +25,10 @@ struct hs_ring_reader {
     uint8_t *base; /* of the whole arena */
     struct hs_arena_head *arena;
     struct hs_ring_queue queues[HS_RINGS];
+    uint16_t seen[HS_RINGS]; /* the rings that ever had an owner */
+    uint32_t n_seen;
     uint64_t n_broken;
+    uint64_t n_absorbed; /* bytes that came by hs_ring_reader_absorb since the last drain */
 };
 
 /* Makes the shared memory. */
@@ -37,13 +40,43 @@ enum hs_status hs_ring_reader_take (struct hs_ring_reader *reader, int fd, struc
 void hs_ring_reader_clear (struct hs_ring_reader *reader);
 
 /* Copies everything published so far into the queues. *ret_horizon: every record that is not in a
- * queue yet will have a stamp of at least this. *ret_n_bytes: how much came. */
+ * queue yet will have a stamp of at least this. *ret_n_bytes: how much came since the last time. */
 enum hs_status hs_ring_reader_drain (struct hs_ring_reader *reader, uint64_t *ret_horizon,
                                      uint64_t *ret_n_bytes, struct hs_error *err);
 
+/* The same between two drains, while records are being worked on, so that a burst does not fill the
+ * rings: the horizon stays as it is, and what waits in the queues stays within bounds. */
+enum hs_status hs_ring_reader_absorb (struct hs_ring_reader *reader, struct hs_error *err);
+
+/* Words of the record that begins at `words`, of which there are n, by its kind; 0 = it is none. */
+uint64_t hs_ring_record_words (const uint64_t *words, size_t n);
+
 /* The words of the next record of a queue, NULL when it is empty; then takes it off. */
-const uint64_t *hs_ring_queue_peek (struct hs_ring_queue *queue, uint32_t *ret_n_words);
-void hs_ring_queue_take (struct hs_ring_queue *queue, uint32_t n_words);
+static inline const uint64_t *hs_ring_queue_peek (struct hs_ring_queue *queue,
+                                                  uint32_t *ret_n_words)
+{
+    const uint64_t *words = queue->words.items + queue->next;
+    size_t n = queue->words.n - queue->next;
+    uint64_t n_words;
+
+    if (n == 0)
+        return NULL;
+    n_words = (words[0] & 15) == HS_REC_ALLOC  ? 3
+              : (words[0] & 15) == HS_REC_FREE ? 2
+                                               : hs_ring_record_words (words, n);
+    if (n_words == 0 || n_words > n) { /* records are published whole: this is no record */
+        queue->is_broken = 1;
+        queue->words.n = queue->next = 0;
+        return NULL;
+    }
+    *ret_n_words = (uint32_t)n_words;
+    return words;
+}
+
+static inline void hs_ring_queue_take (struct hs_ring_queue *queue, uint32_t n_words)
+{
+    queue->next += n_words;
+}
 
 /* The head of ring `i` in shared memory. */
 struct hs_ring_head *hs_ring_reader_head (const struct hs_ring_reader *reader, uint32_t i);

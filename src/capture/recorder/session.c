@@ -18,8 +18,9 @@
 
 #define SHORTEST_WAIT_NS 500000
 #define LONGEST_WAIT_NS 10000000
-#define BUSY_BYTES (UINT64_C (64) << 10) /* more than this in a drain: look again soon */
-#define SAMPLE_NS 100000000              /* resident set; what was drained gets into the file */
+#define BUSY_BYTES (UINT64_C (64) << 10)   /* more than this in a drain: look again soon */
+#define HURRY_BYTES (UINT64_C (512) << 10) /* more than this: at once */
+#define SAMPLE_NS 100000000                /* resident set; what was drained gets into the file */
 #define MOMENTS 64u
 
 /* What has its place in time among the records of the rings, and waits for it. */
@@ -263,6 +264,16 @@ static bool is_over (struct hs_session *session)
            (options->max_bytes > 0 && file_bytes (session) >= options->max_bytes);
 }
 
+/* Between drains: none after a big one, and longer and longer when nothing comes. */
+static int64_t next_wait (int64_t wait_ns, uint64_t n_bytes)
+{
+    if (n_bytes > HURRY_BYTES)
+        return 0;
+    if (n_bytes > BUSY_BYTES || wait_ns == 0)
+        return SHORTEST_WAIT_NS;
+    return wait_ns * 2 < LONGEST_WAIT_NS ? wait_ns * 2 : LONGEST_WAIT_NS;
+}
+
 enum hs_status hs_session_run (struct hs_session *session, struct hs_error *err)
 {
     int64_t wait_ns = SHORTEST_WAIT_NS;
@@ -277,9 +288,7 @@ enum hs_status hs_session_run (struct hs_session *session, struct hs_error *err)
             status = session->process.tick (session->process.tick_self, err);
         if (status != HS_OK)
             break;
-        wait_ns = n_bytes > BUSY_BYTES            ? SHORTEST_WAIT_NS
-                  : wait_ns * 2 < LONGEST_WAIT_NS ? wait_ns * 2
-                                                  : LONGEST_WAIT_NS;
+        wait_ns = next_wait (wait_ns, n_bytes);
         hs_control_server_wait (session->control, session->pidfd, wait_ns, answer, session);
     }
     /* a program that goes on is told to stop; one that ended can say nothing more */

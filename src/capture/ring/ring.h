@@ -82,8 +82,8 @@ struct hs_ring_head {
  *   HS_REC_STACK          word, id | n_frames << 32, then n_frames return addresses, leaf first
  *   HS_REC_MODULE         word, struct hs_ring_module, then the path padded with NUL to 8 bytes
  *   HS_REC_LOST           word, number of events lost just before
- * A stack id is this thread's own, from 1; 0 = no stack. An id may be defined anew: the newest
- * counts.
+ * A stack id is this thread's own, from 1 to HS_RING_STACK_ID_MAX; 0 = no stack. An id may be
+ * defined anew: the newest counts.
  */
 enum hs_rec_kind {
     HS_REC_NONE,
@@ -100,6 +100,7 @@ enum hs_rec_kind {
 };
 
 #define HS_STACK_TRUNCATED (UINT64_C (1) << 63) /* in the word of id and n_frames */
+#define HS_RING_STACK_ID_MAX 65535u
 #define HS_RING_PATH_MAX 4096u
 
 struct hs_ring_module {
