@@ -178,6 +178,11 @@ static void draw_flags (cairo_t *cr, const struct hs_draw_style *style,
         cairo_fill (cr);
         if (look->n_flags > MAX_FLAG_TEXTS)
             continue;
+        hs_draw_set_color (cr, hs_color_fade (style->selection, 0.5));
+        cairo_set_line_width (cr, 1);
+        cairo_move_to (cr, x, y - HS_TIMELINE_FLAGS + 10);
+        cairo_line_to (cr, x, y + plot->inside.height);
+        cairo_stroke (cr);
         room = next_flag_x (plot, look, i) - x - 11;
         if (room < style->font_size)
             continue;

@@ -18,7 +18,7 @@ KEYS = {"Home": 0xff50, "Left": 0xff51, "Up": 0xff52, "Right": 0xff53, "Down": 0
         "Page_Up": 0xff55, "Page_Down": 0xff56, "End": 0xff57, "Return": 0xff0d,
         "Escape": 0xff1b, "space": 0x20, "Tab": 0xff09,
         "plus": 0x3d,  # that with Shift, on the keyboard of Xvfb; the window takes both
-        "F6": 0xffc3, "F7": 0xffc4, "F8": 0xffc5,
+        "bracketleft": 0x5b, "bracketright": 0x5d, "F6": 0xffc3, "F7": 0xffc4, "F8": 0xffc5,
         "Shift": 0xffe1, "Control": 0xffe3, "Alt": 0xffe9}
 
 
@@ -123,7 +123,11 @@ class Viewer:
         self.frame = wait_for("the window", self._find_frame)
         # without a window manager the keyboard goes where the pointer is: the empty header bar
         wait_for("the window to be shown", lambda: is_showing(self.frame))
-        Atspi.generate_mouse_event(200, 20, "abs")
+        self.rest_pointer()
+
+    def rest_pointer(self):
+        """Puts it where it touches nothing: rows under it would not be sorted anew."""
+        Atspi.generate_mouse_event(330, 20, "abs")
 
     def _find_frame(self):
         if self.process.poll() is not None:

@@ -104,12 +104,14 @@ def walk_record(steps):
             viewer.text("was not found", dialog)
             press("Escape")
             wait_for("the dialog to go", lambda: not viewer.has_window("Record a Program"))
+            viewer.rest_pointer()
 
         def started():
             press("Control+r")
             dialog = viewer.find_window("Record a Program")
             fill(viewer, dialog, p="/usr/bin/python3", a="%s %s" % (target.script, target.orders),
                  w=output)
+            viewer.rest_pointer()
             subtitle(viewer, r"^recording · .* events/s · 0 lost · ")
             wait_for("rows", lambda: table_rows(viewer.find(ROLE.TREE_TABLE, "top-down"), 1))
 
@@ -157,6 +159,34 @@ def walk_record(steps):
             wait_for("the range to grow", lambda: shown_allocations(viewer) > before)
             press("Escape")
 
+        def marked():
+            viewer.focus(ROLE.CHART, CHART)
+            for name in ("before the storm", "after it"):
+                press("m")
+                entry = viewer.find(ROLE.TEXT, "^Name of the mark$")
+                wait_for("the keyboard in it", lambda entry=entry:
+                         entry.get_state_set().contains(Atspi.StateType.FOCUSED))
+                press("Control+a")
+                type_text(name)
+                press("Return")
+                time.sleep(1)
+            press("Alt+3")
+            table = viewer.find(ROLE.TABLE, "^Marks$")
+            rows = wait_for("two marks", lambda: len(table_rows(table)) == 2 and table_rows(table))
+            equal("names", [row[0] for row in rows], ["before the storm", "after it"])
+            ends = [float(row[1].split()[0]) for row in rows]
+            assert 0.8 < ends[1] - ends[0] < 10, rows
+            # a page that is switched makes GTK take the focus for the notebook's: ask for none
+            for _ in range(2):
+                press("bracketright")
+            viewer.text(r"^time [\d.]+ – [\d.]+ s$")
+            exact = viewer.text("^range ").get_description()
+            span = re.fullmatch(r"From (\S+) s to (\S+) s", exact)
+            assert [round(float(end), 3) for end in span.groups()] == ends, (span[0], ends)
+            press("Escape")
+            press("Alt+1")
+            viewer.find(ROLE.TREE_TABLE, "top-down")
+
         def paused():
             press("Control+p")
             subtitle(viewer, "^view paused · ")
@@ -174,6 +204,9 @@ def walk_record(steps):
             press("Control+e")
             subtitle(viewer, r"^live.hst · .* events")
             check_end(viewer, output)
+            dump = subprocess.run([os.path.join(BUILD, "src/cli/heapstrata"), "dump", output],
+                                  stdout=subprocess.PIPE, text=True, check=False).stdout
+            assert re.search("before the storm.*after it", dump, re.S), "marks are not in the file"
             assert not viewer.has(ROLE.PUSH_BUTTON, "^Stop$")
 
         steps.step("Record…: a program that is not there is told in the dialog", refused)
@@ -182,6 +215,7 @@ def walk_record(steps):
         steps.step("rows keep their place and the selection while values move", rows_stay)
         steps.step("a range in the past stands still", fixed_range)
         steps.step("a range that reaches the newest event grows", open_range)
+        steps.step("M names a moment, ] selects from mark to mark", marked)
         steps.step("Pause: the picture stands, the recording goes on", paused)
         steps.step("Stop: the window shows what the file says", stopped)
         target.order("end")
@@ -232,6 +266,7 @@ def walk_attach(steps):
         def left():
             press("Escape")
             wait_for("the dialog to go", lambda: not viewer.has_window(window))
+            viewer.rest_pointer()
 
         steps.step("Attach…: the search finds a process by its command line", searched)
         steps.step("Attach…: a static program says why not, and cannot be chosen", greyed)

@@ -165,7 +165,7 @@ def walk_demo(steps):
         check_tree(viewer, "bottom-up", DEMO, "--bottom-up", *options_of(viewer))
 
     def findings():
-        press("Alt+3")
+        press("Alt+4")
         viewer.find(ROLE.TABLE, "^Findings$")
         press("Alt+1")
         viewer.find(ROLE.TREE_TABLE, "top-down")

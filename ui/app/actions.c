@@ -84,6 +84,21 @@ static void run_stop (GtkApplication *application, HsWindow *window, GVariant *p
     hs_live_stop (hs_window_get_live (window));
 }
 
+static void run_mark (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_window_mark (window);
+}
+
+static void run_next_span (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_selection_step_between_marks (hs_window_get_selection (window), 1);
+}
+
+static void run_previous_span (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_selection_step_between_marks (hs_window_get_selection (window), -1);
+}
+
 static void run_back (GtkApplication *application, HsWindow *window, GVariant *parameter)
 {
     hs_selection_back (hs_window_get_selection (window));
@@ -197,6 +212,9 @@ static const Action actions[] = {
     { "win.attach", run_attach, NULL, NULL, { "<Primary>t" } },
     { "win.pause", run_pause, NULL, "false", { "Pause", "<Primary>p" } },
     { "win.stop", run_stop, NULL, NULL, { "<Primary>e" } },
+    { "win.mark", run_mark, NULL, NULL, { "m" } },
+    { "win.next-span", run_next_span, NULL, NULL, { "bracketright" } },
+    { "win.previous-span", run_previous_span, NULL, NULL, { "bracketleft" } },
     { "win.back", run_back, NULL, NULL, { "<Alt>Left", "<Primary>z", "Back" } },
     { "win.forward", run_forward, NULL, NULL, { "<Alt>Right", "<Primary><Shift>z", "Forward" } },
     { "win.clear", run_clear, NULL, NULL, { "Escape" } },
@@ -218,10 +236,11 @@ static const struct {
     const char *detailed_name;
     const char *keys[2];
 } choice_keys[] = {
-    { "win.view::top-down", { "<Alt>1" } },  { "win.view::bottom-up", { "<Alt>2" } },
-    { "win.view::findings", { "<Alt>3" } },  { "win.focus::timeline", { "F6" } },
-    { "win.focus::view", { "F7" } },         { "win.focus::histogram", { "F8" } },
-    { "win.unit::bytes", { "<Primary>1" } }, { "win.unit::blocks", { "<Primary>2" } },
+    { "win.view::top-down", { "<Alt>1" } },   { "win.view::bottom-up", { "<Alt>2" } },
+    { "win.view::marks", { "<Alt>3" } },      { "win.view::findings", { "<Alt>4" } },
+    { "win.focus::timeline", { "F6" } },      { "win.focus::view", { "F7" } },
+    { "win.focus::histogram", { "F8" } },     { "win.unit::bytes", { "<Primary>1" } },
+    { "win.unit::blocks", { "<Primary>2" } },
 };
 
 static const Action *find_action (GAction *action, const char *map)
@@ -308,6 +327,9 @@ static void update_live (HsWindow *window)
 
     enable (window, "pause", hs_live_is_growing (live) || hs_document_is_paused (document));
     enable (window, "stop", hs_live_can_stop (live));
+    enable (window, "mark", hs_live_can_mark (live));
+    enable (window, "next-span", hs_document_get_info (document)->marks->len > 0);
+    enable (window, "previous-span", hs_document_get_info (document)->marks->len > 0);
     g_simple_action_set_state (G_SIMPLE_ACTION (pause),
                                g_variant_new_boolean (hs_document_is_paused (document)));
 }

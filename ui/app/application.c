@@ -238,7 +238,7 @@ static void hs_application_init (HsApplication *self)
         { "range", 0, 0, G_OPTION_ARG_STRING, NULL,
           N_ ("Start with this range selected, in seconds"), N_ ("FROM:TO") },
         { "view", 0, 0, G_OPTION_ARG_STRING, NULL,
-          N_ ("Start with this view: top-down, bottom-up or findings"), N_ ("VIEW") },
+          N_ ("Start with this view: top-down, bottom-up, marks or findings"), N_ ("VIEW") },
         { "dark", 0, 0, G_OPTION_ARG_NONE, NULL, N_ ("Start with the dark theme"), NULL },
         { "screenshot", 0, 0, G_OPTION_ARG_FILENAME, NULL,
           N_ ("Save a picture of the window once everything is shown, and end"), N_ ("FILE.png") },

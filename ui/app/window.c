@@ -4,6 +4,7 @@
 
 #include "app/actions.h"
 #include "app/file_dialog.h"
+#include "app/mark_button.h"
 #include "app/process_chooser.h"
 #include "app/start_page.h"
 #include "app/window_state.h"
@@ -37,6 +38,7 @@ struct _HsWindow {
     HsStatusBar *status_bar;
     GtkPaned *upper_pane, *side_pane;
     GtkWidget *live_controls, *stop_button;
+    HsMarkButton *mark_button;
 
     HsDocument *document;
     HsSelection *selection;
@@ -227,7 +229,10 @@ static void update_live_controls (HsWindow *self)
     gboolean is_shown = hs_live_is_growing (self->live) || hs_document_is_paused (self->document);
 
     gtk_widget_set_visible (self->live_controls, is_shown);
-    gtk_widget_set_visible (self->stop_button, hs_live_get_recorder (self->live) != NULL);
+    gtk_widget_set_visible (self->stop_button,
+                            hs_live_can_stop (self->live) ||
+                                hs_live_get_state (self->live) == HS_LIVE_ENDING);
+    gtk_widget_set_visible (GTK_WIDGET (self->mark_button), hs_live_can_mark (self->live));
 }
 
 static void update_subtitle (HsWindow *self)
@@ -286,6 +291,12 @@ static void on_progress (HsWindow *self)
         tell_failure (self);
 }
 
+static void on_refused (HsLive *live, const char *sentence, HsWindow *self)
+{
+    hs_window_state_show_error (self->error_bar, self->error_title, self->error_text,
+                                _ ("The recorder did not do it"), sentence);
+}
+
 static void on_error_response (GtkInfoBar *bar, int response, HsWindow *self)
 {
     gtk_widget_hide (GTK_WIDGET (bar));
@@ -296,6 +307,11 @@ static void on_error_response (GtkInfoBar *bar, int response, HsWindow *self)
 void hs_window_go_to_peak (HsWindow *self)
 {
     hs_time_panel_go_to_peak (self->time_panel);
+}
+
+void hs_window_mark (HsWindow *self)
+{
+    hs_mark_button_open (self->mark_button);
 }
 
 void hs_window_zoom (HsWindow *self, double factor)
@@ -417,6 +433,7 @@ static void bind_children (GtkWidgetClass *class)
     gtk_widget_class_bind_template_child (class, HsWindow, side_pane);
     gtk_widget_class_bind_template_child (class, HsWindow, live_controls);
     gtk_widget_class_bind_template_child (class, HsWindow, stop_button);
+    gtk_widget_class_bind_template_child (class, HsWindow, mark_button);
     gtk_widget_class_bind_template_callback (class, on_open_uri);
     gtk_widget_class_bind_template_callback (class, on_drag_data_received);
     gtk_widget_class_bind_template_callback (class, on_error_response);
@@ -430,6 +447,7 @@ static void hs_window_class_init (HsWindowClass *class)
     widget_class->key_press_event = hs_window_key_press;
     widget_class->delete_event = hs_window_delete;
     g_type_ensure (HS_TYPE_START_PAGE);
+    g_type_ensure (HS_TYPE_MARK_BUTTON);
     g_type_ensure (HS_TYPE_PROCESS_CHOOSER);
     g_type_ensure (HS_TYPE_QUERY_BAR);
     g_type_ensure (HS_TYPE_TIME_PANEL);
@@ -466,6 +484,8 @@ static void hs_window_init (HsWindow *self)
     gtk_drag_dest_set (GTK_WIDGET (self), GTK_DEST_DEFAULT_ALL, NULL, 0, GDK_ACTION_COPY);
     gtk_drag_dest_add_uri_targets (GTK_WIDGET (self));
     g_signal_connect_swapped (self->live, "changed", G_CALLBACK (on_progress), self);
+    g_signal_connect (self->live, "refused", G_CALLBACK (on_refused), self);
+    hs_mark_button_set_live (self->mark_button, self->live, self->document);
     g_signal_connect_object (self->selection, "changed", G_CALLBACK (hs_actions_update), self,
                              G_CONNECT_SWAPPED);
     hs_window_state_restore (GTK_WINDOW (self), self->upper_pane, self->side_pane);

@@ -3,11 +3,17 @@
 #include "model/live.h"
 
 #include "base/units.h"
+#include "model/control_client.h"
 
 #include <glib/gi18n.h>
+#include <glib/gstdio.h>
 
 /* The document looks ten times a second: the oldest of these is a second ago. */
 #define RATE_LOOKS 11
+
+/* How often the recorder is asked how it is doing, or searched for. */
+#define STATUS_INTERVAL_US G_USEC_PER_SEC
+#define SEARCHED_PROCESSES 16u
 
 typedef struct {
     gint64 time; /* monotonic, µs */
@@ -21,18 +27,104 @@ struct _HsLive {
     HsRecorder *recorder;
     Look looks[RATE_LOOKS]; /* a ring */
     guint n_looks;
+
+    GCancellable *cancellable;
+    guint target;        /* pid whose recorder writes the file; 0: not found */
+    guint n_searched;    /* processes of the trace asked so far */
+    gboolean is_asking;  /* for a status */
+    gboolean is_told;    /* to end */
+    gboolean is_at_rest; /* the recorder says: paused */
+    guint64 n_lost;      /* as the recorder says */
+    gint64 asked_at;
 };
 
 G_DEFINE_TYPE (HsLive, hs_live, G_TYPE_OBJECT)
 
-static guint changed_signal;
+enum { SIGNAL_CHANGED, SIGNAL_REFUSED, N_SIGNALS };
+static guint signals[N_SIGNALS];
+
+/* ---- the recorder behind the file ---- */
+
+static gboolean is_same_file (const char *a, const char *b)
+{
+    GStatBuf one, other;
+
+    return a != NULL && b != NULL && g_stat (a, &one) == 0 && g_stat (b, &other) == 0 &&
+           one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+static guint64 number_in (const char *reply, const char *key)
+{
+    g_autofree char *text = hs_control_client_value (reply, key);
+
+    return text != NULL ? g_ascii_strtoull (text, NULL, 10) : 0;
+}
+
+static void on_status (GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr (GError) error = NULL;
+    g_autofree char *reply = hs_control_client_ask_finish (result, &error);
+    g_autofree char *file = NULL, *state = NULL;
+    HsLive *self;
+
+    if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        return; /* the window is gone */
+    self = HS_LIVE (data);
+    self->is_asking = FALSE;
+    if (reply == NULL) {
+        self->target = 0; /* it ended, or this process has none */
+        return;
+    }
+    file = hs_control_client_value (reply, "file");
+    if (!is_same_file (file, hs_document_get_path (self->document)))
+        return;
+    state = hs_control_client_value (reply, "state");
+    self->target = (guint)number_in (reply, "pid");
+    self->n_lost = number_in (reply, "lost") + number_in (reply, "unrecorded");
+    self->is_at_rest = g_strcmp0 (state, "paused") == 0;
+    g_signal_emit (self, signals[SIGNAL_CHANGED], 0);
+}
+
+/* Asks the recorder that was found, else that of the next process of the trace. */
+static void ask_for_status (HsLive *self)
+{
+    const GArray *processes = hs_document_get_info (self->document)->processes;
+    guint n = MIN (processes->len, SEARCHED_PROCESSES), pid = self->target;
+    gint64 now = g_get_monotonic_time ();
+
+    if (self->is_asking || self->is_told ||
+        hs_document_get_state (self->document) != HS_DOCUMENT_LIVE)
+        return;
+    if (pid == 0 && n > 0)
+        pid = g_array_index (processes, HsProcessEntry, self->n_searched % n).pid;
+    if (pid == 0 || (self->n_searched >= n && now - self->asked_at < STATUS_INTERVAL_US))
+        return;
+    self->n_searched++;
+    self->asked_at = now;
+    self->is_asking = TRUE;
+    hs_control_client_ask_async (pid, "status", self->cancellable, on_status, self);
+}
+
+static void on_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr (GError) error = NULL;
+    g_autofree char *reply = hs_control_client_ask_finish (result, &error);
+
+    if (reply != NULL || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        return;
+    HS_LIVE (data)->is_told = FALSE;
+    g_signal_emit (data, signals[SIGNAL_REFUSED], 0, error->message);
+}
+
+/* ---- what comes ---- */
 
 static void on_document (HsLive *self)
 {
     Look look = { g_get_monotonic_time (), hs_document_get_n_events (self->document) };
 
     self->looks[self->n_looks++ % RATE_LOOKS] = look;
-    g_signal_emit (self, changed_signal, 0);
+    ask_for_status (self);
+    g_signal_emit (self, signals[SIGNAL_CHANGED], 0);
 }
 
 static void on_recorder (HsLive *self)
@@ -41,7 +133,7 @@ static void on_recorder (HsLive *self)
 
     if (state == HS_RECORDER_ENDED || state == HS_RECORDER_FAILED)
         hs_document_end_following (self->document);
-    g_signal_emit (self, changed_signal, 0);
+    g_signal_emit (self, signals[SIGNAL_CHANGED], 0);
 }
 
 void hs_live_set_recorder (HsLive *self, HsRecorder *recorder)
@@ -51,13 +143,20 @@ void hs_live_set_recorder (HsLive *self, HsRecorder *recorder)
         g_signal_handlers_disconnect_by_data (self->recorder, self);
     g_set_object (&self->recorder, recorder);
     g_signal_connect_swapped (recorder, "changed", G_CALLBACK (on_recorder), self);
-    self->n_looks = 0;
+    self->n_looks = self->n_searched = self->target = 0;
+    self->is_told = self->is_at_rest = FALSE;
     hs_document_follow (self->document, hs_recorder_get_output (recorder));
 }
 
 HsRecorder *hs_live_get_recorder (HsLive *self)
 {
     return self->recorder;
+}
+
+/* While a recorder runs. */
+static HsLiveState state_of_following (HsLive *self)
+{
+    return self->is_told ? HS_LIVE_ENDING : self->is_at_rest ? HS_LIVE_PAUSED : HS_LIVE_RECORDING;
 }
 
 static HsLiveState state_of_recording (HsLive *self, HsDocumentState document)
@@ -69,7 +168,7 @@ static HsLiveState state_of_recording (HsLive *self, HsDocumentState document)
     case HS_RECORDER_IDLE:
         break;
     case HS_RECORDER_RUNNING:
-        return document == HS_DOCUMENT_LIVE      ? HS_LIVE_RECORDING
+        return document == HS_DOCUMENT_LIVE      ? state_of_following (self)
                : document == HS_DOCUMENT_LOADING ? HS_LIVE_STARTING
                                                  : HS_LIVE_ENDING;
     case HS_RECORDER_STOPPING:
@@ -88,15 +187,16 @@ HsLiveState hs_live_get_state (HsLive *self)
 
     if (self->recorder != NULL)
         return state_of_recording (self, document);
-    return document == HS_DOCUMENT_LIVE ? HS_LIVE_FOLLOWING : HS_LIVE_NOT;
+    if (document != HS_DOCUMENT_LIVE)
+        return HS_LIVE_NOT;
+    return self->target != 0 ? state_of_following (self) : HS_LIVE_FOLLOWING;
 }
 
 gboolean hs_live_is_growing (HsLive *self)
 {
     HsLiveState state = hs_live_get_state (self);
 
-    return state == HS_LIVE_FOLLOWING || state == HS_LIVE_STARTING || state == HS_LIVE_RECORDING ||
-           state == HS_LIVE_ENDING;
+    return state != HS_LIVE_NOT && state != HS_LIVE_ENDED && state != HS_LIVE_FAILED;
 }
 
 double hs_live_get_rate (HsLive *self)
@@ -122,6 +222,8 @@ static const char *state_text (HsLive *self)
         return _ ("starting");
     case HS_LIVE_RECORDING:
         return _ ("recording");
+    case HS_LIVE_PAUSED:
+        return _ ("recording paused");
     case HS_LIVE_ENDING:
         return _ ("ending");
     case HS_LIVE_ENDED:
@@ -154,7 +256,7 @@ char *hs_live_text (HsLive *self)
     double seconds = hs_snapshot_seconds (snapshot, snapshot->last_time) -
                      hs_snapshot_seconds (snapshot, snapshot->first_time);
 
-    hs_format_count (info->lost_events, lost);
+    hs_format_count (MAX (info->lost_events, self->n_lost), lost);
     hs_format_bytes (hs_document_get_file_bytes (self->document), bytes);
     /* Translators: what is going on ("recording"), events in a second, lost events, size of the
      * file, seconds since the beginning */
@@ -166,7 +268,11 @@ char *hs_live_text (HsLive *self)
 
 gboolean hs_live_can_stop (HsLive *self)
 {
-    return self->recorder != NULL && hs_recorder_get_state (self->recorder) == HS_RECORDER_RUNNING;
+    if (self->is_told)
+        return FALSE;
+    if (self->recorder != NULL)
+        return hs_recorder_get_state (self->recorder) == HS_RECORDER_RUNNING;
+    return hs_live_can_mark (self);
 }
 
 void hs_live_stop (HsLive *self)
@@ -175,13 +281,34 @@ void hs_live_stop (HsLive *self)
     if (!hs_live_can_stop (self))
         return;
     hs_document_set_paused (self->document, FALSE); /* the end is shown as it is in the file */
-    hs_recorder_stop (self->recorder);
+    self->is_told = TRUE;
+    if (self->target == 0) /* it has only just begun */
+        hs_recorder_stop (self->recorder);
+    else
+        hs_control_client_ask_async (self->target, "detach", self->cancellable, on_done, self);
+}
+
+gboolean hs_live_can_mark (HsLive *self)
+{
+    return self->target != 0 && !self->is_told &&
+           hs_document_get_state (self->document) == HS_DOCUMENT_LIVE;
+}
+
+void hs_live_mark (HsLive *self, const char *name)
+{
+    g_autofree char *request = g_strdup_printf ("mark %s", name);
+
+    g_return_if_fail (HS_IS_LIVE (self));
+    if (hs_live_can_mark (self))
+        hs_control_client_ask_async (self->target, request, self->cancellable, on_done, self);
 }
 
 static void hs_live_dispose (GObject *object)
 {
     HsLive *self = HS_LIVE (object);
 
+    g_cancellable_cancel (self->cancellable);
+    g_clear_object (&self->cancellable);
     if (self->recorder != NULL)
         g_signal_handlers_disconnect_by_data (self->recorder, self);
     if (self->document != NULL)
@@ -194,12 +321,15 @@ static void hs_live_dispose (GObject *object)
 static void hs_live_class_init (HsLiveClass *class)
 {
     G_OBJECT_CLASS (class)->dispose = hs_live_dispose;
-    changed_signal = g_signal_new ("changed", HS_TYPE_LIVE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                   G_TYPE_NONE, 0);
+    signals[SIGNAL_CHANGED] = g_signal_new ("changed", HS_TYPE_LIVE, G_SIGNAL_RUN_LAST, 0, NULL,
+                                            NULL, NULL, G_TYPE_NONE, 0);
+    signals[SIGNAL_REFUSED] = g_signal_new ("refused", HS_TYPE_LIVE, G_SIGNAL_RUN_LAST, 0, NULL,
+                                            NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
 }
 
 static void hs_live_init (HsLive *self)
 {
+    self->cancellable = g_cancellable_new ();
 }
 
 HsLive *hs_live_new (HsDocument *document)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * How a trace that is being written is doing - rate, losses, size - and what can be done about it.
- * One per window, with or without a recorder of our own behind the file. No widgets. Main thread.
+ * One per window. The recorder behind the file may be one of ours, or one that somebody started
+ * elsewhere: it is found by asking the recorder of each process in the trace for its file. Files of
+ * other writers can only be followed. No widgets. Main thread.
  *
- * Signal: `changed` - the state or a figure is another.
+ * Signals: `changed` - the state or a figure is another; `refused` (sentence) - the recorder did
+ * not do what it was asked.
  */
 #ifndef HS_MODEL_LIVE_H
 #define HS_MODEL_LIVE_H
@@ -19,9 +22,10 @@ typedef enum {
     HS_LIVE_FOLLOWING, /* somebody writes it */
     HS_LIVE_STARTING,  /* our recorder runs, nothing was read yet */
     HS_LIVE_RECORDING,
+    HS_LIVE_PAUSED, /* the recording itself, by somebody else */
     HS_LIVE_ENDING, /* told to stop, or ended: the last bytes are read */
-    HS_LIVE_ENDED,  /* a recording of ours that is complete */
-    HS_LIVE_FAILED, /* a recording of ours that never began */
+    HS_LIVE_ENDED,  /* a recording of this window that is complete */
+    HS_LIVE_FAILED, /* a recording of this window that never began */
 } HsLiveState;
 
 HsLive *hs_live_new (HsDocument *document);
@@ -42,5 +46,9 @@ char *hs_live_text (HsLive *self);
 /* Ends the recording; the program runs on. */
 gboolean hs_live_can_stop (HsLive *self);
 void hs_live_stop (HsLive *self);
+
+/* Names the present moment; it comes back in the trace. */
+gboolean hs_live_can_mark (HsLive *self);
+void hs_live_mark (HsLive *self, const char *name);
 
 #endif

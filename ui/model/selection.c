@@ -72,6 +72,23 @@ static void choose_process (HsSelection *self)
     g_signal_emit (self, signals[SIGNAL_CHANGED], 0);
 }
 
+static gint64 last_time (HsSelection *self)
+{
+    return hs_document_get_snapshot (self->document)->last_time;
+}
+
+/* A range that grew with the trace stands still when nothing more comes. */
+static void on_document_progress (HsDocument *document, HsSelection *self)
+{
+    HsDocumentState state = hs_document_get_state (document);
+
+    if (state == HS_DOCUMENT_LIVE || state == HS_DOCUMENT_LOADING || !self->state.has_range ||
+        self->state.to != G_MAXINT64)
+        return;
+    self->state.to = last_time (self);
+    g_signal_emit (self, signals[SIGNAL_CHANGED], 0);
+}
+
 static void on_document_changed (HsDocument *document, HsSelection *self)
 {
     const struct hs_snapshot *snapshot = hs_document_get_snapshot (document);
@@ -113,9 +130,12 @@ void hs_selection_set_range (HsSelection *self, gint64 from, gint64 to, HsStep s
     state.has_moment = FALSE;
     state.from = MIN (from, to);
     state.to = MAX (from, to);
-    if (hs_document_get_state (self->document) == HS_DOCUMENT_LIVE &&
-        state.to >= hs_document_get_snapshot (self->document)->last_time)
-        state.to = G_MAXINT64;
+    if (hs_document_get_state (self->document) == HS_DOCUMENT_LIVE) {
+        if (state.to >= last_time (self))
+            state.to = G_MAXINT64;
+    } else if (state.to == G_MAXINT64) {
+        state.to = MAX (state.from, last_time (self));
+    }
     change (self, &state, step);
 }
 
@@ -153,6 +173,31 @@ void hs_selection_set_unit (HsSelection *self, enum hs_metric_unit unit)
 
     state.unit = unit;
     change (self, &state, HS_STEP_NEW);
+}
+
+/* The i-th border: the trace's beginning, its marks, its end. */
+static gint64 border_at (HsSelection *self, guint i)
+{
+    const GArray *marks = hs_document_get_info (self->document)->marks;
+    const struct hs_snapshot *snapshot = hs_document_get_snapshot (self->document);
+
+    if (i == 0)
+        return snapshot->first_time;
+    return i <= marks->len ? g_array_index (marks, HsMarkEntry, i - 1).time : snapshot->last_time;
+}
+
+void hs_selection_step_between_marks (HsSelection *self, int step)
+{
+    guint n_spans = hs_document_get_info (self->document)->marks->len + 1, at = n_spans;
+
+    for (guint i = 0; self->state.has_range && i < n_spans; i++)
+        if (border_at (self, i) == self->state.from)
+            at = i;
+    if (at == n_spans)
+        at = step > 0 ? 0 : n_spans - 1;
+    else
+        at = (guint)CLAMP ((int)at + step, 0, (int)n_spans - 1);
+    hs_selection_set_range (self, border_at (self, at), border_at (self, at + 1), HS_STEP_NEW);
 }
 
 void hs_selection_clear (HsSelection *self)
@@ -418,5 +463,6 @@ HsSelection *hs_selection_new (HsDocument *document)
 
     self->document = g_object_ref (document);
     g_signal_connect (document, "changed", G_CALLBACK (on_document_changed), self);
+    g_signal_connect (document, "progress", G_CALLBACK (on_document_progress), self);
     return self;
 }

@@ -54,6 +54,10 @@ void hs_selection_set_sizes (HsSelection *self, guint first, guint last, HsStep 
 void hs_selection_set_metric (HsSelection *self, enum hs_metric metric);
 void hs_selection_set_unit (HsSelection *self, enum hs_metric_unit unit);
 
+/* Selects the time between two neighbouring marks, the first or the last: that after (1) or before
+ * (-1) the one that is selected. The beginning and the end of the trace count as marks. */
+void hs_selection_step_between_marks (HsSelection *self, int step);
+
 /* Takes range, moment and sizes away. */
 void hs_selection_clear (HsSelection *self);
 

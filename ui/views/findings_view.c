@@ -15,6 +15,8 @@ struct _HsFindingsView {
     GtkLabel *placeholder;
 
     HsSelection *selection;
+    guint n_findings; /* shown */
+    guint64 n_told;   /* times they were seen, together */
 };
 
 G_DEFINE_TYPE (HsFindingsView, hs_findings_view, GTK_TYPE_BOX)
@@ -42,7 +44,14 @@ static void refresh (GtkWidget *widget)
     HsFindingsView *self = HS_FINDINGS_VIEW (widget);
     HsDocument *document = hs_selection_get_document (self->selection);
     GArray *findings = hs_document_get_info (document)->findings;
+    guint64 n_told = 0;
 
+    for (guint i = 0; i < findings->len; i++)
+        n_told += g_array_index (findings, HsFindingEntry, i).count;
+    if (findings->len == self->n_findings && n_told == self->n_told)
+        return;
+    self->n_findings = findings->len;
+    self->n_told = n_told;
     gtk_list_store_clear (self->store);
     for (guint i = 0; i < findings->len; i++)
         append (self, &g_array_index (findings, HsFindingEntry, i));
@@ -77,6 +86,7 @@ GtkWidget *hs_findings_view_new (HsSelection *selection)
     HsFindingsView *self = g_object_new (HS_TYPE_FINDINGS_VIEW, "visible", TRUE, NULL);
 
     self->selection = g_object_ref (selection);
+    self->n_findings = G_MAXUINT; /* nothing shown yet, not even that there are none */
     atk_object_set_name (gtk_widget_get_accessible (GTK_WIDGET (self->list)), _ ("Findings"));
     hs_refresh_watch (GTK_WIDGET (self), selection, refresh);
     return GTK_WIDGET (self);

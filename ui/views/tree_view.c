@@ -30,8 +30,9 @@ struct _HsTreeView {
     HsTreeMemory *memory;
     hs_process_id process; /* of the tree shown; HS_NO_PROCESS - 1: none yet */
     gboolean is_restoring;
-    guint question;   /* that the rows answer */
-    gint64 sorted_at; /* monotonic */
+    gboolean is_touched; /* somebody opened, closed or chose a row */
+    guint question;      /* that the rows answer */
+    gint64 sorted_at;    /* monotonic */
 };
 
 G_DEFINE_TYPE (HsTreeView, hs_tree_view, GTK_TYPE_BOX)
@@ -120,8 +121,29 @@ static void open_first_rows (HsTreeView *self)
     gtk_tree_path_free (path);
 }
 
+static void remember_row (GtkTreeView *view, GtkTreePath *path, gpointer data)
+{
+    HsTreeView *self = data;
+    GtkTreeIter iter;
+
+    if (gtk_tree_model_get_iter (gtk_tree_view_get_model (view), &iter, path))
+        hs_tree_memory_set_open (self->memory, answer_of (self),
+                                 hs_call_tree_model_node_number (&iter), TRUE);
+}
+
+/* From the first touch on rows stay as they are, those opened for a start too. */
+static void touch (HsTreeView *self)
+{
+    if (self->is_touched || self->is_restoring || answer_of (self) == NULL)
+        return;
+    self->is_touched = TRUE;
+    self->process = hs_selection_get_state (self->selection)->process;
+    gtk_tree_view_map_expanded_rows (self->tree, remember_row, self);
+}
+
 static void remember_open (HsTreeView *self, GtkTreeIter *iter, gboolean is_open)
 {
+    touch (self);
     if (!self->is_restoring && answer_of (self) != NULL)
         hs_tree_memory_set_open (self->memory, answer_of (self),
                                  hs_call_tree_model_node_number (iter), is_open);
@@ -156,6 +178,7 @@ static void on_selected (GtkTreeSelection *selection, HsTreeView *self)
 
     if (self->is_restoring)
         return;
+    touch (self);
     if (gtk_tree_selection_get_selected (selection, &model, &iter))
         node = hs_call_tree_model_node_number (&iter);
     if (answer_of (self) != NULL)
@@ -230,17 +253,19 @@ static void update_placeholder (HsTreeView *self)
 static void open_at_first (HsTreeView *self, hs_process_id process)
 {
     HsDocument *document = hs_selection_get_document (self->selection);
-    gboolean is_loading = hs_document_get_state (document) == HS_DOCUMENT_LOADING;
+    HsDocumentState state = hs_document_get_state (document);
+    gboolean is_moving =
+        state == HS_DOCUMENT_LOADING || (state == HS_DOCUMENT_LIVE && !self->is_touched);
 
-    /* while a trace is read the hot path moves: its rows are not kept open then */
-    self->is_restoring = is_loading;
+    /* while a trace grows the hot path moves: until somebody touches them its rows are not kept */
+    self->is_restoring = is_moving;
     open_first_rows (self);
     self->is_restoring = FALSE;
-    if (!is_loading)
+    if (!is_moving)
         self->process = process;
 }
 
-static gboolean is_touched (HsTreeView *self)
+static gboolean is_attended (HsTreeView *self)
 {
     GtkWidget *widget = GTK_WIDGET (self->tree);
     GdkSeat *seat = gdk_display_get_default_seat (gtk_widget_get_display (widget));
@@ -268,7 +293,7 @@ static gboolean is_order_kept (HsTreeView *self)
 
     return hs_document_get_state (document) == HS_DOCUMENT_LIVE && answer_of (self) != NULL &&
            self->question == hs_query_get_question (self->query) &&
-           (is_touched (self) || g_get_monotonic_time () - self->sorted_at < SORT_INTERVAL_US);
+           (is_attended (self) || g_get_monotonic_time () - self->sorted_at < SORT_INTERVAL_US);
 }
 
 static void show_model (HsTreeView *self, HsCallTreeModel *model)

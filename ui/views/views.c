@@ -3,6 +3,7 @@
 #include "views/views.h"
 
 #include "views/findings_view.h"
+#include "views/marks_view.h"
 #include "views/tree_view.h"
 
 #include <glib/gi18n.h>
@@ -10,6 +11,7 @@
 const HsViewEntry hs_views[] = {
     { "top-down", N_ ("Top-down"), hs_tree_view_new_top_down, hs_tree_view_is_settled },
     { "bottom-up", N_ ("Bottom-up"), hs_tree_view_new_bottom_up, hs_tree_view_is_settled },
+    { "marks", N_ ("Marks"), hs_marks_view_new, NULL },
     { "findings", N_ ("Findings"), hs_findings_view_new, NULL },
 };
 
