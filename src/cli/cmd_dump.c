@@ -150,6 +150,7 @@ static void put_process (struct dump *dump, const struct hs_process_fields *proc
     if (process->has_start)
         put_int (dump, "start", process->start);
     put_flag (dump, "32bit", process->is_32bit);
+    put_flag (dump, "forked", process->is_forked);
 }
 
 static void put_module (struct dump *dump, const struct hs_module_fields *module)

@@ -21,6 +21,7 @@ enum record_exit { /* as env(1) and timeout(1) have them */
 };
 
 static char *output, *duration, *max_size, *min_size;
+static gboolean follow;
 
 static const GOptionEntry entries[] = {
     { "output", 'o', 0, G_OPTION_ARG_FILENAME, &output,
@@ -29,6 +30,8 @@ static const GOptionEntry entries[] = {
       N_ ("Stop recording after TIME (“10”, “500ms”, “2min”)"), N_ ("TIME") },
     { "max-size", 0, 0, G_OPTION_ARG_STRING, &max_size,
       N_ ("Stop recording when the file has SIZE (“500M”)"), N_ ("SIZE") },
+    { "follow", 'f', 0, G_OPTION_ARG_NONE, &follow,
+      N_ ("Record children, too, and what the program becomes by exec"), NULL },
     { "min-block", 0, 0, G_OPTION_ARG_STRING, &min_size, N_ ("Leave out blocks smaller than SIZE"),
       N_ ("SIZE") },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
@@ -81,6 +84,7 @@ static gboolean read_options (struct hs_record_options *options)
 {
     uint64_t bytes;
 
+    options->follow = follow;
     if (duration != NULL && (!hs_parse_seconds (duration, &options->duration_seconds) ||
                              options->duration_seconds <= 0)) {
         (void)cli_usage_error (_ ("“%s” is no duration"), duration);
@@ -155,11 +159,12 @@ const struct cli_command cli_command_record = {
     .name = "record",
     .arguments = N_ ("-- PROGRAM [ARGUMENT…]"),
     .summary = N_ ("Run a program and record its heap"),
-    .description =
-        N_ ("Every malloc, calloc, realloc, free and memalign of the program is recorded with its\n"
-            "time, thread and, for allocations, call stack. The program runs as it would without;\n"
-            "its exit status is passed on (128 + n for signal n; 125: recording failed, 126: the\n"
-            "program cannot be executed, 127: it was not found). Children are not followed."),
+    .description = N_ (
+        "Every malloc, calloc, realloc, free and memalign of the program is recorded with its\n"
+        "time, thread and, for allocations, call stack. The program runs as it would without;\n"
+        "its exit status is passed on (128 + n for signal n; 125: recording failed, 126: the\n"
+        "program cannot be executed, 127: it was not found). Children are recorded with --follow:\n"
+        "each is a process of the trace, and the recording ends when all have ended."),
     .options = entries,
     .run = run,
 };

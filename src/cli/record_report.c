@@ -30,6 +30,16 @@ void cli_report_recording (const char *file, const struct hs_record_totals *tota
     if (totals->n_unrecorded > 0)
         print_count (_ ("heapstrata: %s events of further threads were not recorded\n"),
                      totals->n_unrecorded);
+    if (totals->n_processes > 1)
+        print_count (_ ("heapstrata: %s processes (or programs of one) were recorded\n"),
+                     totals->n_processes);
+    if (totals->n_unfollowed > 0)
+        print_count (_ ("heapstrata: %s further processes could not be followed\n"),
+                     totals->n_unfollowed);
+    if (totals->has_execed)
+        (void)fputs (_ ("heapstrata: the program became another by exec, which was not recorded; "
+                        "--follow does that\n"),
+                     stderr);
     if (totals->n_allocs == 0)
         (void)fputs (_ ("heapstrata: nothing was seen: is the program statically linked, or does "
                         "it bring its own allocator?\n"),

@@ -35,6 +35,7 @@ static void put_counters (struct json_out *json, const struct summary *summary,
         { "opened_bytes", counters->opened_bytes },
         { "unmatched_frees", counters->unmatched_frees },
         { "duplicate_allocs", counters->duplicate_allocs },
+        { "inherited_frees", counters->inherited_frees },
         { "unseen_allocs", counters->unseen_allocs },
         { "unseen_frees", counters->unseen_frees },
         { "destroy_count", counters->destroy_count },
@@ -254,6 +255,11 @@ static void put_process (struct json_out *json, const struct summary *summary,
     json_uint (json, "parent_pid", info->parent_pid);
     put_seconds (json, summary, "start", info->start, info->has_start);
     put_seconds (json, summary, "end", info->end, info->has_end);
+    if (info->has_end)
+        json_string (json, "end_reason", info->end_reason == HS_PROCESS_EXECED ? "exec" : "exit");
+    else
+        json_null (json, "end_reason");
+    json_bool (json, "is_forked", info->is_forked);
     json_bool (json, "is32", info->is_32bit);
     json_uint (json, "modules", info->n_modules);
     put_counters (json, summary, &info->counters);
@@ -337,6 +343,8 @@ const struct cli_json_field summary_json_fields[] = {
     { "processes[].command_line", "string", "", N_ ("as far as known") },
     { "processes[].parent_pid", "integer", "", N_ ("0 when unknown") },
     { "processes[].start, end", "number or null", "s", N_ ("null: not seen in the trace") },
+    { "processes[].end_reason", "string or null", "", N_ ("exit or exec") },
+    { "processes[].is_forked", "boolean", "", N_ ("it began as a copy of its parent") },
     { "processes[].is32", "boolean", "", N_ ("a 32-bit process") },
     { "processes[].modules", "integer", "", N_ ("program and libraries seen in it") },
     { "processes[].stack_count", "integer", "", N_ ("distinct call stacks that allocated") },
@@ -359,6 +367,8 @@ const struct cli_json_field summary_json_fields[] = {
     { "…opened, opened_bytes", "integer", "blocks, bytes", N_ ("blocks that came into being") },
     { "…unmatched_frees", "integer", "", N_ ("frees of blocks that the trace does not know") },
     { "…duplicate_allocs", "integer", "", N_ ("allocations at an address that was live") },
+    { "…inherited_frees", "integer", "",
+      N_ ("frees of blocks that a fork child has from its parent") },
     { "…unseen_allocs, unseen_frees", "integer", "",
       N_ ("what looks like the two above, but is explained by a gap in the recording") },
     { "…unsure_count, unsure_bytes", "integer", "blocks, bytes",

@@ -202,6 +202,11 @@ void hs_etl_process_event (struct hs_etl_state *state, const struct hs_event *ev
     /* told again because more is known: a rundown record says it without starting anything */
     if (!process->has_ended)
         write_process (state, event->process, hook);
+    if (fields->is_forked) {
+        state->payload.n = 0;
+        hs_etl_put_u32 (&state->payload, process->pid);
+        hs_etl_own_event (state, HS_OWN_FORKED, process->pid, HS_ETL_NONE);
+    }
 }
 
 void hs_etl_process_end_event (struct hs_etl_state *state, const struct hs_event *event)

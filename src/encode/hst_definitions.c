@@ -113,6 +113,7 @@ static void put_process (struct hs_hst_state *state, const struct hs_process_fie
     bits |= fields->is_32bit ? HS_HST_PROCESS_32BIT : 0;
     bits |= fields->is_image_known ? HS_HST_PROCESS_IMAGE_KNOWN : 0;
     bits |= fields->end_reason == HS_PROCESS_EXECED ? HS_HST_PROCESS_EXECED : 0;
+    bits |= fields->is_forked ? HS_HST_PROCESS_FORKED : 0;
     hs_hst_bytes_put_varint (record, fields->pid);
     hs_hst_bytes_put_varint (record, fields->parent_pid);
     put_string (state, fields->image);

@@ -185,6 +185,7 @@ struct hs_process_fields { /* PROCESS; PROCESS_END uses only `end_reason` and ex
     bool has_start; /* the trace saw it start */
     bool is_32bit;
     bool is_image_known;
+    bool is_forked; /* began as a copy of its parent: may free blocks that it never allocated */
     enum hs_process_end_reason end_reason;
 };
 

@@ -86,6 +86,7 @@ enum hs_hst_process_bits {
     HS_HST_PROCESS_32BIT = 1 << 1,
     HS_HST_PROCESS_IMAGE_KNOWN = 1 << 2,
     HS_HST_PROCESS_EXECED = 1 << 3,
+    HS_HST_PROCESS_FORKED = 1 << 4,
 };
 
 enum hs_hst_pool_bits {

@@ -26,6 +26,7 @@
  *   8  GAP            i64 raw time stamp: not everything was recorded from this record's to that
  *                     one; u32 pid.
  *   9  RESET          empty: totals up to here do not count (heaptrack's attach).
+ *  10  FORKED         u32 pid: the process began as a copy of its parent and has its blocks.
  */
 #ifndef HS_EVENT_OWN_PROVIDER_H
 #define HS_EVENT_OWN_PROVIDER_H
@@ -45,6 +46,7 @@ enum hs_own_event_id {
     HS_OWN_SUPPRESSION = 7,
     HS_OWN_GAP = 8,
     HS_OWN_RESET = 9,
+    HS_OWN_FORKED = 10,
 };
 
 enum hs_own_origin_flags {

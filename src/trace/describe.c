@@ -67,6 +67,7 @@ static bool describe_process (struct hs_trace *trace, const struct hs_event *eve
         process->start = fields->start;
     }
     process->is_32bit |= fields->is_32bit;
+    process->is_forked |= fields->is_forked;
     return intern_if_any (trace, fields->image, &process->image) &&
            intern_if_any (trace, fields->command_line, &process->command_line);
 }

@@ -76,10 +76,13 @@ void hs_trace_close_unsure (struct hs_trace *trace, uint32_t heap, hs_row_no row
 
 void hs_trace_count_unmatched_free (struct hs_trace *trace, uint32_t heap)
 {
-    hs_process_id process = trace->tables.heaps.items[heap].process;
+    const struct hs_process_info *process =
+        hs_trace_process_of (trace, trace->tables.heaps.items[heap].process);
 
-    if (hs_trace_process_of (trace, process)->has_gap)
+    if (process->has_gap)
         HS_TRACE_COUNT (trace, heap, unseen_allocs, 1);
+    else if (process->is_forked)
+        HS_TRACE_COUNT (trace, heap, inherited_frees, 1);
     else
         HS_TRACE_COUNT (trace, heap, unmatched_frees, 1);
 }

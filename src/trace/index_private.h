@@ -12,7 +12,7 @@
 #include "trace/index_file.h"
 #include "trace/trace_private.h"
 
-#define HS_INDEX_VERSION 2u
+#define HS_INDEX_VERSION 3u
 #define HS_INDEX_START_BYTES 16u
 #define HS_INDEX_TRAILER_CHECKED 28u
 

@@ -167,6 +167,7 @@ static void pass_counters (struct pass *pass, struct hs_counters *counters)
         &counters->exit_count,       &counters->exit_bytes,      &counters->live_count,
         &counters->live_bytes,       &counters->temporary,       &counters->peak_bytes,
         &counters->peak_count,       &counters->unseen_allocs,   &counters->unseen_frees,
+        &counters->inherited_frees,
     };
 
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
@@ -191,6 +192,7 @@ static void pass_process (struct pass *pass, struct hs_process_info *process)
     pass_bool (pass, &process->has_start);
     pass_bool (pass, &process->has_end);
     pass_bool (pass, &process->is_32bit);
+    pass_bool (pass, &process->is_forked);
     pass_bool (pass, &process->is_known);
     pass_bool (pass, &process->has_virtual);
     pass_i64 (pass, &process->start);

@@ -21,6 +21,7 @@ struct hs_counters {
     uint64_t closed, closed_bytes; /* ended by free, realloc or destroy */
     uint64_t unmatched_frees, duplicate_allocs;
     uint64_t unseen_allocs, unseen_frees; /* the same, but explained by a gap in the recording */
+    uint64_t inherited_frees; /* by a fork child, of blocks that it has from its parent */
     uint64_t destroy_count, destroy_bytes;
     uint64_t exit_count, exit_bytes;
     uint64_t live_count, live_bytes;
@@ -60,6 +61,7 @@ struct hs_process_info {
     uint32_t command_line;
     bool has_start, has_end, is_32bit, is_known; /* is_known: a PROCESS event described it */
     bool has_virtual;
+    bool is_forked;         /* began as a copy of its parent, with its parent's blocks */
     int64_t start, end;     /* ticks */
     hs_event_no exit_event; /* HS_NO_EVENT while it runs: blocks live then are "exit" */
     enum hs_process_end_reason end_reason;

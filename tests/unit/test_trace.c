@@ -195,6 +195,22 @@ START_TEST (a_gap_is_of_its_process_or_of_all)
 }
 END_TEST
 
+/* A fork child frees what its parent allocated. */
+START_TEST (a_fork_child_may_free_its_parents_blocks)
+{
+    struct fixture f = begin ();
+    struct hs_process_fields fields = { .pid = 7, .is_forked = true };
+    struct hs_counters c;
+
+    hs_batch_add_process (f.batch, HS_EVENT_PROCESS, 0, &fields)->process = 0;
+    release (&f, 0x10);
+    c = totals (&f);
+    ck_assert_uint_eq (c.inherited_frees, 1);
+    ck_assert_uint_eq (c.unmatched_frees, 0);
+    end (&f);
+}
+END_TEST
+
 START_TEST (moving_realloc_is_one_block)
 {
     struct fixture f = begin ();
@@ -571,6 +587,7 @@ int main (void)
     tcase_set_timeout (rules, 60);
     tcase_add_test (rules, alloc_and_free_pair);
     tcase_add_test (rules, alloc_over_a_live_block_closes_it);
+    tcase_add_test (rules, a_fork_child_may_free_its_parents_blocks);
     tcase_add_test (rules, a_gap_makes_older_blocks_unsure);
     tcase_add_test (rules, a_gap_is_of_its_process_or_of_all);
     tcase_add_test (rules, moving_realloc_is_one_block);

@@ -68,6 +68,9 @@ extern struct agent agent __attribute__ ((visibility ("hidden")));
 struct agent_thread *agent_find_self (void) AGENT_HIDDEN;
 void agent_keep_self (struct agent_thread *thread) AGENT_HIDDEN;
 int agent_take_attached (void) AGENT_HIDDEN; /* not 0: an arena has come */
+#else
+int agent_take_forked (void) AGENT_HIDDEN; /* not 0: this fork child has its own arena now */
+void agent_forget_self (void) AGENT_HIDDEN;
 #endif
 /* The function that the hook of this name stands before; NULL when there is none. */
 void *agent_find_real (const char *name) AGENT_HIDDEN;

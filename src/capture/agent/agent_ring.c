@@ -27,9 +27,15 @@ static inline void agent_keep_self (struct agent_thread *thread)
     self = thread;
 }
 
+/* Instead of an arena that is put in from outside: one that a fork child asks for. */
 static inline int agent_take_attached (void)
 {
-    return 0;
+    return agent_take_forked ();
+}
+
+void agent_forget_self (void)
+{
+    self = NULL;
 }
 #endif
 

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How the agent comes to life in a program that was launched with it: takes the arena that the
- * recorder left in a descriptor, and takes itself out of the environment, so that children are not
- * traced.
+ * recorder left in a descriptor, or asks for one (agent_follow.h), and takes itself out of the
+ * environment, so that children are not traced - unless they are to be followed.
  */
 #include "capture/agent/agent.h"
 
+#include "capture/agent/agent_follow.h"
 #include "capture/agent/system.h"
 
 #include <dlfcn.h>
 #include <sys/mman.h>
 
 #define VARIABLE "HEAPSTRATA_AGENT_FD="
-#define PRELOAD "LD_PRELOAD="
-#define OWN_NAME "heapstrata-agent.so"
 
 struct agent agent;
 
@@ -29,15 +28,6 @@ void *agent_find_real (const char *name)
 uint8_t *agent_map_body (uint32_t number)
 {
     return agent.bodies + (size_t)number * 2 * HS_RING_BYTES; /* start() mapped all of them */
-}
-
-static int begins_with (const char *text, const char *prefix)
-{
-    while (*prefix != '\0' && *text == *prefix) {
-        text++;
-        prefix++;
-    }
-    return *prefix == '\0';
 }
 
 static void remove_entry (char **entry)
@@ -68,7 +58,8 @@ static size_t cut_own_name (char *list)
         while (*end != '\0' && *end != ':' && *end != ' ')
             end++;
         n = (size_t)(end - at);
-        if (n < sizeof OWN_NAME - 1 || !begins_with (end - (sizeof OWN_NAME - 1), OWN_NAME)) {
+        if (n < sizeof AGENT_NAME - 1 ||
+            !agent_begins_with (end - (sizeof AGENT_NAME - 1), AGENT_NAME)) {
             if (out != list)
                 *out++ = ':';
             for (size_t i = 0; i < n; i++)
@@ -81,16 +72,16 @@ static size_t cut_own_name (char *list)
 }
 
 /* Returns the descriptor that the recorder told, -1 when there is none. */
-static int leave_environment (char **environment)
+static int leave_environment (char **environment, int is_following)
 {
     int fd = -1;
 
     for (char **entry = environment; *entry != NULL;) {
-        if (begins_with (*entry, VARIABLE)) {
+        if (agent_begins_with (*entry, VARIABLE)) {
             fd = parse_descriptor (*entry + sizeof VARIABLE - 1);
             remove_entry (entry);
-        } else if (begins_with (*entry, PRELOAD) &&
-                   cut_own_name (*entry + sizeof PRELOAD - 1) == 0) {
+        } else if (!is_following && agent_begins_with (*entry, AGENT_PRELOAD_VARIABLE) &&
+                   cut_own_name (*entry + sizeof AGENT_PRELOAD_VARIABLE - 1) == 0) {
             remove_entry (entry);
         } else {
             entry++;
@@ -133,11 +124,11 @@ static uint32_t *map_alive (void)
     return page;
 }
 
-static int take_arena (int fd)
+int agent_take_arena (int fd)
 {
     size_t heads = (size_t)HS_ARENA_PAGE * (1 + HS_RINGS);
     struct hs_arena_head *arena = sys_map (NULL, heads, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    uint32_t *alive;
+    uint32_t *alive = (uint32_t *)(uintptr_t)agent.alive;
 
     if (sys_is_error (arena))
         return 0;
@@ -146,7 +137,8 @@ static int take_arena (int fd)
         arena->n_rings != HS_RINGS || arena->ring_bytes != HS_RING_BYTES)
         return 0;
     agent.bodies = map_bodies (fd);
-    alive = map_alive ();
+    if (alive == NULL)
+        alive = map_alive ();
     if (agent.bodies == NULL || alive == NULL)
         return 0;
     agent.arena = arena;
@@ -161,16 +153,20 @@ static int take_arena (int fd)
 /* glibc passes main's arguments to constructors. */
 static __attribute__ ((constructor)) void start (int argc, char **argv, char **environment)
 {
-    int fd;
+    int fd, is_following;
 
     (void)argc;
     (void)argv;
     agent_look_up ();
     if (environment == NULL)
         return;
-    fd = leave_environment (environment);
+    agent_look_up_exec ();
+    is_following = agent_follow_read (environment);
+    fd = leave_environment (environment, is_following);
+    if (fd < 0 && is_following)
+        fd = agent_follow_ask (0);
     if (fd < 0)
         return;
-    (void)take_arena (fd);
+    (void)agent_take_arena (fd);
     (void)sys3 (SYS_close, fd, 0, 0);
 }

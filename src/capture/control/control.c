@@ -68,6 +68,23 @@ static int open_folder (unsigned i, bool may_make)
     return -1;
 }
 
+enum hs_status hs_control_path (const char *name, char *ret, size_t size, struct hs_error *err)
+{
+    char folder[4096];
+
+    for (unsigned i = 0; i < N_FOLDERS; i++) {
+        int fd = open_folder (i, true);
+
+        if (fd < 0)
+            continue;
+        (void)close (fd);
+        if (folder_path (i, folder, sizeof folder) &&
+            (size_t)snprintf (ret, size, "%s/%s", folder, name) < size)
+            return HS_OK;
+    }
+    return hs_error_set (err, HS_IO, HS_NO_OFFSET, "there is no folder for sockets");
+}
+
 /* Through the descriptor: no path is too long for a socket's address, and nothing can be put in
  * its way. */
 static struct sockaddr_un address_of (int folder, const char *name)

@@ -21,6 +21,10 @@
 
 #define HS_CONTROL_PACKET_BYTES 8192u /* longer requests are cut, longer replies not made */
 
+/* The path of a socket of that name in the folder of control sockets, which is made. HS_IO: there
+ * is no folder, or the path does not fit into `size`. */
+enum hs_status hs_control_path (const char *name, char *ret, size_t size, struct hs_error *err);
+
 struct hs_control_server;
 
 /* Answers one request: writes "ok…" or "error …" with its NUL. */

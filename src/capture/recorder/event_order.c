@@ -30,17 +30,24 @@ struct ring_state {
     HS_ARRAY (hs_stack_slot) slots; /* this owner's, by its stack id */
 };
 
-struct hs_event_order {
-    struct hs_ring_reader *reader;
+struct hs_order_trace {
     struct hs_order_target target;
     struct hs_event_batch *batch;
-    struct hs_record_totals totals;
     struct clock_pair first, before, now;
     uint64_t ticks_per_ms;
     double ns_per_tick; /* between the two newest clock readings */
     int64_t newest_time;
-    uint64_t newest_stamp;
     uint32_t n_slots;
+    hs_process_id n_processes;
+};
+
+struct hs_event_order {
+    struct hs_order_trace *trace; /* shared by all processes of the recording */
+    struct hs_ring_reader *reader;
+    struct hs_event_batch *batch; /* the trace's */
+    struct hs_record_totals totals;
+    hs_process_id process;
+    uint64_t newest_stamp;
     uint32_t n_resizing;
     struct hs_idmap stacks;  /* hash of frames -> slot; a slot of a lost race is only told twice */
     struct hs_idmap modules; /* hash of range and build id: told already */
@@ -59,77 +66,132 @@ static struct clock_pair read_clocks (void)
                                 time.tv_sec * INT64_C (1000000000) + time.tv_nsec };
 }
 
-static void take_slope (struct hs_event_order *order)
+static void take_slope (struct hs_order_trace *trace)
 {
-    int64_t span = (int64_t)(order->now.tsc - order->before.tsc);
+    int64_t span = (int64_t)(trace->now.tsc - trace->before.tsc);
 
-    order->ns_per_tick = (double)(order->now.ns - order->before.ns) / (double)(span > 0 ? span : 1);
+    trace->ns_per_tick = (double)(trace->now.ns - trace->before.ns) / (double)(span > 0 ? span : 1);
 }
 
-static void calibrate (struct hs_event_order *order)
+static void calibrate (struct hs_order_trace *trace)
 {
     struct timespec wait = { 0, CALIBRATION_NS };
     struct clock_pair begin = read_clocks ();
 
     (void)nanosleep (&wait, NULL);
-    order->first = order->before = begin;
-    order->now = read_clocks ();
-    order->ticks_per_ms =
-        (order->now.tsc - begin.tsc) * 1000000 / (uint64_t)(order->now.ns - begin.ns + 1);
-    take_slope (order);
+    trace->first = trace->before = begin;
+    trace->now = read_clocks ();
+    trace->ticks_per_ms =
+        (trace->now.tsc - begin.tsc) * 1000000 / (uint64_t)(trace->now.ns - begin.ns + 1);
+    take_slope (trace);
 }
 
-void hs_event_order_tick (struct hs_event_order *order)
+void hs_order_trace_tick (struct hs_order_trace *trace)
 {
     struct clock_pair now = read_clocks ();
 
     /* short spans would turn jitter into slope */
-    if (now.ns - order->now.ns < 1000000)
+    if (now.ns - trace->now.ns < 1000000)
         return;
-    order->before = order->now;
-    order->now = now;
-    take_slope (order);
+    trace->before = trace->now;
+    trace->now = now;
+    take_slope (trace);
 }
 
 /* Nanoseconds since the trace's zero, on the line through the two newest clock readings. */
 static int64_t time_of (const struct hs_event_order *order, uint64_t stamp)
 {
-    int64_t ticks = (int64_t)(stamp - (order->before.tsc & STAMP_MASK));
+    const struct hs_order_trace *trace = order->trace;
+    int64_t ticks = (int64_t)(stamp - (trace->before.tsc & STAMP_MASK));
 
-    return order->before.ns - order->first.ns + (int64_t)((double)ticks * order->ns_per_tick);
+    return trace->before.ns - trace->first.ns + (int64_t)((double)ticks * trace->ns_per_tick);
 }
 
-static enum hs_status flush (struct hs_event_order *order, struct hs_error *err)
+enum hs_status hs_order_trace_flush (struct hs_order_trace *trace, struct hs_error *err)
 {
+    struct hs_event_batch *batch = trace->batch;
     enum hs_status status = HS_OK;
 
-    if (order->batch->is_out_of_memory)
+    if (batch->is_out_of_memory)
         return hs_error_no_memory (err);
-    if (order->batch->n > 0) {
-        order->batch->has_last_time = true;
-        order->batch->last_time = order->newest_time;
-        status = order->target.append (order->target.self, order->batch, err);
+    if (batch->n > 0) {
+        batch->has_last_time = true;
+        batch->last_time = trace->newest_time;
+        status = trace->target.append (trace->target.self, batch, err);
     }
-    hs_batch_reset (order->batch);
+    hs_batch_reset (batch);
     return status;
 }
 
-enum hs_status hs_event_order_new (struct hs_ring_reader *reader,
-                                   const struct hs_order_target *target,
+/* Between records of different processes the batch goes on: it leaves when it is full. */
+static enum hs_status make_room (struct hs_event_order *order, struct hs_error *err)
+{
+    return hs_batch_has_room (order->batch, ROOM + HS_RINGS)
+               ? HS_OK
+               : hs_order_trace_flush (order->trace, err);
+}
+
+enum hs_status hs_order_trace_new (const struct hs_order_target *target,
+                                   struct hs_order_trace **ret, struct hs_error *err)
+{
+    struct hs_order_trace *trace = HS_NEW (struct hs_order_trace);
+    struct hs_event *clock;
+    struct timespec wall;
+
+    if (trace != NULL)
+        trace->batch = hs_batch_new ();
+    if (trace == NULL || trace->batch == NULL) {
+        hs_free (trace);
+        return hs_error_no_memory (err);
+    }
+    trace->target = *target;
+    calibrate (trace);
+    (void)clock_gettime (CLOCK_REALTIME, &wall);
+    clock = hs_batch_add (trace->batch, HS_EVENT_CLOCK, 0);
+    clock->clock = (struct hs_clock_fields){
+        .ticks_per_second = 1000000000,
+        .zero_filetime = wall.tv_sec * INT64_C (10000000) + wall.tv_nsec / 100 +
+                         EPOCH_1601_TO_1970 - (read_clocks ().ns - trace->first.ns) / 100,
+        .resolution_ticks = 1,
+    };
+    *ret = trace;
+    return HS_OK;
+}
+
+void hs_order_trace_free (struct hs_order_trace *trace)
+{
+    if (trace == NULL)
+        return;
+    hs_batch_free (trace->batch);
+    hs_free (trace);
+}
+
+uint64_t hs_order_trace_ticks_per_ms (const struct hs_order_trace *trace)
+{
+    return trace->ticks_per_ms;
+}
+
+uint64_t hs_order_trace_end (struct hs_order_trace *trace)
+{
+    int64_t time = read_clocks ().ns - trace->first.ns;
+
+    if (time > trace->newest_time)
+        trace->newest_time = time;
+    return (uint64_t)trace->newest_time;
+}
+
+enum hs_status hs_event_order_new (struct hs_order_trace *trace, struct hs_ring_reader *reader,
                                    struct hs_event_order **ret, struct hs_error *err)
 {
     struct hs_event_order *order = HS_NEW (struct hs_event_order);
 
-    if (order != NULL)
-        order->batch = hs_batch_new ();
-    if (order == NULL || order->batch == NULL) {
-        hs_free (order);
+    if (order == NULL)
         return hs_error_no_memory (err);
-    }
+    order->trace = trace;
+    order->batch = trace->batch;
     order->reader = reader;
-    order->target = *target;
+    order->process = trace->n_processes++;
     order->totals.wait_status = -1;
-    calibrate (order);
     *ret = order;
     return HS_OK;
 }
@@ -142,7 +204,6 @@ void hs_event_order_free (struct hs_event_order *order)
         hs_array_clear (&order->rings[i].slots);
     hs_idmap_clear (&order->stacks);
     hs_idmap_clear (&order->modules);
-    hs_batch_free (order->batch);
     hs_free (order);
 }
 
@@ -151,23 +212,22 @@ enum hs_status hs_event_order_begin (struct hs_event_order *order,
                                      struct hs_error *err)
 {
     struct hs_process_fields fields = *process;
-    struct hs_event *clock = hs_batch_add (order->batch, HS_EVENT_CLOCK, 0);
     struct hs_event *heap;
-    struct timespec wall;
+    enum hs_status status = make_room (order, err);
+    int64_t now = read_clocks ().ns - order->trace->first.ns;
 
-    (void)clock_gettime (CLOCK_REALTIME, &wall);
-    clock->clock = (struct hs_clock_fields){
-        .ticks_per_second = 1000000000,
-        .zero_filetime = wall.tv_sec * INT64_C (10000000) + wall.tv_nsec / 100 + EPOCH_1601_TO_1970,
-        .resolution_ticks = 1,
-    };
+    if (status != HS_OK)
+        return status;
+    /* the first of a trace was begun with it */
+    fields.start = fields.has_start && order->process > 0 ? now : 0;
     (void)snprintf (order->exe_path, sizeof order->exe_path, "%s", exe_path);
-    hs_batch_add_process (order->batch, HS_EVENT_PROCESS, 0, &fields)->process = 0;
-    heap = hs_batch_add (order->batch, HS_EVENT_HEAP_CREATE, 0);
-    heap->process = 0;
+    hs_batch_add_process (order->batch, HS_EVENT_PROCESS, fields.start, &fields)->process =
+        order->process;
+    heap = hs_batch_add (order->batch, HS_EVENT_HEAP_CREATE, order->trace->newest_time);
+    heap->process = order->process;
     heap->thread = fields.pid;
     heap->heap = (struct hs_heap_fields){ .heap = HEAP };
-    return flush (order, err);
+    return HS_OK;
 }
 
 static struct hs_event *add (struct hs_event_order *order, enum hs_event_kind kind, int64_t time,
@@ -175,7 +235,7 @@ static struct hs_event *add (struct hs_event_order *order, enum hs_event_kind ki
 {
     struct hs_event *event = hs_batch_add (order->batch, kind, time);
 
-    event->process = 0;
+    event->process = order->process;
     event->thread = order->reader->queues[ring].tid;
     return event;
 }
@@ -219,11 +279,11 @@ static enum hs_status take_stack (struct hs_event_order *order, uint32_t ring,
         hash = hs_hash_u64 (hash ^ words[2 + i]);
     slot = hs_idmap_get (&order->stacks, hash);
     if (slot == HS_IDMAP_NONE) {
-        slot = ++order->n_slots;
+        slot = ++order->trace->n_slots;
         order->totals.n_stacks++;
         if (!hs_idmap_set (&order->stacks, hash, slot))
             return hs_error_no_memory (err);
-        hs_batch_add_stack (order->batch, 0, slot, words + 2, n);
+        hs_batch_add_stack (order->batch, order->process, slot, words + 2, n);
     }
     return set_slot (&order->rings[ring], id, slot, err);
 }
@@ -254,7 +314,7 @@ static enum hs_status take_module (struct hs_event_order *order, int64_t time,
         return hs_error_no_memory (err);
     order->totals.n_modules++;
     hs_batch_add_module (order->batch, order->totals.n_modules == 1 ? 0 : time, &fields)->process =
-        0;
+        order->process;
     return HS_OK;
 }
 
@@ -337,7 +397,7 @@ static void end_resize (struct hs_event_order *order, uint32_t ring, int64_t tim
     add_block (order, HS_EVENT_FREE, time + 1, ring, &block, HS_NO_STACK);
     block.address = address;
     add_block (order, HS_EVENT_REALLOC, time + 2, ring, &block, stack);
-    order->newest_time = state->newest_time = time + 2;
+    order->trace->newest_time = state->newest_time = time + 2;
 }
 
 static void take_lost (struct hs_event_order *order, int64_t time, uint64_t n)
@@ -345,11 +405,11 @@ static void take_lost (struct hs_event_order *order, int64_t time, uint64_t n)
     struct hs_event *lost = hs_batch_add (order->batch, HS_EVENT_LOST, time);
     struct hs_event *gap;
 
-    lost->process = 0;
+    lost->process = order->process;
     lost->number = n;
     order->totals.n_lost += n;
-    gap = hs_batch_add (order->batch, HS_EVENT_GAP, order->newest_time);
-    gap->process = 0;
+    gap = hs_batch_add (order->batch, HS_EVENT_GAP, order->trace->newest_time);
+    gap->process = order->process;
     gap->end_time = time;
 }
 
@@ -365,11 +425,11 @@ static enum hs_status take_record (struct hs_event_order *order, uint32_t ring,
     else
         order->newest_stamp = stamp;
     /* never backwards, and no two stamps of one thread alike */
-    if (time < order->newest_time)
-        time = order->newest_time;
+    if (time < order->trace->newest_time)
+        time = order->trace->newest_time;
     if (time <= state->newest_time)
         time = state->newest_time + 1;
-    order->newest_time = state->newest_time = time;
+    order->trace->newest_time = state->newest_time = time;
     switch ((enum hs_rec_kind) (words[0] & 15)) {
     case HS_REC_ALLOC:
         take_alloc (order, ring, time, words[1], words[2] >> 32, words[2] & UINT32_MAX);
@@ -459,7 +519,7 @@ enum hs_status hs_event_order_pass (struct hs_event_order *order, uint64_t horiz
 
             hs_ring_queue_take (queue, n_words);
             if (status == HS_OK && order->batch->n >= BATCH) {
-                status = flush (order, err);
+                status = hs_order_trace_flush (order->trace, err);
                 if (status == HS_OK)
                     status = hs_ring_reader_absorb (order->reader, err);
             }
@@ -467,7 +527,7 @@ enum hs_status hs_event_order_pass (struct hs_event_order *order, uint64_t horiz
                 return status;
         }
     }
-    return flush (order, err);
+    return HS_OK;
 }
 
 /* Never before what was told already. */
@@ -475,7 +535,7 @@ static int64_t time_between (const struct hs_event_order *order, uint64_t stamp)
 {
     int64_t time = time_of (order, stamp & STAMP_MASK);
 
-    return time > order->newest_time ? time : order->newest_time;
+    return time > order->trace->newest_time ? time : order->trace->newest_time;
 }
 
 enum hs_status hs_event_order_sample (struct hs_event_order *order, uint64_t stamp,
@@ -484,9 +544,9 @@ enum hs_status hs_event_order_sample (struct hs_event_order *order, uint64_t sta
     struct hs_event *sample =
         hs_batch_add (order->batch, HS_EVENT_MEMORY_SAMPLE, time_between (order, stamp));
 
-    sample->process = 0;
+    sample->process = order->process;
     sample->number = resident_bytes;
-    return flush (order, err);
+    return make_room (order, err);
 }
 
 enum hs_status hs_event_order_mark (struct hs_event_order *order, uint64_t stamp, const char *name,
@@ -494,9 +554,9 @@ enum hs_status hs_event_order_mark (struct hs_event_order *order, uint64_t stamp
 {
     struct hs_event *mark = hs_batch_add (order->batch, HS_EVENT_MARK, time_between (order, stamp));
 
-    mark->process = 0;
+    mark->process = order->process;
     mark->text = hs_batch_text (order->batch, name, strlen (name));
-    return flush (order, err);
+    return make_room (order, err);
 }
 
 static enum hs_status add_gap (struct hs_event_order *order, int64_t begin, int64_t end,
@@ -504,9 +564,9 @@ static enum hs_status add_gap (struct hs_event_order *order, int64_t begin, int6
 {
     struct hs_event *gap = hs_batch_add (order->batch, HS_EVENT_GAP, begin);
 
-    gap->process = 0;
+    gap->process = order->process;
     gap->end_time = end;
-    return flush (order, err);
+    return make_room (order, err);
 }
 
 enum hs_status hs_event_order_gap (struct hs_event_order *order, uint64_t begin_stamp,
@@ -521,24 +581,27 @@ enum hs_status hs_event_order_gap_at_start (struct hs_event_order *order, struct
     return add_gap (order, 0, 0, err);
 }
 
-enum hs_status hs_event_order_end (struct hs_event_order *order, bool has_exited, int exit_status,
+enum hs_status hs_event_order_end (struct hs_event_order *order, uint64_t stamp,
+                                   enum hs_process_end_reason reason, int exit_status,
                                    struct hs_error *err)
 {
-    struct hs_process_fields fields = { .exit_status = exit_status };
-    int64_t time = read_clocks ().ns - order->first.ns;
+    struct hs_process_fields fields = { .exit_status = exit_status, .end_reason = reason };
+    struct hs_order_trace *trace = order->trace;
 
-    if (time > order->newest_time)
-        order->newest_time = time;
-    order->totals.duration_ns = (uint64_t)order->newest_time;
-    if (has_exited)
-        hs_batch_add_process (order->batch, HS_EVENT_PROCESS_END, order->newest_time, &fields)
-            ->process = 0;
-    return flush (order, err);
+    trace->newest_time = time_between (order, stamp);
+    hs_batch_add_process (order->batch, HS_EVENT_PROCESS_END, trace->newest_time, &fields)
+        ->process = order->process;
+    return make_room (order, err);
 }
 
-uint64_t hs_event_order_ticks_per_ms (const struct hs_event_order *order)
+uint64_t hs_event_order_next_stamp (struct hs_event_order *order)
 {
-    return order->ticks_per_ms;
+    uint64_t ignored, stamp = UINT64_MAX;
+    uint32_t i = oldest_ring (order, STAMP_MASK, &ignored), n_words;
+
+    if (i < HS_RINGS)
+        stamp = hs_ring_queue_peek (&order->reader->queues[i], &n_words)[0] >> 4;
+    return stamp;
 }
 
 const struct hs_record_totals *hs_event_order_totals (const struct hs_event_order *order)

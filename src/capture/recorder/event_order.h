@@ -12,15 +12,32 @@
 #include "capture/recorder/ring_reader.h"
 #include "event/event_batch.h"
 
-struct hs_event_order;
+struct hs_order_trace; /* what all processes of a recording share: clock, batch, numbers */
+struct hs_event_order; /* one process instance */
 
 struct hs_order_target { /* where batches go */
     enum hs_status (*append) (void *self, const struct hs_event_batch *batch, struct hs_error *err);
     void *self;
 };
 
-enum hs_status hs_event_order_new (struct hs_ring_reader *reader,
-                                   const struct hs_order_target *target,
+/* Reads the clocks for some milliseconds; then is the trace's zero. */
+enum hs_status hs_order_trace_new (const struct hs_order_target *target,
+                                   struct hs_order_trace **ret, struct hs_error *err);
+void hs_order_trace_free (struct hs_order_trace *trace);
+
+/* Reads both clocks; called with every drain, so that stamps are interpolated, not extrapolated. */
+void hs_order_trace_tick (struct hs_order_trace *trace);
+
+/* Hands on the batch as it is. */
+enum hs_status hs_order_trace_flush (struct hs_order_trace *trace, struct hs_error *err);
+
+/* Now is the end of the trace; how long it was, in ns. */
+uint64_t hs_order_trace_end (struct hs_order_trace *trace);
+
+uint64_t hs_order_trace_ticks_per_ms (const struct hs_order_trace *trace);
+
+/* The next process of the trace. `reader` and `trace` live longer. */
+enum hs_status hs_event_order_new (struct hs_order_trace *trace, struct hs_ring_reader *reader,
                                    struct hs_event_order **ret, struct hs_error *err);
 void hs_event_order_free (struct hs_event_order *order);
 
@@ -33,28 +50,26 @@ enum hs_status hs_event_order_begin (struct hs_event_order *order,
 enum hs_status hs_event_order_pass (struct hs_event_order *order, uint64_t horizon,
                                     struct hs_error *err);
 
-/* The end of the process, and the last batch. */
-enum hs_status hs_event_order_end (struct hs_event_order *order, bool has_exited, int exit_status,
-                                   struct hs_error *err);
+/* The stamp of the oldest record that waits, UINT64_MAX when there is none: so that records of
+ * several processes are passed by turns. */
+uint64_t hs_event_order_next_stamp (struct hs_event_order *order);
 
 /* What lies between records, told when all records before its stamp were handed on: a sample of the
- * resident set; a mark of the user; a time in which nothing was recorded. */
+ * resident set; a mark of the user; a time in which nothing was recorded; the end. */
 enum hs_status hs_event_order_sample (struct hs_event_order *order, uint64_t stamp,
                                       uint64_t resident_bytes, struct hs_error *err);
 enum hs_status hs_event_order_mark (struct hs_event_order *order, uint64_t stamp, const char *name,
                                     struct hs_error *err);
 enum hs_status hs_event_order_gap (struct hs_event_order *order, uint64_t begin_stamp,
                                    uint64_t end_stamp, struct hs_error *err);
+enum hs_status hs_event_order_end (struct hs_event_order *order, uint64_t stamp,
+                                   enum hs_process_end_reason reason, int exit_status,
+                                   struct hs_error *err);
 
 /* What the process did before the trace's zero is unknown. */
 enum hs_status hs_event_order_gap_at_start (struct hs_event_order *order, struct hs_error *err);
 
-/* Reads both clocks; called with every drain, so that stamps are interpolated, not extrapolated. */
-void hs_event_order_tick (struct hs_event_order *order);
-
-/* Ticks of the TSC per millisecond, known after hs_event_order_new. */
-uint64_t hs_event_order_ticks_per_ms (const struct hs_event_order *order);
-
+/* Of this process; n_unrecorded, duration_ns and wait_status are not known here. */
 const struct hs_record_totals *hs_event_order_totals (const struct hs_event_order *order);
 
 #endif

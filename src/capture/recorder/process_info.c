@@ -2,8 +2,10 @@
 /* Reading /proc; see process_info.h. */
 #include "capture/recorder/process_info.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,12 +33,25 @@ static size_t read_file (pid_t pid, const char *name, char *out, size_t size)
     return n;
 }
 
+static pid_t read_parent (pid_t pid)
+{
+    char text[512];
+    const char *end;
+
+    (void)read_file (pid, "stat", text, sizeof text);
+    end = strrchr (text, ')'); /* the name before it may hold anything */
+    if (end == NULL || strlen (end) < 5)
+        return 0;
+    return (pid_t)strtol (end + 4, NULL, 10);
+}
+
 void hs_process_read_texts (pid_t pid, struct hs_process_texts *ret)
 {
     char path[64];
     ssize_t n_exe;
     size_t n;
 
+    ret->parent = read_parent (pid);
     (void)snprintf (path, sizeof path, "/proc/%d/exe", (int)pid);
     n_exe = readlink (path, ret->exe, sizeof ret->exe - 1);
     ret->exe[n_exe > 0 ? n_exe : 0] = '\0';
@@ -59,20 +74,6 @@ uint64_t hs_process_resident_bytes (pid_t pid)
     return second != NULL ? strtoull (second, NULL, 10) * (uint64_t)sysconf (_SC_PAGESIZE) : 0;
 }
 
-pid_t hs_process_parent (pid_t pid)
-{
-    char text[512];
-    const char *end;
-    int parent = 0;
-
-    (void)read_file (pid, "stat", text, sizeof text);
-    end = strrchr (text, ')'); /* the name before it may hold anything */
-    if (end == NULL || strlen (end) < 5)
-        return 0;
-    parent = (int)strtol (end + 4, NULL, 10);
-    return parent;
-}
-
 bool hs_process_has_thread (pid_t pid, uint32_t tid)
 {
     char path[64];
@@ -81,9 +82,11 @@ bool hs_process_has_thread (pid_t pid, uint32_t tid)
     return access (path, F_OK) == 0;
 }
 
-bool hs_process_is_running (int pidfd)
+bool hs_process_is_running (int pidfd, pid_t pid)
 {
     struct pollfd polled = { pidfd, POLLIN, 0 };
 
+    if (pidfd < 0)
+        return kill (pid, 0) == 0 || errno == EPERM;
     return poll (&polled, 1, 0) == 0;
 }

@@ -10,14 +10,14 @@
 struct hs_process_texts {
     char exe[4096];
     char command_line[8192]; /* arguments with a space between them, cut when longer */
+    pid_t parent;
 };
 
 void hs_process_read_texts (pid_t pid, struct hs_process_texts *ret);
 uint64_t hs_process_resident_bytes (pid_t pid);
-pid_t hs_process_parent (pid_t pid);
 bool hs_process_has_thread (pid_t pid, uint32_t tid);
 
-/* By its pidfd. */
-bool hs_process_is_running (int pidfd);
+/* By its pidfd; by its number when there is none (-1). A zombie does not run. */
+bool hs_process_is_running (int pidfd, pid_t pid);
 
 #endif

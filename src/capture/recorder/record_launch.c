@@ -14,22 +14,25 @@
 
 /* The environment with the agent in front of what is preloaded already; NULL when memory is out.
  * All of it is in `arena`. */
-static char **make_environment (struct hs_arena *arena, const char *agent_path, int fd)
+static char **make_environment (struct hs_arena *arena, const char *agent_path, int fd,
+                                const char *follow_path)
 {
-    static const char preload[] = "LD_PRELOAD=", variable[] = "HEAPSTRATA_AGENT_FD=";
+    static const char preload[] = "LD_PRELOAD=", variable[] = "HEAPSTRATA_AGENT_FD=",
+                      socket[] = "HEAPSTRATA_AGENT_SOCKET=";
     const char *others = getenv ("LD_PRELOAD");
     size_t n = 0, out = 0, size;
     char **list, *entry;
 
     while (environ[n] != NULL)
         n++;
-    list = hs_arena_alloc (arena, (n + 3) * sizeof *list);
+    list = hs_arena_alloc (arena, (n + 4) * sizeof *list);
     size = sizeof preload + strlen (agent_path) + 1 + (others != NULL ? strlen (others) : 0);
     entry = hs_arena_alloc (arena, size + sizeof variable + 16);
     if (list == NULL || entry == NULL)
         return NULL;
     for (size_t i = 0; i < n; i++) {
-        if (strncmp (environ[i], preload, sizeof preload - 1) != 0)
+        if (strncmp (environ[i], preload, sizeof preload - 1) != 0 &&
+            strncmp (environ[i], socket, sizeof socket - 1) != 0)
             list[out++] = environ[i];
     }
     (void)snprintf (entry, size, "%s%s%s%s", preload, agent_path,
@@ -37,15 +40,24 @@ static char **make_environment (struct hs_arena *arena, const char *agent_path, 
     list[out++] = entry;
     (void)snprintf (entry + size, sizeof variable + 16, "%s%d", variable, fd);
     list[out++] = entry + size;
+    if (follow_path != NULL) {
+        size = sizeof socket + strlen (follow_path);
+        entry = hs_arena_alloc (arena, size);
+        if (entry == NULL)
+            return NULL;
+        (void)snprintf (entry, size, "%s%s", socket, follow_path);
+        list[out++] = entry;
+    }
     list[out] = NULL;
     return list;
 }
 
-static enum hs_status launch (const struct hs_record_options *options, char *const *argv, int fd,
-                              pid_t *ret_pid, struct hs_error *err)
+static enum hs_status launch (struct hs_session *session, const char *agent_path, char *const *argv,
+                              int fd, pid_t *ret_pid, struct hs_error *err)
 {
     struct hs_arena arena = { 0 };
-    char **environment = make_environment (&arena, options->agent_path, fd);
+    char **environment =
+        make_environment (&arena, agent_path, fd, hs_session_follow_path (session));
     posix_spawn_file_actions_t actions;
     int error = ENOMEM;
 
@@ -83,7 +95,7 @@ enum hs_status hs_record_launch (const struct hs_record_options *options, char *
         return status;
     status = hs_session_make_arena (session, &fd, err);
     if (status == HS_OK)
-        status = launch (options, argv, fd, &process.pid, err);
+        status = launch (session, options->agent_path, argv, fd, &process.pid, err);
     if (status != HS_OK) {
         hs_session_abandon (session);
         return status;

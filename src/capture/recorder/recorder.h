@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "encode/encoder.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct hs_record_options {
@@ -19,6 +20,7 @@ struct hs_record_options {
     double duration_seconds; /* 0 = until the program ends */
     uint64_t max_bytes;      /* of output; 0 = no limit (asked between drains) */
     uint32_t min_size;       /* bytes; smaller blocks are not recorded */
+    bool follow;             /* children, and what an exec makes of them, too */
 };
 
 struct hs_record_totals {
@@ -26,6 +28,9 @@ struct hs_record_totals {
     uint64_t n_lost;       /* events that found their ring full */
     uint64_t n_unrecorded; /* events of threads that got no ring */
     uint64_t n_late;       /* events that came after their place in time was written */
+    uint64_t n_processes;  /* instances: an exec begins another */
+    uint64_t n_unfollowed; /* children that could not be recorded */
+    bool has_execed;       /* the program became another, which was not recorded */
     uint64_t n_stacks, n_truncated_stacks, n_modules, n_threads;
     uint64_t duration_ns;
     int wait_status; /* of the child, as waitpid gives it; -1 when it runs on */

@@ -4,14 +4,14 @@
 
 #include "base/memory.h"
 #include "capture/control/control.h"
-#include "capture/recorder/event_order.h"
+#include "capture/recorder/followers.h"
 #include "capture/recorder/process_info.h"
+#include "capture/recorder/recorded.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,16 +21,20 @@
 #define BUSY_BYTES (UINT64_C (64) << 10)   /* more than this in a drain: look again soon */
 #define HURRY_BYTES (UINT64_C (512) << 10) /* more than this: at once */
 #define SAMPLE_NS 100000000                /* resident set; what was drained gets into the file */
-#define MOMENTS 64u
+#define CHILD_NS 1000000000                /* a child that was announced comes by then, or never */
+#define MOMENTS 4096u                      /* samples and marks that may wait */
+#define PROCESSES 256u                     /* followed at a time */
 
 /* What has its place in time among the records of the rings, and waits for it. */
 struct moment {
-    enum { MOMENT_MARK, MOMENT_GAP, MOMENT_SAMPLE } kind;
+    enum { MOMENT_BEGIN, MOMENT_MARK, MOMENT_GAP, MOMENT_SAMPLE, MOMENT_END } kind;
     uint64_t stamp; /* TSC */
+    struct hs_recorded *process;
     union {
         uint64_t begin_stamp;    /* GAP */
         uint64_t resident_bytes; /* SAMPLE */
         char *name;              /* MARK, owned */
+        enum hs_process_end_reason reason;
     };
 };
 
@@ -39,17 +43,23 @@ struct hs_session {
     const struct hs_cancel *cancel;
     const struct hs_encoder_class *encoder;
     void *encoder_self;
-    struct hs_ring_reader reader;
-    struct hs_event_order *order;
+    struct hs_order_trace *trace;
     struct hs_control_server *control;
-    struct hs_session_process process;
-    int pidfd;
+    struct hs_follow *follow;
+    int waker;                     /* epoll: ends of processes, children that come */
+    struct hs_recorded *processes; /* that have not ended */
+    struct hs_recorded *first;     /* the root, while it is among them */
+    uint32_t n_processes;
+    struct hs_session_process root;
     int wait_status;
-    bool has_arena, has_ended, is_paused, is_told_to_end;
+    bool is_reaped; /* the launched program: its status is known */
+    bool is_paused, is_told_to_end;
+    uint32_t n_expected, n_arrived; /* children of those that have ended; all that came */
+    int64_t empty_since_ns;         /* 0: some process is there */
     uint64_t pause_stamp;
     int64_t begin_ns, newest_sample_ns;
-    struct moment moments[MOMENTS]; /* oldest first */
-    unsigned n_moments;
+    HS_ARRAY (struct moment) moments; /* oldest first */
+    struct hs_record_totals totals;   /* of what has ended */
 };
 
 static int64_t now_ns (void)
@@ -73,32 +83,101 @@ static uint64_t file_bytes (const struct hs_session *session)
     return stat (session->options->output, &info) == 0 ? (uint64_t)info.st_size : 0;
 }
 
-/* False when too much waits already. */
+/* False when too much waits already. Begin and end always find their place. */
 static bool add_moment (struct hs_session *session, struct moment moment)
 {
-    if (session->n_moments == MOMENTS)
+    if ((session->moments.n >= MOMENTS && moment.kind != MOMENT_BEGIN &&
+         moment.kind != MOMENT_END) ||
+        !hs_array_reserve (&session->moments, 1))
         return false;
     moment.stamp = __builtin_ia32_rdtsc ();
-    session->moments[session->n_moments++] = moment;
+    session->moments.items[session->moments.n++] = moment;
     return true;
+}
+
+static void remove_process (struct hs_session *session, struct hs_recorded *process)
+{
+    struct hs_recorded **link = &session->processes;
+
+    hs_recorded_add_totals (process, &session->totals);
+    session->n_expected += atomic_load (&process->reader.arena->n_children);
+    while (*link != process)
+        link = &(*link)->next;
+    *link = process->next;
+    session->n_processes--;
+    if (session->first == process)
+        session->first = NULL;
+    hs_recorded_free (process);
+}
+
+static enum hs_status tell_end (struct hs_session *session, const struct moment *moment,
+                                struct hs_error *err)
+{
+    struct hs_recorded *process = moment->process;
+    bool has_status = process->pid == session->root.pid && session->is_reaped &&
+                      moment->reason == HS_PROCESS_EXITED;
+    enum hs_status status = hs_event_order_end (process->order, moment->stamp, moment->reason,
+                                                has_status ? session->wait_status : 0, err);
+
+    remove_process (session, process);
+    return status;
 }
 
 static enum hs_status tell_moment (struct hs_session *session, struct moment *moment,
                                    struct hs_error *err)
 {
+    struct hs_event_order *order = moment->process->order;
     enum hs_status status = HS_OK;
 
     switch (moment->kind) {
+    case MOMENT_BEGIN:
+        status = hs_recorded_describe (moment->process, err);
+        break;
     case MOMENT_MARK:
-        status = hs_event_order_mark (session->order, moment->stamp, moment->name, err);
+        status = hs_event_order_mark (order, moment->stamp, moment->name, err);
         hs_free (moment->name);
         break;
     case MOMENT_GAP:
-        status = hs_event_order_gap (session->order, moment->begin_stamp, moment->stamp, err);
+        status = hs_event_order_gap (order, moment->begin_stamp, moment->stamp, err);
         break;
     case MOMENT_SAMPLE:
-        status = hs_event_order_sample (session->order, moment->stamp, moment->resident_bytes, err);
+        status = hs_event_order_sample (order, moment->stamp, moment->resident_bytes, err);
         break;
+    case MOMENT_END:
+        status = tell_end (session, moment, err);
+        break;
+    }
+    return status;
+}
+
+/* Hands on the records of all processes below the horizon, by turns. */
+static enum hs_status pass_records (struct hs_session *session, uint64_t horizon,
+                                    struct hs_error *err)
+{
+    enum hs_status status = HS_OK;
+
+    if (session->processes == NULL)
+        return HS_OK;
+    if (session->processes->next == NULL)
+        return hs_event_order_pass (session->processes->order, horizon, err);
+    for (struct hs_recorded *p = session->processes; p != NULL; p = p->next)
+        p->next_stamp = hs_event_order_next_stamp (p->order);
+    while (status == HS_OK) {
+        struct hs_recorded *oldest = session->processes;
+        uint64_t limit = UINT64_MAX; /* the oldest of the others */
+
+        for (struct hs_recorded *p = oldest->next; p != NULL; p = p->next) {
+            if (p->next_stamp < oldest->next_stamp) {
+                limit = oldest->next_stamp;
+                oldest = p;
+            } else if (p->next_stamp < limit) {
+                limit = p->next_stamp;
+            }
+        }
+        if (oldest->next_stamp >= horizon || oldest->next_stamp == UINT64_MAX)
+            break;
+        status = hs_event_order_pass (oldest->order, limit < horizon ? limit + 1 : horizon, err);
+        oldest->next_stamp = hs_event_order_next_stamp (oldest->order);
     }
     return status;
 }
@@ -107,47 +186,41 @@ static enum hs_status tell_moment (struct hs_session *session, struct moment *mo
 static enum hs_status pass (struct hs_session *session, uint64_t horizon, struct hs_error *err)
 {
     enum hs_status status = HS_OK;
-    unsigned n = 0;
+    size_t n = 0;
 
-    while (status == HS_OK && n < session->n_moments && session->moments[n].stamp < horizon) {
-        status = hs_event_order_pass (session->order, session->moments[n].stamp, err);
+    while (status == HS_OK && n < session->moments.n && session->moments.items[n].stamp < horizon) {
+        status = pass_records (session, session->moments.items[n].stamp, err);
         if (status == HS_OK)
-            status = tell_moment (session, &session->moments[n++], err);
+            status = tell_moment (session, &session->moments.items[n++], err);
     }
-    session->n_moments -= n;
-    memmove (session->moments, session->moments + n, session->n_moments * sizeof (struct moment));
-    return status == HS_OK ? hs_event_order_pass (session->order, horizon, err) : status;
+    if (n > 0) {
+        session->moments.n -= n;
+        memmove (session->moments.items, session->moments.items + n,
+                 session->moments.n * sizeof (struct moment));
+    }
+    if (status == HS_OK)
+        status = pass_records (session, horizon, err);
+    return status == HS_OK ? hs_order_trace_flush (session->trace, err) : status;
 }
 
 static enum hs_status drain (struct hs_session *session, bool is_last, uint64_t *n_bytes,
                              struct hs_error *err)
 {
-    uint64_t horizon;
-    enum hs_status status = hs_ring_reader_drain (&session->reader, &horizon, n_bytes, err);
+    uint64_t horizon = is_last ? UINT64_MAX : __builtin_ia32_rdtsc ();
 
-    if (status != HS_OK)
-        return status;
-    hs_event_order_tick (session->order);
-    return pass (session, is_last ? UINT64_MAX : horizon, err);
-}
+    *n_bytes = 0;
+    for (struct hs_recorded *p = session->processes; p != NULL; p = p->next) {
+        uint64_t n;
+        enum hs_status status = hs_recorded_drain (p, &n, err);
 
-/* A ring whose thread is gone and which is empty is given to the next thread. */
-static void reclaim_rings (struct hs_session *session)
-{
-    for (uint32_t i = 0; i < HS_RINGS; i++) {
-        struct hs_ring_head *ring = hs_ring_reader_head (&session->reader, i);
-        struct hs_ring_queue *queue = &session->reader.queues[i];
-        uint32_t n_words;
-
-        if (atomic_load (&ring->state) != HS_RING_OWNED || !queue->is_seen ||
-            hs_ring_queue_peek (queue, &n_words) != NULL)
-            continue;
-        if (!hs_process_has_thread (session->process.pid, queue->tid) &&
-            atomic_load (&ring->head) == queue->tail) {
-            atomic_store (&ring->pending, 0);
-            atomic_store (&ring->state, HS_RING_FREE);
-        }
+        if (status != HS_OK)
+            return status;
+        *n_bytes += n;
+        if (p->horizon < horizon && !is_last)
+            horizon = p->horizon;
     }
+    hs_order_trace_tick (session->trace);
+    return pass (session, horizon, err);
 }
 
 /* Ten times a second: what does not follow from the rings, and the file brought up to date. */
@@ -158,14 +231,37 @@ static enum hs_status sample (struct hs_session *session, struct hs_error *err)
     if (now - session->newest_sample_ns < SAMPLE_NS)
         return HS_OK;
     session->newest_sample_ns = now;
-    reclaim_rings (session);
-    (void)add_moment (session,
-                      (struct moment){
-                          .kind = MOMENT_SAMPLE,
-                          .resident_bytes = hs_process_resident_bytes (session->process.pid),
-                      });
+    for (struct hs_recorded *p = session->processes; p != NULL; p = p->next) {
+        if (p->is_ending)
+            continue;
+        hs_recorded_reclaim_rings (p);
+        (void)add_moment (session, (struct moment){
+                                       .kind = MOMENT_SAMPLE,
+                                       .process = p,
+                                       .resident_bytes = hs_process_resident_bytes (p->pid),
+                                   });
+    }
     return session->encoder->flush != NULL ? session->encoder->flush (session->encoder_self, err)
                                            : HS_OK;
+}
+
+static void set_control (struct hs_session *session, uint32_t bits)
+{
+    for (struct hs_recorded *p = session->processes; p != NULL; p = p->next)
+        atomic_store (&p->reader.arena->control, bits);
+}
+
+/* What was not recorded since the pause began, in every process. */
+static bool add_gaps (struct hs_session *session)
+{
+    bool is_added = true;
+
+    for (struct hs_recorded *p = session->processes; p != NULL; p = p->next)
+        is_added = add_moment (session, (struct moment){ .kind = MOMENT_GAP,
+                                                         .process = p,
+                                                         .begin_stamp = session->pause_stamp }) &&
+                   is_added;
+    return is_added;
 }
 
 static const char *pause_recording (struct hs_session *session)
@@ -174,7 +270,7 @@ static const char *pause_recording (struct hs_session *session)
         return "the recording is paused already";
     session->is_paused = true;
     session->pause_stamp = __builtin_ia32_rdtsc ();
-    atomic_store (&session->reader.arena->control, 0);
+    set_control (session, 0);
     return NULL;
 }
 
@@ -182,20 +278,21 @@ static const char *resume_recording (struct hs_session *session)
 {
     if (!session->is_paused)
         return "the recording is not paused";
-    if (!add_moment (session,
-                     (struct moment){ .kind = MOMENT_GAP, .begin_stamp = session->pause_stamp }))
+    if (!add_gaps (session))
         return "too much at once";
     session->is_paused = false;
-    atomic_store (&session->reader.arena->control, control_bits (session));
+    set_control (session, control_bits (session));
     return NULL;
 }
 
 static const char *mark (struct hs_session *session, const char *name)
 {
-    struct moment moment = { .kind = MOMENT_MARK };
+    struct moment moment = { .kind = MOMENT_MARK, .process = session->processes };
 
     if (name[0] == '\0')
         return "a mark needs a name";
+    if (moment.process == NULL || moment.process->is_ending)
+        return "the process has ended";
     moment.name = hs_alloc_array (1, strlen (name) + 1);
     if (moment.name == NULL)
         return "out of memory";
@@ -206,25 +303,35 @@ static const char *mark (struct hs_session *session, const char *name)
     return "too many marks at once";
 }
 
+/* What has ended and what has not. */
+static struct hs_record_totals all_totals (const struct hs_session *session)
+{
+    struct hs_record_totals totals = session->totals;
+
+    for (const struct hs_recorded *p = session->processes; p != NULL; p = p->next)
+        hs_recorded_add_totals (p, &totals);
+    return totals;
+}
+
 static void write_status (struct hs_session *session, char *reply, size_t size)
 {
-    const struct hs_record_totals *totals = hs_event_order_totals (session->order);
+    struct hs_record_totals totals = all_totals (session);
     const char *output = session->options->output;
     char folder[4096];
     bool is_relative = output[0] != '/' && getcwd (folder, sizeof folder) != NULL;
 
-    (void)snprintf (
-        reply, size,
-        "ok\nfile=%s%s%s\npid=%d\nstate=%s\nevents=%llu\nlost=%llu\nunrecorded=%llu\n"
-        "bytes=%llu\nduration_ns=%lld\n",
-        is_relative ? folder : "", is_relative ? "/" : "", output, (int)session->process.pid,
-        session->has_ended || session->is_told_to_end ? "ended"
-        : session->is_paused                          ? "paused"
-                                                      : "recording",
-        (unsigned long long)(totals->n_allocs + totals->n_frees + totals->n_reallocs),
-        (unsigned long long)totals->n_lost,
-        (unsigned long long)atomic_load (&session->reader.arena->n_unrecorded),
-        (unsigned long long)file_bytes (session), (long long)(now_ns () - session->begin_ns));
+    (void)snprintf (reply, size,
+                    "ok\nfile=%s%s%s\npid=%d\nstate=%s\nevents=%llu\nlost=%llu\nunrecorded=%llu\n"
+                    "bytes=%llu\nduration_ns=%lld\nprocesses=%u\n",
+                    is_relative ? folder : "", is_relative ? "/" : "", output,
+                    (int)session->root.pid,
+                    session->processes == NULL || session->is_told_to_end ? "ended"
+                    : session->is_paused                                  ? "paused"
+                                                                          : "recording",
+                    (unsigned long long)(totals.n_allocs + totals.n_frees + totals.n_reallocs),
+                    (unsigned long long)totals.n_lost, (unsigned long long)totals.n_unrecorded,
+                    (unsigned long long)file_bytes (session),
+                    (long long)(now_ns () - session->begin_ns), session->n_processes);
 }
 
 static void answer (void *self, const char *request, char *reply, size_t size)
@@ -250,16 +357,122 @@ static void answer (void *self, const char *request, char *reply, size_t size)
                     refusal != NULL ? refusal : "");
 }
 
+static void prepare (struct hs_session *session, struct hs_recorded *process)
+{
+    struct hs_arena_head *arena = process->reader.arena;
+
+    arena->ticks_per_ms = hs_order_trace_ticks_per_ms (session->trace);
+    arena->min_size = session->options->min_size;
+    atomic_store (&arena->heartbeat, __builtin_ia32_rdtsc ());
+    atomic_store (&arena->control, session->is_paused ? 0 : control_bits (session));
+    process->next = session->processes;
+    session->processes = process;
+    session->n_processes++;
+    session->totals.n_processes++;
+}
+
+static void wake_on (struct hs_session *session, int fd)
+{
+    struct epoll_event event = { .events = EPOLLIN };
+
+    if (fd >= 0)
+        (void)epoll_ctl (session->waker, EPOLL_CTL_ADD, fd, &event);
+}
+
+/* Its records are all published; its end takes its place among those of the others. */
+static enum hs_status end_process (struct hs_session *session, struct hs_recorded *process,
+                                   enum hs_process_end_reason reason, struct hs_error *err)
+{
+    process->is_ending = true;
+    if (process->pidfd >= 0)
+        (void)epoll_ctl (session->waker, EPOLL_CTL_DEL, process->pidfd, NULL);
+    return add_moment (session,
+                       (struct moment){ .kind = MOMENT_END, .process = process, .reason = reason })
+               ? HS_OK
+               : hs_error_no_memory (err);
+}
+
+/* A followed process that asks for memory: another instance of its pid ends with it. */
+static enum hs_status begin_followed (struct hs_session *session,
+                                      const struct hs_follow_request *request, struct hs_error *err)
+{
+    struct hs_session_process described = {
+        .pid = request->pid,
+        .origin = request->is_forked ? HS_SESSION_FORKED : HS_SESSION_EXECED,
+    };
+    struct hs_recorded *process = NULL;
+    enum hs_status status = HS_OK;
+    struct hs_error refusal;
+    bool is_known = false;
+
+    for (struct hs_recorded *p = session->processes; p != NULL && status == HS_OK; p = p->next) {
+        is_known |= p->pid == request->pid;
+        if (p->pid == request->pid && !p->is_ending)
+            status = end_process (session, p, HS_PROCESS_EXECED, err);
+    }
+    session->n_arrived += !is_known;
+    if (status == HS_OK && session->n_processes < PROCESSES)
+        (void)hs_recorded_new (session->trace, -1, &process, &refusal);
+    if (process != NULL && hs_recorded_watch (process, &described, &refusal) != HS_OK) {
+        hs_recorded_free (process);
+        process = NULL;
+    }
+    if (process != NULL) {
+        prepare (session, process);
+        wake_on (session, process->pidfd);
+        if (!add_moment (session, (struct moment){ .kind = MOMENT_BEGIN, .process = process }))
+            status = hs_error_no_memory (err);
+    } else {
+        session->totals.n_unfollowed++;
+    }
+    hs_follow_answer (request, process != NULL ? process->reader.fd : -1);
+    return status;
+}
+
+static enum hs_status look_at_processes (struct hs_session *session, struct hs_error *err)
+{
+    struct hs_follow_request request;
+    enum hs_status status = HS_OK;
+
+    while (status == HS_OK && session->follow != NULL && hs_follow_next (session->follow, &request))
+        status = begin_followed (session, &request, err);
+    for (struct hs_recorded *p = session->processes; p != NULL && status == HS_OK; p = p->next) {
+        enum hs_recorded_state state = p->is_ending ? HS_RECORDED_RUNS : hs_recorded_look (p);
+
+        if (state == HS_RECORDED_RUNS)
+            continue;
+        if (state == HS_RECORDED_EXECED && session->follow == NULL)
+            session->totals.has_execed = true;
+        status = end_process (
+            session, p, state == HS_RECORDED_EXECED ? HS_PROCESS_EXECED : HS_PROCESS_EXITED, err);
+    }
+    return status;
+}
+
+/* A child whose parents have ended already and that has not said hello yet. Some never do (they are
+ * statically linked, say). */
+static bool is_child_coming (struct hs_session *session)
+{
+    int64_t now = now_ns ();
+
+    if (session->processes != NULL)
+        session->empty_since_ns = 0;
+    else if (session->empty_since_ns == 0)
+        session->empty_since_ns = now;
+    return session->follow != NULL && session->n_expected > session->n_arrived &&
+           now - session->empty_since_ns < CHILD_NS;
+}
+
 static bool is_over (struct hs_session *session)
 {
     const struct hs_record_options *options = session->options;
     double seconds = (double)(now_ns () - session->begin_ns) / 1e9;
+    bool has_ended = session->processes == NULL && !is_child_coming (session);
 
-    session->has_ended =
-        session->process.origin == HS_SESSION_LAUNCHED
-            ? waitpid (session->process.pid, &session->wait_status, WNOHANG) == session->process.pid
-            : !hs_process_is_running (session->pidfd);
-    return session->has_ended || session->is_told_to_end || hs_cancel_is_set (session->cancel) ||
+    /* after an exec that is not followed the program is waited for all the same: for its status */
+    if (session->root.origin == HS_SESSION_LAUNCHED)
+        has_ended = has_ended && session->is_reaped;
+    return has_ended || session->is_told_to_end || hs_cancel_is_set (session->cancel) ||
            (options->duration_seconds > 0 && seconds >= options->duration_seconds) ||
            (options->max_bytes > 0 && file_bytes (session) >= options->max_bytes);
 }
@@ -274,40 +487,61 @@ static int64_t next_wait (int64_t wait_ns, uint64_t n_bytes)
     return wait_ns * 2 < LONGEST_WAIT_NS ? wait_ns * 2 : LONGEST_WAIT_NS;
 }
 
+static void reap (struct hs_session *session)
+{
+    if (session->root.origin == HS_SESSION_LAUNCHED && !session->is_reaped)
+        session->is_reaped =
+            waitpid (session->root.pid, &session->wait_status, WNOHANG) == session->root.pid;
+}
+
 enum hs_status hs_session_run (struct hs_session *session, struct hs_error *err)
 {
     int64_t wait_ns = SHORTEST_WAIT_NS;
     enum hs_status status = HS_OK;
     uint64_t n_bytes;
 
-    while (status == HS_OK && !is_over (session)) {
-        status = drain (session, false, &n_bytes, err);
+    while (!is_over (session)) {
+        reap (session);
+        status = look_at_processes (session, err);
+        if (status == HS_OK)
+            status = drain (session, false, &n_bytes, err);
         if (status == HS_OK)
             status = sample (session, err);
-        if (status == HS_OK && session->process.tick != NULL)
-            status = session->process.tick (session->process.tick_self, err);
+        if (status == HS_OK && session->root.tick != NULL)
+            status = session->root.tick (session->root.tick_self, err);
         if (status != HS_OK)
             break;
         wait_ns = next_wait (wait_ns, n_bytes);
-        hs_control_server_wait (session->control, session->pidfd, wait_ns, answer, session);
+        if (!is_over (session))
+            hs_control_server_wait (session->control, session->waker, wait_ns, answer, session);
     }
     /* a program that goes on is told to stop; one that ended can say nothing more */
-    atomic_store (&session->reader.arena->control, 0);
-    return status == HS_END ? HS_OK : status;
+    set_control (session, 0);
+    if (status == HS_END)
+        status = session->first != NULL && !session->first->is_ending
+                     ? end_process (session, session->first, HS_PROCESS_EXECED, err)
+                     : HS_OK;
+    return status;
 }
 
 static void free_session (struct hs_session *session)
 {
-    for (unsigned i = 0; i < session->n_moments; i++) {
-        if (session->moments[i].kind == MOMENT_MARK)
-            hs_free (session->moments[i].name);
+    for (size_t i = 0; i < session->moments.n; i++) {
+        if (session->moments.items[i].kind == MOMENT_MARK)
+            hs_free (session->moments.items[i].name);
     }
+    hs_array_clear (&session->moments);
+    while (session->processes != NULL) {
+        struct hs_recorded *next = session->processes->next;
+
+        hs_recorded_free (session->processes);
+        session->processes = next;
+    }
+    hs_follow_free (session->follow);
     hs_control_server_free (session->control);
-    hs_event_order_free (session->order);
-    if (session->has_arena)
-        hs_ring_reader_clear (&session->reader);
-    if (session->pidfd >= 0)
-        (void)close (session->pidfd);
+    hs_order_trace_free (session->trace);
+    if (session->waker >= 0)
+        (void)close (session->waker);
     hs_free (session);
 }
 
@@ -316,24 +550,26 @@ enum hs_status hs_session_new (const struct hs_record_options *options,
                                struct hs_error *err)
 {
     struct hs_session *session = HS_NEW (struct hs_session);
-    enum hs_status status;
+    enum hs_status status = HS_OK;
 
     if (session == NULL)
         return hs_error_no_memory (err);
     session->options = options;
     session->cancel = cancel;
-    session->pidfd = -1;
+    session->waker = epoll_create1 (EPOLL_CLOEXEC);
     session->encoder = hs_encoder_for_path (options->output);
     if (session->encoder == NULL)
         status = hs_error_set (err, HS_UNSUPPORTED, HS_NO_OFFSET,
                                "cannot record to '%s': the name must end with .hst or .etl",
                                options->output);
-    else
+    if (status == HS_OK && options->follow)
+        status = hs_follow_new (&session->follow, err);
+    if (status == HS_OK)
         status = session->encoder->open (options->output, &session->encoder_self, err);
     if (status == HS_OK) {
         struct hs_order_target target = { session->encoder->append, session->encoder_self };
 
-        status = hs_event_order_new (&session->reader, &target, &session->order, err);
+        status = hs_order_trace_new (&target, &session->trace, err);
     }
     if (status == HS_OK)
         *ret = session;
@@ -342,69 +578,37 @@ enum hs_status hs_session_new (const struct hs_record_options *options,
     return status;
 }
 
-static void prepare_arena (struct hs_session *session)
+static enum hs_status add_first (struct hs_session *session, int fd, struct hs_error *err)
 {
-    struct hs_arena_head *arena = session->reader.arena;
+    enum hs_status status = hs_recorded_new (session->trace, fd, &session->first, err);
 
-    session->has_arena = true;
-    arena->ticks_per_ms = hs_event_order_ticks_per_ms (session->order);
-    arena->min_size = session->options->min_size;
-    atomic_store (&arena->heartbeat, __builtin_ia32_rdtsc ());
-    atomic_store (&arena->control, control_bits (session));
+    if (status == HS_OK)
+        prepare (session, session->first);
+    return status;
 }
 
 enum hs_status hs_session_make_arena (struct hs_session *session, int *ret_fd, struct hs_error *err)
 {
-    enum hs_status status = hs_ring_reader_init (&session->reader, err);
+    enum hs_status status = add_first (session, -1, err);
 
-    if (status == HS_OK) {
-        prepare_arena (session);
-        *ret_fd = session->reader.fd;
-    }
+    if (status == HS_OK)
+        *ret_fd = session->first->reader.fd;
     return status;
 }
 
 enum hs_status hs_session_take_arena (struct hs_session *session, int fd, struct hs_error *err)
 {
-    enum hs_status status = hs_ring_reader_take (&session->reader, fd, err);
-
-    if (status == HS_OK)
-        prepare_arena (session);
-    return status;
+    return add_first (session, fd, err);
 }
 
 struct hs_arena_head *hs_session_arena (struct hs_session *session)
 {
-    return session->reader.arena;
+    return session->first != NULL ? session->first->reader.arena : NULL;
 }
 
-static enum hs_status describe (struct hs_session *session, struct hs_error *err)
+const char *hs_session_follow_path (const struct hs_session *session)
 {
-    const struct hs_session_process *process = &session->process;
-    bool is_attached = process->origin == HS_SESSION_ATTACHED;
-    struct hs_process_fields fields = { .pid = (uint32_t)process->pid, .has_start = !is_attached };
-    struct hs_process_texts texts;
-    enum hs_status status;
-
-    hs_process_read_texts (process->pid, &texts);
-    if (texts.exe[0] == '\0')
-        (void)snprintf (texts.exe, sizeof texts.exe, "%s",
-                        process->exe != NULL ? process->exe : "");
-    if (process->command_line != NULL)
-        (void)snprintf (texts.command_line, sizeof texts.command_line, "%s", process->command_line);
-    fields.parent_pid = process->origin == HS_SESSION_LAUNCHED
-                            ? (uint32_t)getpid ()
-                            : (uint32_t)hs_process_parent (process->pid);
-    fields.image = (struct hs_text){ texts.exe, 0 };
-    if (strrchr (texts.exe, '/') != NULL)
-        fields.image.bytes = strrchr (texts.exe, '/') + 1;
-    fields.image.length = (uint32_t)strlen (fields.image.bytes);
-    fields.command_line =
-        (struct hs_text){ texts.command_line, (uint32_t)strlen (texts.command_line) };
-    status = hs_event_order_begin (session->order, &fields, texts.exe, err);
-    if (status == HS_OK && is_attached)
-        status = hs_event_order_gap_at_start (session->order, err);
-    return status;
+    return session->follow != NULL ? hs_follow_path (session->follow) : NULL;
 }
 
 enum hs_status hs_session_begin (struct hs_session *session,
@@ -412,15 +616,18 @@ enum hs_status hs_session_begin (struct hs_session *session,
 {
     enum hs_status status;
 
-    session->process = *process;
+    session->root = *process;
     session->begin_ns = now_ns ();
-    session->pidfd = (int)syscall (SYS_pidfd_open, process->pid, 0);
-    if (session->pidfd < 0 && process->origin == HS_SESSION_ATTACHED)
-        return hs_error_set_errno (err, errno, "cannot watch process %d", (int)process->pid);
     status = hs_control_server_new (process->pid, &session->control, err);
     if (status != HS_OK && status != HS_IO)
         return status;
-    return describe (session, err);
+    status = hs_recorded_watch (session->first, process, err);
+    if (status == HS_OK)
+        status = hs_recorded_describe (session->first, err);
+    wake_on (session, session->first->pidfd);
+    if (session->follow != NULL)
+        wake_on (session, hs_follow_fd (session->follow));
+    return status;
 }
 
 enum hs_status hs_session_finish (struct hs_session *session, enum hs_status so_far,
@@ -429,18 +636,15 @@ enum hs_status hs_session_finish (struct hs_session *session, enum hs_status so_
     enum hs_status status = so_far;
     uint64_t n_bytes;
 
-    if (session->is_paused && session->n_moments < MOMENTS)
-        (void)add_moment (
-            session, (struct moment){ .kind = MOMENT_GAP, .begin_stamp = session->pause_stamp });
+    if (session->is_paused)
+        (void)add_gaps (session);
     if (status == HS_OK)
         status = drain (session, true, &n_bytes, err);
+    *ret = all_totals (session);
+    ret->duration_ns = hs_order_trace_end (session->trace);
+    ret->wait_status = session->is_reaped ? session->wait_status : -1;
     if (status == HS_OK)
-        status = hs_event_order_end (session->order, session->has_ended, session->wait_status, err);
-    *ret = *hs_event_order_totals (session->order);
-    ret->wait_status = session->has_ended && session->process.origin == HS_SESSION_LAUNCHED
-                           ? session->wait_status
-                           : -1;
-    ret->n_unrecorded = atomic_load (&session->reader.arena->n_unrecorded);
+        status = hs_order_trace_flush (session->trace, err);
     so_far = session->encoder->finish (session->encoder_self, NULL, status == HS_OK ? err : NULL);
     if (status == HS_OK)
         status = so_far;

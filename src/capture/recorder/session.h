@@ -3,6 +3,7 @@
  * One recording, whichever way in: the file, the shared memory of the recorded process, the loop
  * that drains it, samples of the resident set, and what is asked over the control socket.
  *
+ * Children are followed when the options say so: then the recording goes on until all have ended.
  * Order of calls: new; make_arena (launch) or take_arena (attach); begin; run; finish. After a
  * failure before begin: abandon. One thread. What has no process yet has no file worth keeping.
  */
@@ -19,6 +20,8 @@ struct hs_session;
 enum hs_session_origin {
     HS_SESSION_LAUNCHED, /* our child: waited for with waitpid */
     HS_SESSION_ATTACHED, /* was running before: what it had allocated is unknown */
+    HS_SESSION_FORKED,   /* followed: a copy of its parent, with its parent's blocks */
+    HS_SESSION_EXECED,   /* followed: began with an exec */
 };
 
 /* Called some hundred times a second while a session runs. HS_END: the process is another one now,
@@ -54,6 +57,9 @@ struct hs_arena_head *hs_session_arena (struct hs_session *session);
  * HS_UNSUPPORTED: another recorder has the process. */
 enum hs_status hs_session_begin (struct hs_session *session,
                                  const struct hs_session_process *process, struct hs_error *err);
+
+/* Where a followed process asks for its memory: for its environment; NULL when not following. */
+const char *hs_session_follow_path (const struct hs_session *session);
 
 /* Drains until the process ends, a limit is reached, somebody asks for the end, or `cancel` is set.
  * The agent has been told to stop when this returns; what it still writes is taken by finish. */

@@ -43,12 +43,22 @@ struct hs_arena_head {
     uint64_t ticks_per_ms;         /* of the TSC, by the recorder */
     _Atomic uint64_t n_unrecorded; /* events of threads that found no ring */
     _Atomic uint32_t agent_state;  /* enum hs_agent_state */
+    _Atomic uint32_t n_children;   /* that will say hello when children are followed */
 };
 
 enum hs_agent_state {
     HS_AGENT_ABSENT,
     HS_AGENT_READY,
-    HS_AGENT_GONE, /* exec, seccomp, or exit: nothing more will come */
+    HS_AGENT_GONE,  /* seccomp or exit: nothing more will come */
+    HS_AGENT_EXECS, /* in an exec: if it does not fail, nothing more will come */
+};
+
+/* What a followed process says to the recorder's socket; the answer brings the memory's descriptor
+ * (SCM_RIGHTS), or the end of the connection. */
+struct hs_follow_hello {
+    uint64_t magic; /* HS_ARENA_MAGIC */
+    uint32_t version;
+    uint32_t is_forked; /* 0: began with an exec */
 };
 
 enum hs_ring_state {

@@ -170,6 +170,18 @@ static bool read_gap (const struct hs_etl_processes *processes, struct hs_etl_si
     return true;
 }
 
+/* u32 pid */
+static bool read_forked (const struct hs_etl_processes *processes, struct hs_etl_sink *sink,
+                         struct hs_reader *reader, int64_t time)
+{
+    struct hs_process_fields fields = { .pid = hs_reader_u32 (reader), .is_forked = true };
+    hs_process_id process = process_of (processes, fields.pid);
+
+    if (!reader->has_overrun && process != HS_NO_PROCESS)
+        hs_batch_add_process (sink->batch, HS_EVENT_PROCESS, time, &fields)->process = process;
+    return !reader->has_overrun;
+}
+
 void hs_etl_own_record (struct hs_etl_own *own, struct hs_etl_processes *processes,
                         struct hs_etl_sink *sink, const struct hs_etl_record *record)
 {
@@ -203,6 +215,9 @@ void hs_etl_own_record (struct hs_etl_own *own, struct hs_etl_processes *process
         break;
     case HS_OWN_GAP:
         is_whole = read_gap (processes, sink, &reader, time);
+        break;
+    case HS_OWN_FORKED:
+        is_whole = read_forked (processes, sink, &reader, time);
         break;
     case HS_OWN_RESET:
         (void)hs_batch_add (sink->batch, HS_EVENT_RESET, time);

@@ -274,6 +274,7 @@ static bool read_process (struct hs_hst *self, struct hs_reader *reader,
     fields.has_start = (bits & HS_HST_PROCESS_HAS_START) != 0;
     fields.is_32bit = (bits & HS_HST_PROCESS_32BIT) != 0;
     fields.is_image_known = (bits & HS_HST_PROCESS_IMAGE_KNOWN) != 0;
+    fields.is_forked = (bits & HS_HST_PROCESS_FORKED) != 0;
     fields.end_reason = (bits & HS_HST_PROCESS_EXECED) != 0 ? HS_PROCESS_EXECED : HS_PROCESS_EXITED;
     if (reader->has_overrun || head->process == HS_NO_PROCESS)
         return false;

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The functions by which a process becomes another program, or starts one.
+ *
+ * They say that an exec is under way, so that the recorder knows an end by exec; and when children
+ * are followed, an environment that the program made itself gets the agent back. The environment of
+ * the process itself keeps it then (start.c), which serves system, popen and execl. A vfork child
+ * runs here with its parent's memory: everything new is on the stack.
+ */
+#include "capture/agent/agent_follow.h"
+
+#include "capture/agent/system.h"
+
+#include <spawn.h>
+
+#define EXPORT __attribute__ ((visibility ("default")))
+#define MAX_ENTRIES 8192u /* of an environment; larger ones stay as they are */
+
+static struct {
+    pid_t (*fork) (void);
+    int (*execve) (const char *, char *const *, char *const *);
+    int (*execv) (const char *, char *const *);
+    int (*execvp) (const char *, char *const *);
+    int (*execvpe) (const char *, char *const *, char *const *);
+    int (*fexecve) (int, char *const *, char *const *);
+    int (*posix_spawn) (pid_t *, const char *, const posix_spawn_file_actions_t *,
+                        const posix_spawnattr_t *, char *const *, char *const *);
+    int (*posix_spawnp) (pid_t *, const char *, const posix_spawn_file_actions_t *,
+                         const posix_spawnattr_t *, char *const *, char *const *);
+} real;
+
+void agent_look_up_exec (void)
+{
+    real.fork = agent_find_real ("fork");
+    real.execve = agent_find_real ("execve");
+    real.execv = agent_find_real ("execv");
+    real.execvp = agent_find_real ("execvp");
+    real.execvpe = agent_find_real ("execvpe");
+    real.fexecve = agent_find_real ("fexecve");
+    real.posix_spawn = agent_find_real ("posix_spawn");
+    real.posix_spawnp = agent_find_real ("posix_spawnp");
+}
+
+/* A vfork child's exec does not end its parent. */
+static int is_own_process (uint32_t state)
+{
+    return agent.alive != NULL && *agent.alive != 0 &&
+           atomic_load (&agent.arena->agent_state) == state &&
+           (uint32_t)sys3 (SYS_getpid, 0, 0, 0) == agent.arena->pid;
+}
+
+/* So that the recorder waits for a child whose parent ends at once. */
+static void expect_child (int n)
+{
+    if (agent_follow.socket[0] != '\0' && agent.alive != NULL && *agent.alive != 0)
+        atomic_fetch_add (&agent.arena->n_children, (uint32_t)n);
+}
+
+static void begin_exec (void)
+{
+    if (is_own_process (HS_AGENT_READY))
+        atomic_store (&agent.arena->agent_state, HS_AGENT_EXECS);
+    else
+        expect_child (1); /* of vfork: it is on its way to be a process of its own */
+}
+
+/* It failed. */
+static void end_exec (void)
+{
+    if (is_own_process (HS_AGENT_EXECS))
+        atomic_store (&agent.arena->agent_state, HS_AGENT_READY);
+    else
+        expect_child (-1);
+}
+
+static size_t count (char *const *environment)
+{
+    size_t n = 0;
+
+    while (environment != NULL && environment[n] != NULL)
+        n++;
+    return n;
+}
+
+static int names_agent (const char *list)
+{
+    for (; *list != '\0'; list++) {
+        if (agent_begins_with (list, AGENT_NAME))
+            return 1;
+    }
+    return 0;
+}
+
+/* "LD_PRELOAD=" ours ":" theirs; NULL when that does not fit. */
+static char *join (char *to, size_t size, const char *theirs)
+{
+    size_t n = 0;
+
+    for (const char *at = agent_follow.preload; *at != '\0' && n + 2 < size; at++)
+        to[n++] = *at;
+    to[n++] = ':';
+    for (; *theirs != '\0' && n + 1 < size; theirs++)
+        to[n++] = *theirs;
+    to[n] = '\0';
+    return *theirs == '\0' ? to : NULL;
+}
+
+/* The environment with the agent in it: `list` (two more entries and the NULL), or `environment`
+ * itself. */
+static char *const *complete (char *const *environment, size_t n, char **list, char *joined,
+                              size_t joined_size)
+{
+    int has_preload = 0, has_socket = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        list[i] = environment[i];
+        has_socket |= agent_begins_with (list[i], AGENT_SOCKET_VARIABLE);
+        if (!agent_begins_with (list[i], AGENT_PRELOAD_VARIABLE) || names_agent (list[i])) {
+            has_preload |= agent_begins_with (list[i], AGENT_PRELOAD_VARIABLE);
+            continue;
+        }
+        list[i] = join (joined, joined_size, list[i] + sizeof AGENT_PRELOAD_VARIABLE - 1);
+        if (list[i] == NULL)
+            return environment;
+        has_preload = 1;
+    }
+    if (!has_preload)
+        list[n++] = agent_follow.preload;
+    if (!has_socket)
+        list[n++] = agent_follow.socket;
+    list[n] = NULL;
+    return list;
+}
+
+/* Declares `name`: the environment to go on with. A macro, since its memory is the caller's. */
+#define COMPLETE(name, environment)                                                                \
+    size_t n_entries = count (environment);                                                        \
+    int is_followed = agent_follow.socket[0] != '\0' && n_entries <= MAX_ENTRIES;                  \
+    char *list[is_followed ? n_entries + 3 : 1], joined[is_followed ? 2048 : 1];                   \
+    char *const *name =                                                                            \
+        is_followed ? complete (environment, n_entries, list, joined, sizeof joined) : environment
+
+EXPORT pid_t fork (void)
+{
+    pid_t ret;
+
+    expect_child (1);
+    ret = real.fork ();
+    if (ret == 0 && agent.alive != NULL && *agent.alive == 0)
+        (void)agent_take_forked ();
+    else if (ret < 0)
+        expect_child (-1);
+    return ret;
+}
+
+EXPORT int execve (const char *path, char *const *argv, char *const *environment)
+{
+    COMPLETE (completed, environment);
+    int ret;
+
+    begin_exec ();
+    ret = real.execve (path, argv, completed);
+    end_exec ();
+    return ret;
+}
+
+EXPORT int execv (const char *path, char *const *argv)
+{
+    int ret;
+
+    begin_exec ();
+    ret = real.execv (path, argv);
+    end_exec ();
+    return ret;
+}
+
+EXPORT int execvp (const char *file, char *const *argv)
+{
+    int ret;
+
+    begin_exec ();
+    ret = real.execvp (file, argv);
+    end_exec ();
+    return ret;
+}
+
+EXPORT int execvpe (const char *file, char *const *argv, char *const *environment)
+{
+    COMPLETE (completed, environment);
+    int ret;
+
+    begin_exec ();
+    ret = real.execvpe (file, argv, completed);
+    end_exec ();
+    return ret;
+}
+
+EXPORT int fexecve (int fd, char *const *argv, char *const *environment)
+{
+    COMPLETE (completed, environment);
+    int ret;
+
+    begin_exec ();
+    ret = real.fexecve (fd, argv, completed);
+    end_exec ();
+    return ret;
+}
+
+EXPORT int posix_spawn (pid_t *ret_pid, const char *path, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const *argv,
+                        char *const *environment)
+{
+    COMPLETE (completed, environment);
+    int ret = real.posix_spawn (ret_pid, path, actions, attributes, argv, completed);
+
+    expect_child (ret == 0);
+    return ret;
+}
+
+EXPORT int posix_spawnp (pid_t *ret_pid, const char *file,
+                         const posix_spawn_file_actions_t *actions,
+                         const posix_spawnattr_t *attributes, char *const *argv,
+                         char *const *environment)
+{
+    COMPLETE (completed, environment);
+    int ret = real.posix_spawnp (ret_pid, file, actions, attributes, argv, completed);
+
+    expect_child (ret == 0);
+    return ret;
+}

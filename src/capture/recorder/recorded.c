@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A process instance; see recorded.h. */
+#include "capture/recorder/recorded.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define EXEC_LOOKS 20u /* an exec that fails has said so after that many looks */
+
+enum hs_status hs_recorded_new (struct hs_order_trace *trace, int fd, struct hs_recorded **ret,
+                                struct hs_error *err)
+{
+    struct hs_recorded *process = HS_NEW (struct hs_recorded);
+    enum hs_status status;
+
+    if (process == NULL) {
+        if (fd >= 0)
+            (void)close (fd);
+        return hs_error_no_memory (err);
+    }
+    process->pidfd = process->mem_fd = -1;
+    status = fd < 0 ? hs_ring_reader_init (&process->reader, err)
+                    : hs_ring_reader_take (&process->reader, fd, err);
+    process->has_arena = status == HS_OK;
+    if (status == HS_OK)
+        status = hs_event_order_new (trace, &process->reader, &process->order, err);
+    if (status == HS_OK)
+        *ret = process;
+    else
+        hs_recorded_free (process);
+    return status;
+}
+
+void hs_recorded_free (struct hs_recorded *process)
+{
+    if (process == NULL)
+        return;
+    hs_event_order_free (process->order);
+    if (process->has_arena)
+        hs_ring_reader_clear (&process->reader);
+    if (process->pidfd >= 0)
+        (void)close (process->pidfd);
+    if (process->mem_fd >= 0)
+        (void)close (process->mem_fd);
+    hs_free (process->texts);
+    hs_free (process);
+}
+
+enum hs_status hs_recorded_describe (struct hs_recorded *process, struct hs_error *err)
+{
+    const struct hs_process_texts *texts = process->texts;
+    const char *name = strrchr (texts->exe, '/');
+    struct hs_process_fields fields = {
+        .pid = (uint32_t)process->pid,
+        .parent_pid = (uint32_t)texts->parent,
+        .has_start = process->origin != HS_SESSION_ATTACHED,
+        .is_forked = process->origin == HS_SESSION_FORKED,
+        .image = { name != NULL ? name + 1 : texts->exe, 0 },
+        .command_line = { texts->command_line, (uint32_t)strlen (texts->command_line) },
+    };
+    enum hs_status status;
+
+    fields.image.length = (uint32_t)strlen (fields.image.bytes);
+    status = hs_event_order_begin (process->order, &fields, texts->exe, err);
+    if (status == HS_OK && process->origin == HS_SESSION_ATTACHED)
+        status = hs_event_order_gap_at_start (process->order, err);
+    hs_free (process->texts);
+    process->texts = NULL;
+    return status;
+}
+
+enum hs_status hs_recorded_watch (struct hs_recorded *process,
+                                  const struct hs_session_process *described, struct hs_error *err)
+{
+    char path[64];
+
+    process->texts = hs_alloc_array (1, sizeof *process->texts);
+    if (process->texts == NULL)
+        return hs_error_no_memory (err);
+    process->pid = described->pid;
+    process->origin = described->origin;
+    process->pidfd = (int)syscall (SYS_pidfd_open, process->pid, 0);
+    if (process->pidfd < 0 && process->origin != HS_SESSION_LAUNCHED)
+        return hs_error_set_errno (err, errno, "cannot watch process %d", (int)process->pid);
+    (void)snprintf (path, sizeof path, "/proc/%d/mem", (int)process->pid);
+    process->mem_fd = open (path, O_RDONLY | O_CLOEXEC);
+    hs_process_read_texts (process->pid, process->texts);
+    if (process->texts->exe[0] == '\0' && described->exe != NULL)
+        (void)snprintf (process->texts->exe, sizeof process->texts->exe, "%s", described->exe);
+    if (described->command_line != NULL)
+        (void)snprintf (process->texts->command_line, sizeof process->texts->command_line, "%s",
+                        described->command_line);
+    if (process->origin == HS_SESSION_LAUNCHED)
+        process->texts->parent = getpid ();
+    return HS_OK;
+}
+
+/* Reading through a descriptor of memory that an exec has replaced says "end of file". */
+static bool has_other_memory (const struct hs_recorded *process)
+{
+    char byte;
+
+    return process->mem_fd >= 0 && pread (process->mem_fd, &byte, 1, 0) == 0;
+}
+
+enum hs_recorded_state hs_recorded_look (struct hs_recorded *process)
+{
+    bool says_exec = atomic_load (&process->reader.arena->agent_state) == HS_AGENT_EXECS;
+
+    process->n_exec_looks = says_exec ? process->n_exec_looks + 1 : 0;
+    if (!hs_process_is_running (process->pidfd, process->pid))
+        return says_exec ? HS_RECORDED_EXECED : HS_RECORDED_EXITED;
+    return has_other_memory (process) || process->n_exec_looks > EXEC_LOOKS ? HS_RECORDED_EXECED
+                                                                            : HS_RECORDED_RUNS;
+}
+
+enum hs_status hs_recorded_drain (struct hs_recorded *process, uint64_t *n_bytes,
+                                  struct hs_error *err)
+{
+    enum hs_status status =
+        hs_ring_reader_drain (&process->reader, &process->horizon, n_bytes, err);
+
+    /* nobody is there any more who could publish an older record */
+    if (process->is_ending)
+        process->horizon = UINT64_MAX;
+    return status;
+}
+
+void hs_recorded_reclaim_rings (struct hs_recorded *process)
+{
+    for (uint32_t i = 0; i < HS_RINGS; i++) {
+        struct hs_ring_head *ring = hs_ring_reader_head (&process->reader, i);
+        struct hs_ring_queue *queue = &process->reader.queues[i];
+        uint32_t n_words;
+
+        if (atomic_load (&ring->state) != HS_RING_OWNED || !queue->is_seen ||
+            hs_ring_queue_peek (queue, &n_words) != NULL)
+            continue;
+        if (!hs_process_has_thread (process->pid, queue->tid) &&
+            atomic_load (&ring->head) == queue->tail) {
+            atomic_store (&ring->pending, 0);
+            atomic_store (&ring->state, HS_RING_FREE);
+        }
+    }
+}
+
+void hs_recorded_add_totals (const struct hs_recorded *process, struct hs_record_totals *totals)
+{
+    const struct hs_record_totals *own = hs_event_order_totals (process->order);
+
+    totals->n_allocs += own->n_allocs;
+    totals->n_frees += own->n_frees;
+    totals->n_reallocs += own->n_reallocs;
+    totals->n_lost += own->n_lost;
+    totals->n_late += own->n_late;
+    totals->n_stacks += own->n_stacks;
+    totals->n_truncated_stacks += own->n_truncated_stacks;
+    totals->n_modules += own->n_modules;
+    totals->n_threads += own->n_threads;
+    totals->n_unrecorded += atomic_load (&process->reader.arena->n_unrecorded);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Processes that make others, with known allocations: each block has a size of its own, told in
+ * check_follow.py. Usage: kin CASE.
+ */
+#include <pthread.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void *volatile sink;
+static const char *self;
+static char *const no_environment[] = { NULL };
+
+static void *keep (size_t size)
+{
+    sink = malloc (size);
+    return sink;
+}
+
+static char *const *leaf_arguments (void)
+{
+    static char *arguments[3];
+
+    arguments[0] = (char *)self;
+    arguments[1] = (char *)"leaf";
+    return arguments;
+}
+
+static int run_fork (void)
+{
+    void *block = keep (5001);
+
+    if (fork () == 0) {
+        free (block); /* the parent's */
+        (void)keep (5002);
+        _exit (0);
+    }
+    (void)wait (NULL);
+    free (block);
+    return 3;
+}
+
+static int run_exec (void)
+{
+    (void)keep (5003);
+    (void)execve (self, leaf_arguments (), no_environment);
+    return 1;
+}
+
+static int run_failed_exec (void)
+{
+    (void)keep (5006);
+    (void)execve ("/nonexistent", leaf_arguments (), no_environment);
+    (void)keep (5007);
+    return 5;
+}
+
+static int run_vfork (void)
+{
+    if (vfork () == 0) {
+        (void)execve (self, leaf_arguments (), no_environment);
+        _exit (1);
+    }
+    (void)wait (NULL);
+    (void)keep (5005);
+    return 5;
+}
+
+static int run_spawn (void)
+{
+    pid_t pid;
+    int status;
+
+    if (posix_spawn (&pid, self, NULL, NULL, leaf_arguments (), no_environment) != 0)
+        return 1;
+    (void)waitpid (pid, NULL, 0);
+    if (fork () == 0) {
+        (void)execl ("/bin/sh", "sh", "-c", "exit 9", (char *)NULL);
+        _exit (1);
+    }
+    return wait (&status) > 0 && status == 9 << 8 ? 5 : 1;
+}
+
+/* Parent and middle end at once; the daemon works on. */
+static int run_daemon (void)
+{
+    if (fork () == 0) {
+        (void)setsid ();
+        if (fork () == 0) {
+            (void)usleep (300000);
+            (void)keep (5008);
+            _exit (0);
+        }
+        _exit (0);
+    }
+    (void)wait (NULL);
+    return 6;
+}
+
+static int run_nested (size_t depth)
+{
+    (void)keep (6000 + depth);
+    if (depth < 4) {
+        if (fork () == 0)
+            _exit (run_nested (depth + 1));
+        (void)wait (NULL);
+    }
+    return 0;
+}
+
+static volatile int is_over;
+
+static void *churn (void *data)
+{
+    while (!is_over)
+        free (malloc (64));
+    return data;
+}
+
+/* Forks while other threads are inside malloc and the agent. */
+static int run_busy (void)
+{
+    pthread_t threads[4];
+
+    for (int i = 0; i < 4; i++)
+        (void)pthread_create (&threads[i], NULL, churn, NULL);
+    for (int i = 0; i < 20; i++) {
+        if (fork () == 0) {
+            (void)keep (7001);
+            _exit (0);
+        }
+    }
+    while (wait (NULL) > 0)
+        ;
+    is_over = 1;
+    for (int i = 0; i < 4; i++)
+        (void)pthread_join (threads[i], NULL);
+    return 0;
+}
+
+int main (int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+
+    self = argv[0];
+    if (strcmp (name, "leaf") == 0) {
+        (void)keep (5004);
+        return 4;
+    }
+    if (strcmp (name, "fork") == 0)
+        return run_fork ();
+    if (strcmp (name, "exec") == 0)
+        return run_exec ();
+    if (strcmp (name, "failed-exec") == 0)
+        return run_failed_exec ();
+    if (strcmp (name, "vfork") == 0)
+        return run_vfork ();
+    if (strcmp (name, "spawn") == 0)
+        return run_spawn ();
+    if (strcmp (name, "daemon") == 0)
+        return run_daemon ();
+    if (strcmp (name, "nested") == 0)
+        return run_nested (0);
+    return strcmp (name, "busy") == 0 ? run_busy () : 64;
+}
