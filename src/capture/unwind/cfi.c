@@ -7,7 +7,7 @@
 #include "capture/unwind/unwind.h"
 
 #define MAX_REMEMBERED 8
-#define MAX_INSTRUCTIONS 4096 /* of one FDE; real ones have some dozens */
+#define MAX_INSTRUCTIONS 65536 /* of one FDE; most have some dozens, but cc1 has one of 13,000 */
 
 enum {
     REG_RBP = 6,
@@ -441,6 +441,15 @@ static struct hs_unwind_rule rule_of_row (const struct row *row)
     return rule;
 }
 
+/* Whether `pc` is where libc's sa_restorer begins: mov $15,%rax (rt_sigreturn); syscall. */
+static int is_restorer (const struct hs_unwind_module *module, uintptr_t pc)
+{
+    static const unsigned char code[] = { 0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05 };
+    struct reader r = reader_at (module, pc);
+
+    return !r.has_overrun && equals (&r, sizeof code, code, sizeof code);
+}
+
 struct hs_unwind_rule hs_unwind_rule_for (const struct hs_unwind_module *module, uintptr_t pc)
 {
     static const struct hs_unwind_rule unknown = { .kind = HS_UNWIND_UNKNOWN };
@@ -469,7 +478,8 @@ struct hs_unwind_rule hs_unwind_rule_for (const struct hs_unwind_module *module,
         r.at += size;
     }
     if (cie.is_signal_frame)
-        return (struct hs_unwind_rule){ .kind = HS_UNWIND_STOP };
+        return (struct hs_unwind_rule){ .kind = is_restorer (module, pc) ? HS_UNWIND_SIGNAL
+                                                                         : HS_UNWIND_STOP };
     m.cie = &cie;
     /* the CIE's program gives the first row: it has no locations of its own */
     uintptr_t location = m.location;

@@ -83,6 +83,27 @@ static uintptr_t load (uintptr_t at)
     return *(const uintptr_t *)at;
 }
 
+/*
+ * x86-64's struct rt_sigframe without its first word, the handler's return address: a ucontext,
+ * which the walk meets with sp at its beginning. A handler on a stack of its own is where the walk
+ * ends: the other stack is not in the interval.
+ */
+static enum step step_over_signal (struct hs_unwind_frame *f, uintptr_t stack_end,
+                                   struct hs_unwind_frame *caller)
+{
+    enum { UC_RBP = 120, UC_RSP = 160, UC_RIP = 168 };
+
+    if (!is_readable (f->sp + UC_RIP, f->sp, stack_end))
+        return STEP_UNPROVED;
+    caller->sp = load (f->sp + UC_RSP);
+    caller->pc = load (f->sp + UC_RIP);
+    caller->rbp = load (f->sp + UC_RBP);
+    caller->is_interrupted = 1;
+    if (caller->sp <= f->sp + UC_RIP || !is_readable (caller->sp, f->sp, stack_end))
+        return STEP_UNPROVED;
+    return STEP_OK;
+}
+
 static enum step cfa_of (struct hs_unwind_frame *f, const struct hs_unwind_rule *rule,
                          uintptr_t stack_end, uintptr_t *ret)
 {
@@ -111,6 +132,7 @@ static enum step cfa_of (struct hs_unwind_frame *f, const struct hs_unwind_rule 
     case HS_UNWIND_END:
         return STEP_END;
     case HS_UNWIND_STOP:
+    case HS_UNWIND_SIGNAL:
         break;
     }
     return STEP_UNPROVED;
@@ -121,13 +143,16 @@ static __attribute__ ((noinline)) enum step step (struct hs_unwinder *u, struct 
                                                   uintptr_t stack_end,
                                                   struct hs_unwind_frame *caller)
 {
-    struct hs_unwind_rule rule = rule_of (u, f->pc);
+    struct hs_unwind_rule rule = rule_of (u, f->pc + f->is_interrupted);
     struct hs_unwind_module module;
     uintptr_t cfa, rbp_slot = 0;
     enum step outcome;
 
     f->rbp_slot = 0;
     f->needs_rbp = 0;
+    caller->is_interrupted = 0;
+    if (rule.kind == HS_UNWIND_SIGNAL)
+        return step_over_signal (f, stack_end, caller);
     outcome = cfa_of (f, &rule, stack_end, &cfa);
     if (outcome != STEP_OK)
         return outcome;
@@ -215,8 +240,8 @@ static inline void remember_one (struct hs_unwinder *u, uint32_t i, const struct
 }
 
 /* Puts the `n_fresh` frames of this walk (leaf first) on top of the first `n_kept` remembered ones.
- */
-static void remember (struct hs_unwinder *u, uint32_t n_kept, uint32_t n_fresh)
+ * What a signal interrupted is not found again below an sp: such stacks are walked anew. */
+static void remember (struct hs_unwinder *u, uint32_t n_kept, uint32_t n_fresh, int has_signal)
 {
     if (n_fresh > HS_UNWIND_MAX_FRAMES - n_kept) { /* the leaf is what matters: forget the rest */
         n_kept = 0;
@@ -225,6 +250,7 @@ static void remember (struct hs_unwinder *u, uint32_t n_kept, uint32_t n_fresh)
     for (uint32_t i = n_fresh; i > 0; i--)
         remember_one (u, n_kept++, &u->fresh[i - 1]);
     u->n_frames = n_kept;
+    u->n_known = has_signal ? 0 : n_kept;
 }
 
 /* Whether these are a remembered frame's registers, looking from number *k - 1 outwards; *k - 1 is
@@ -257,6 +283,7 @@ static struct hs_unwind_frame *take_over (const struct hs_unwinder *u, struct hs
         f[1].rbp = rbp_slot != 0 ? load (rbp_slot) : f->rbp;
         f[1].sp = u->sp[i - 2];
         f[1].pc = u->pc[i - 2];
+        f[1].is_interrupted = 0;
     }
     return f;
 }
@@ -271,6 +298,8 @@ static inline struct hs_unwind_frame *stride (struct hs_unwinder *u, struct hs_u
 {
     uintptr_t pc = f->pc, sp = f->sp, rbp = f->rbp, stack_end = u->stack_end;
 
+    if (__builtin_expect (f->is_interrupted, 0))
+        return f;
     for (; f < last; f++) {
         uint64_t rule = u->cache[cache_index (pc)];
         uintptr_t cfa, offset, rbp_slot = 0;
@@ -306,18 +335,20 @@ static inline struct hs_unwind_frame *stride (struct hs_unwinder *u, struct hs_u
     f->pc = pc;
     f->sp = sp;
     f->rbp = rbp;
+    f->is_interrupted = 0;
     return f;
 }
 
 /* Walks until the end, or until the rest is proved to be the first *n_kept remembered frames. */
 static inline enum hs_unwind_outcome climb (struct hs_unwinder *u, uintptr_t stack_end,
-                                            uint32_t *n_fresh, uint32_t *n_kept)
+                                            uint32_t *n_fresh, uint32_t *n_kept, int *has_signal)
 {
     struct hs_unwind_frame *f = u->fresh, *last = u->fresh + HS_UNWIND_MAX_FRAMES - 1;
-    uint32_t k = u->n_frames;
+    uint32_t k = u->n_known;
     enum step outcome = STEP_OK;
 
     *n_kept = 0;
+    *has_signal = 0;
     for (;;) {
         f = stride (u, f, last, &k);
         if (f == last)
@@ -338,6 +369,10 @@ static inline enum hs_unwind_outcome climb (struct hs_unwinder *u, uintptr_t sta
         u->n_walked++;
         outcome = step (u, f, stack_end, f + 1);
         f++;
+        if (__builtin_expect (outcome == STEP_OK && f->is_interrupted, 0)) {
+            *has_signal = 1;
+            k = 0;
+        }
         if (outcome != STEP_OK)
             break;
     }
@@ -350,23 +385,25 @@ enum hs_unwind_outcome hs_unwind_walk (struct hs_unwinder *u, const struct hs_un
 {
     enum hs_unwind_outcome outcome;
     uint32_t n_fresh, n_kept;
+    int has_signal;
 
     *ret_n = 0;
     if (start->sp % 8 != 0 || start->stack_end < start->sp + 8) {
-        u->n_frames = 0;
+        u->n_frames = u->n_known = 0;
         return HS_UNWIND_TRUNCATED;
     }
     if (start->stack_end != u->stack_end) { /* another stack: nothing remembered is about it */
-        u->n_frames = 0;
+        u->n_known = 0;
         u->stack_end = start->stack_end;
     }
     u->fresh[0].pc = start->pc;
     u->fresh[0].sp = start->sp;
     u->fresh[0].rbp = start->rbp;
-    outcome = climb (u, start->stack_end, &n_fresh, &n_kept);
+    u->fresh[0].is_interrupted = 0;
+    outcome = climb (u, start->stack_end, &n_fresh, &n_kept, &has_signal);
     u->is_complete = outcome == HS_UNWIND_COMPLETE;
     u->n_verified += n_kept;
-    remember (u, n_kept, n_fresh);
+    remember (u, n_kept, n_fresh, has_signal);
     *ret_n = u->n_frames;
     return outcome;
 }
@@ -380,7 +417,7 @@ void hs_unwind_init (struct hs_unwinder *u, hs_unwind_find find, void *find_data
 
 void hs_unwind_flush (struct hs_unwinder *u)
 {
-    u->n_frames = 0;
+    u->n_frames = u->n_known = 0;
     for (unsigned i = 0; i < HS_UNWIND_CACHE; i++)
         u->cache[i] = 0;
 }

@@ -37,7 +37,8 @@ enum hs_unwind_kind {
     HS_UNWIND_RBP_DEREF, /* CFA = [rbp + offset], rbp saved at [rbp]: a realigned stack */
     HS_UNWIND_PLT,       /* CFA = rsp + 8, + 8 more from the 11th byte of each 16 on */
     HS_UNWIND_END,       /* outermost frame (its return address is undefined) */
-    HS_UNWIND_STOP,      /* a signal frame, or an expression that is not followed */
+    HS_UNWIND_STOP,      /* an expression that is not followed */
+    HS_UNWIND_SIGNAL, /* the kernel's frame below a handler: registers as they were interrupted */
 };
 
 struct hs_unwind_rule {
@@ -48,15 +49,17 @@ struct hs_unwind_rule {
 
 struct hs_unwind_frame { /* of a walk under way, as seen from inside it */
     uintptr_t pc, sp, rbp;
-    uintptr_t rbp_slot; /* where its caller's rbp was saved; 0 = passed through */
-    uint32_t needs_rbp; /* this frame's CFA follows from its rbp */
+    uintptr_t rbp_slot;      /* where its caller's rbp was saved; 0 = passed through */
+    uint32_t needs_rbp;      /* this frame's CFA follows from its rbp */
+    uint32_t is_interrupted; /* by a signal: its pc is no return address */
 };
 
 struct hs_unwinder {
     hs_unwind_find find;
     void *find_data;
     uintptr_t stack_end;                    /* of the remembered stack */
-    uint32_t n_frames;                      /* remembered, outermost first */
+    uint32_t n_frames;                      /* of the newest walk, outermost first */
+    uint32_t n_known;                       /* of them: can be proved by their slots; all or none */
     uint32_t is_complete;                   /* the remembered walk reached the outermost frame */
     uint64_t n_walked, n_verified, n_rules; /* statistics */
 
