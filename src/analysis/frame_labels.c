@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "trace/images.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -170,10 +171,15 @@ static bool label_frame (struct hs_frame_labels *labels, const struct hs_tables 
     if (name != NULL && hs_intern_text (&tables->strings, name->function)[0] != '\0')
         return label_named (labels, frame, tables, name, file_name (path));
     if (module != NULL) {
+        const struct hs_frame_name *found;
+
         if (!module->is_rundown_only) {
             frame->from = module->load;
             frame->to = module->unload;
         }
+        if (hs_tables_image_name (tables, module, frame->address, &found) == HS_NAME_FOUND &&
+            hs_intern_text (&tables->strings, found->function)[0] != '\0')
+            return label_named (labels, frame, tables, found, file_name (path));
         return label_unnamed (labels, frame, file_name (path), module->base);
     }
     if (name != NULL)

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* `heapstrata modules`: programs and libraries, where they lay, and how to find their symbols. */
+#include "analysis/module_shares.h"
+#include "base/units.h"
+#include "cli/find_names.h"
 #include "cli/json_out.h"
 #include "cli/open_trace.h"
 #include "cli/sums_json.h"
+#include "cli/symbol_options.h"
 #include "cli/text_table.h"
+#include "trace/images.h"
 
 #include <glib/gi18n.h>
 #include <inttypes.h>
@@ -11,13 +16,79 @@
 struct context {
     const struct hs_snapshot *snapshot;
     const struct hs_tables *tables;
+    const struct hs_module_shares *shares;
 };
 
-static void build_id_text (const struct hs_module_info *module, char text[41])
+static void build_id_text (const uint8_t *build_id, unsigned size, char text[41])
 {
     text[0] = '\0';
-    for (unsigned i = 0; i < module->build_id_size; i++)
-        (void)g_snprintf (text + 2 * i, 3, "%02x", module->build_id[i]);
+    for (unsigned i = 0; i < size; i++)
+        (void)g_snprintf (text + 2 * i, 3, "%02x", build_id[i]);
+}
+
+/* NULL: names were not looked for. */
+static const struct hs_image *image_of (const struct context *context,
+                                        const struct hs_module_info *module)
+{
+    uint32_t image = hs_tables_image_of (context->tables, module);
+
+    return image != HS_NO_IMAGE ? &context->tables->images.items[image] : NULL;
+}
+
+static const struct hs_module_share *share_of (const struct context *context,
+                                               const struct hs_module_info *module)
+{
+    static const struct hs_module_share none;
+    size_t number = (size_t)(module - context->tables->modules.items);
+
+    return number < context->shares->n ? &context->shares->shares[number] : &none;
+}
+
+static void put_names (struct json_out *json, const struct context *context,
+                       const struct hs_module_info *module)
+{
+    const struct hs_module_share *share = share_of (context, module);
+    const struct hs_image *image = image_of (context, module);
+    char build_id[41];
+
+    if (image != NULL) {
+        build_id_text (image->found_id, image->found_id_size, build_id);
+        json_string (json, "symbols", cli_symbol_state_name ((enum hs_symbol_state)image->state));
+        json_string (json, "symbols_detail",
+                     hs_intern_text (&context->tables->strings, image->detail));
+        json_string (json, "found_build_id", build_id);
+    } else {
+        json_null (json, "symbols");
+        json_string (json, "symbols_detail", "");
+        json_string (json, "found_build_id", "");
+    }
+    json_uint (json, "frames", share->n_frames);
+    json_uint (json, "named_frames", share->n_named);
+    json_uint (json, "hidden_bytes", share->hidden_bytes);
+    json_uint (json, "hidden_count", share->hidden_count);
+}
+
+static void add_names (struct text_table *table, const struct context *context,
+                       const struct hs_module_info *module)
+{
+    const struct hs_module_share *share = share_of (context, module);
+    const struct hs_image *image = image_of (context, module);
+    uint64_t all = hs_sums_outstanding_bytes (&context->shares->total);
+    char text[HS_UNITS_TEXT_SIZE];
+
+    text_table_count (table, share->n_frames - share->n_named);
+    if (share->hidden_bytes > 0)
+        text_table_printf (table, "%s (%.1f %%)", hs_format_bytes (share->hidden_bytes, text),
+                           100.0 * (double)share->hidden_bytes / (double)all);
+    else
+        text_table_add (table, "-");
+    if (image == NULL)
+        text_table_add (table, "-");
+    else if (image->state == HS_SYMBOLS_MISMATCH && image->found_id_size >= 4)
+        text_table_printf (table, "%s (%02x%02x%02x%02x…)", _ ("other build"), image->found_id[0],
+                           image->found_id[1], image->found_id[2], image->found_id[3]);
+    else
+        text_table_add (table, cli_symbol_state_text ((enum hs_symbol_state)image->state));
 }
 
 static void put_module (struct json_out *json, const struct context *context,
@@ -26,7 +97,7 @@ static void put_module (struct json_out *json, const struct context *context,
     const struct hs_intern *strings = &context->tables->strings;
     char build_id[2 * sizeof module->build_id + 1];
 
-    build_id_text (module, build_id);
+    build_id_text (module->build_id, module->build_id_size, build_id);
     json_begin_object (json, NULL, JSON_COMPACT);
     if (module->process != HS_NO_PROCESS) {
         json_uint (json, "process", module->process);
@@ -51,6 +122,7 @@ static void put_module (struct json_out *json, const struct context *context,
     json_uint (json, "pdb_age", module->pdb_age);
     json_uint (json, "link_stamp", module->link_stamp);
     json_uint (json, "checksum", module->checksum);
+    put_names (json, context, module);
     json_end_object (json);
 }
 
@@ -60,7 +132,7 @@ static void add_module (struct text_table *table, const struct context *context,
     const struct hs_intern *strings = &context->tables->strings;
     char build_id[2 * sizeof module->build_id + 1];
 
-    build_id_text (module, build_id);
+    build_id_text (module->build_id, module->build_id_size, build_id);
     if (module->process != HS_NO_PROCESS)
         text_table_printf (table, "%u:%u", context->tables->processes.items[module->process].pid,
                            context->tables->processes.items[module->process].instance);
@@ -77,6 +149,7 @@ static void add_module (struct text_table *table, const struct context *context,
                            hs_snapshot_seconds (context->snapshot, module->unload));
     else
         text_table_add (table, "-");
+    add_names (table, context, module);
     text_table_add (table, build_id);
     text_table_add (table, hs_intern_text (strings, module->path));
 }
@@ -85,10 +158,10 @@ static void print_all (const struct context *context, const struct cli_call *cal
                        hs_process_id process)
 {
     const char *const headings[] = {
-        _ ("Process"), _ ("Base"),     _ ("Size"), _ ("Load"),
-        _ ("Unload"),  _ ("Build id"), _ ("Path"), NULL,
+        _ ("Process"), _ ("Base"),    _ ("Size"),     _ ("Load"), _ ("Unload"), _ ("Unnamed"),
+        _ ("Hidden"),  _ ("Symbols"), _ ("Build id"), _ ("Path"), NULL,
     };
-    struct text_table *table = text_table_new ("rrrrrll", headings);
+    struct text_table *table = text_table_new ("rrrrrrrlll", headings);
     struct json_out json = json_begin (stdout);
     guint n = 0, limit = cli_limit (call, G_MAXUINT);
 
@@ -120,16 +193,25 @@ static void print_all (const struct context *context, const struct cli_call *cal
 static int run (const struct cli_call *call)
 {
     hs_process_id process = HS_NO_PROCESS;
+    struct hs_module_shares *shares = NULL;
+    struct hs_error err = { 0 };
     struct open_trace open;
     int status = CLI_BAD_USAGE;
 
     if (!open_trace_load (&open, call))
         return CLI_BAD_INPUT;
     if (call->process == NULL || cli_find_process (open.trace, call->process, &process)) {
-        print_all (&(struct context){ &open.snapshot, hs_trace_lock (open.trace) }, call, process);
-        hs_trace_unlock (open.trace);
-        status = open_trace_status (&open);
+        cli_find_names (&open, call);
+        if (hs_module_shares (&open.snapshot, NULL, &shares, &err) != HS_OK) {
+            status = cli_query_failed (call, &err);
+        } else {
+            print_all (&(struct context){ &open.snapshot, hs_trace_lock (open.trace), shares },
+                       call, process);
+            hs_trace_unlock (open.trace);
+            status = open_trace_status (&open);
+        }
     }
+    hs_module_shares_free (shares);
     open_trace_clear (&open);
     return status;
 }
@@ -145,6 +227,13 @@ static const struct cli_json_field fields[] = {
     { "modules[].build_id", "string", "", N_ ("PDB GUID as stored, or ELF build id; hexadecimal") },
     { "modules[].pdb_age", "integer", "", N_ ("with the GUID the key of the PDB") },
     { "modules[].link_stamp, checksum", "integer", "", N_ ("of the program file; 0 when unknown") },
+    { "modules[].symbols", "string or null", "",
+      N_ ("lines, functions, exports, none, no-file, mismatch or failed; null: not looked for") },
+    { "modules[].symbols_detail", "string", "", N_ ("the file with symbols, or what is wrong") },
+    { "modules[].found_build_id", "string", "", N_ ("of the file that was found") },
+    { "modules[].frames, named_frames", "integer", "", N_ ("return addresses in it") },
+    { "modules[].hidden_bytes, hidden_count", "integer", "bytes, blocks",
+      N_ ("outstanding, of stacks with a frame of it that has no name") },
     { NULL, NULL, NULL, NULL },
 };
 
@@ -152,7 +241,7 @@ const struct cli_command cli_command_modules = {
     .name = "modules",
     .arguments = N_ ("FILE…"),
     .summary = N_ ("List programs and libraries"),
-    .shared_options = CLI_OPTION_JSON | CLI_OPTION_LIMIT | CLI_OPTION_PROCESS,
+    .shared_options = CLI_OPTION_JSON | CLI_OPTION_LIMIT | CLI_OPTION_PROCESS | CLI_OPTION_SYMBOLS,
     .json_fields = fields,
     .run = run,
 };

@@ -2,6 +2,7 @@
 /* `heapstrata tree`: who allocated, as a call tree or as a flat list of functions. */
 #include "analysis/functions.h"
 #include "base/units.h"
+#include "cli/find_names.h"
 #include "cli/open_trace.h"
 #include "cli/sums_json.h"
 #include "cli/text_table.h"
@@ -439,6 +440,7 @@ static int run (const struct cli_call *call)
         return CLI_BAD_USAGE;
     if (!open_trace_load (&open, call))
         return CLI_BAD_INPUT;
+    cli_find_names (&open, call);
     view.snapshot = &open.snapshot;
     if (!cli_filter (call, &open.snapshot, &filter))
         status = CLI_BAD_USAGE;
@@ -478,7 +480,7 @@ const struct cli_command cli_command_tree = {
     .description = N_ ("--limit counts the rows below each row (10 in text, all in JSON); with "
                        "--functions, all rows."),
     .shared_options = CLI_OPTION_JSON | CLI_OPTION_LIMIT | CLI_OPTION_RANGE | CLI_OPTION_PROCESS |
-                      CLI_OPTION_BLOCKS | CLI_OPTION_TYPE,
+                      CLI_OPTION_BLOCKS | CLI_OPTION_TYPE | CLI_OPTION_SYMBOLS,
     .options = entries,
     .json_fields = fields,
     .run = run,

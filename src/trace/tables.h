@@ -10,6 +10,7 @@
 #include "base/idmap.h"
 #include "base/intern.h"
 #include "event/heap_event.h"
+#include "trace/image_table.h"
 
 #define HS_N_SIZE_CLASSES 65 /* class k at [k + 1]: 2^k .. 2^(k+1)-1 bytes; [0] = size 0 */
 
@@ -153,6 +154,8 @@ struct hs_tables {
     HS_ARRAY (struct hs_module_order) module_order;
     HS_ARRAY (struct hs_thread_info) threads;
     HS_ARRAY (struct hs_frame_name) frame_names;
+    HS_ARRAY (struct hs_image) images;
+    struct hs_idmap image_index;           /* hash of path and build id -> images */
     HS_ARRAY (struct hs_finding) findings; /* one per kind, in order of first appearance */
     HS_ARRAY (struct hs_fact) facts;       /* FACT: newest value per name */
     HS_ARRAY (struct hs_fact) counts;      /* COUNT: newest value per name */

@@ -150,6 +150,7 @@ void hs_trace_clear_tables (struct hs_tables *tables)
     hs_array_clear (&tables->suppressions);
     hs_array_clear (&tables->pool.tags);
     hs_idmap_clear (&tables->frame_index);
+    hs_tables_clear_images (tables);
 }
 
 void hs_trace_clear_writer (struct hs_trace *trace)
@@ -342,6 +343,7 @@ struct hs_snapshot hs_trace_snapshot (const struct hs_trace *trace)
 
     (void)pthread_mutex_lock (&mutable->publish_lock);
     snapshot = trace->published;
+    snapshot.names = atomic_load_explicit (&mutable->names, memory_order_acquire);
     (void)pthread_mutex_unlock (&mutable->publish_lock);
     return snapshot;
 }

@@ -39,6 +39,7 @@ struct hs_snapshot {
     int64_t last_time;  /* ticks: the last record of any kind, plausible ones only (limits.h) */
     uint64_t ticks_per_second;
     uint64_t generation; /* changes with every append */
+    uint64_t names;      /* changes with every name found for images.h: only words differ */
 };
 
 /* NULL when memory is out. */

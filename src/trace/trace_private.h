@@ -12,6 +12,7 @@
 #include "trace/trace.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* All columns, in the order in which the closing index has them (FORMAT.md 9). */
 enum hs_column_id {
@@ -91,6 +92,7 @@ struct hs_trace {
     pthread_mutex_t tables_lock;
     struct hs_snapshot published;
     pthread_mutex_t publish_lock; /* held for a copy of `published` only */
+    _Atomic uint64_t names;       /* hs_snapshot.names */
     bool are_modules_dirty;
     bool is_closed; /* finished, or memory ran out: nothing more is appended */
 
@@ -175,6 +177,9 @@ bool hs_trace_describe (struct hs_trace *trace, const struct hs_event *event);
 bool hs_trace_add_finding (struct hs_trace *trace, enum hs_note_kind kind, uint64_t count,
                            uint64_t file_offset, struct hs_text example);
 bool hs_tables_index_modules (struct hs_tables *tables);
+
+/* images.c */
+void hs_tables_clear_images (struct hs_tables *tables);
 
 /* address_space.c: VirtualAlloc and pool */
 bool hs_trace_virtual_event (struct hs_trace *trace, const struct hs_event *event);

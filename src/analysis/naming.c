@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From a trace to a symbolizer and back; see naming.h. */
+#include "analysis/naming.h"
+
+#include "analysis/unnamed_frames.h"
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define POLL_MS 50 /* how soon a cancel is seen */
+
+struct hs_naming {
+    struct hs_trace *trace;
+    struct hs_symbolizer *symbolizer;
+    struct hs_idmap module_of;  /* image -> the symbolizer's number + 1 */
+    HS_ARRAY (uint32_t) images; /* by the symbolizer's number */
+    bool is_out_of_memory;
+
+    /* names of one image that are not in the trace yet */
+    uint32_t image;
+    HS_ARRAY (struct hs_image_name) names;
+    HS_ARRAY (struct hs_image_frame) frames;
+    struct hs_arena texts;
+};
+
+static void flush (struct hs_naming *naming)
+{
+    if (naming->names.n > 0 &&
+        !hs_trace_add_names (naming->trace, naming->image, naming->names.items,
+                             (uint32_t)naming->names.n, naming->frames.items))
+        naming->is_out_of_memory = true;
+    naming->names.n = naming->frames.n = 0;
+    hs_arena_clear (&naming->texts);
+}
+
+static const char *keep (struct hs_naming *naming, const char *text)
+{
+    char *copy = hs_arena_strndup (&naming->texts, text, strlen (text));
+
+    naming->is_out_of_memory |= copy == NULL;
+    return copy != NULL ? copy : "";
+}
+
+static void on_names (void *data, uint32_t module, uint64_t offset,
+                      const struct hs_symbol_frame *frames, uint32_t n)
+{
+    struct hs_naming *naming = data;
+    uint32_t image = naming->images.items[module];
+
+    if (naming->names.n > 0 && naming->image != image)
+        flush (naming);
+    naming->image = image;
+    if (!hs_array_reserve (&naming->names, 1) || !hs_array_reserve (&naming->frames, n)) {
+        naming->is_out_of_memory = true;
+        return;
+    }
+    naming->names.items[naming->names.n++] =
+        (struct hs_image_name){ offset, (uint32_t)naming->frames.n, n };
+    for (uint32_t i = 0; i < n; i++)
+        naming->frames.items[naming->frames.n++] = (struct hs_image_frame){
+            .function = keep (naming, frames[i].function),
+            .file = keep (naming, frames[i].file),
+            .line = frames[i].line,
+        };
+}
+
+static void on_state (void *data, uint32_t module)
+{
+    struct hs_naming *naming = data;
+    struct hs_symbol_module info = hs_symbolizer_module (naming->symbolizer, module);
+
+    if (!hs_trace_set_image_result (naming->trace, naming->images.items[module],
+                                    &(struct hs_image_result){
+                                        .state = (uint8_t)info.state,
+                                        .detail = info.detail,
+                                        .build_id = info.build_id,
+                                        .build_id_size = info.build_id_size,
+                                    }))
+        naming->is_out_of_memory = true;
+}
+
+struct hs_naming *hs_naming_new (struct hs_trace *trace,
+                                 const struct hs_symbolizer_options *options)
+{
+    struct hs_naming *naming = HS_NEW (struct hs_naming);
+
+    if (naming == NULL)
+        return NULL;
+    naming->trace = trace;
+    naming->symbolizer =
+        hs_symbolizer_new (options, &(struct hs_symbolizer_sink){ on_names, on_state, naming });
+    if (naming->symbolizer != NULL)
+        return naming;
+    hs_free (naming);
+    return NULL;
+}
+
+void hs_naming_free (struct hs_naming *naming)
+{
+    if (naming == NULL)
+        return;
+    hs_symbolizer_free (naming->symbolizer);
+    hs_idmap_clear (&naming->module_of);
+    hs_array_clear (&naming->images);
+    hs_array_clear (&naming->names);
+    hs_array_clear (&naming->frames);
+    hs_arena_clear (&naming->texts);
+    hs_free (naming);
+}
+
+/* The symbolizer's number of an image, new or known. */
+static bool need_module (struct hs_naming *naming, uint32_t image, uint32_t *ret)
+{
+    uint32_t known = hs_idmap_get (&naming->module_of, image);
+    const struct hs_tables *tables;
+    const struct hs_image *from;
+    bool is_done;
+
+    if (known != HS_IDMAP_NONE) {
+        *ret = known;
+        return true;
+    }
+    if (!hs_array_reserve (&naming->images, 1))
+        return false;
+    tables = hs_trace_lock (naming->trace);
+    from = &tables->images.items[image];
+    is_done =
+        hs_symbolizer_add_module (naming->symbolizer, hs_intern_text (&tables->strings, from->path),
+                                  from->build_id, from->build_id_size, HS_OFFSETS_FROM_BASE, ret);
+    hs_trace_unlock (naming->trace);
+    if (!is_done || !hs_idmap_set (&naming->module_of, image, *ret))
+        return false;
+    naming->images.items[naming->images.n++] = image;
+    return true;
+}
+
+struct rank {
+    uint32_t image, order; /* order: when the image came first */
+    uint64_t offset;
+};
+
+static int compare_ranks (const void *a, const void *b)
+{
+    const struct rank *left = a, *right = b;
+
+    if (left->order != right->order)
+        return left->order < right->order ? -1 : 1;
+    return left->offset < right->offset ? -1 : left->offset > right->offset;
+}
+
+/* Asks for some frames, image by image; images in the order of their heaviest frame. */
+static bool ask_for (struct hs_naming *naming, const struct hs_unnamed_frame *frames, size_t n)
+{
+    struct rank *ranks = hs_alloc_array (n, sizeof *ranks);
+    uint64_t *offsets = hs_alloc_array (n, sizeof *offsets);
+    struct hs_idmap order = { 0 };
+    bool is_done = ranks != NULL && offsets != NULL;
+
+    for (size_t i = 0; i < n && is_done; i++) {
+        uint32_t at = hs_idmap_get (&order, frames[i].image);
+
+        if (at == HS_IDMAP_NONE) {
+            at = (uint32_t)i;
+            is_done = hs_idmap_set (&order, frames[i].image, at);
+        }
+        ranks[i] = (struct rank){ frames[i].image, at, frames[i].offset };
+    }
+    hs_idmap_clear (&order);
+    if (is_done && n > 0)
+        qsort (ranks, n, sizeof *ranks, compare_ranks);
+    for (size_t i = 0, first = 0; i < n && is_done; i++) {
+        uint32_t module;
+
+        offsets[i] = ranks[i].offset;
+        if (i + 1 < n && ranks[i + 1].order == ranks[i].order)
+            continue;
+        is_done = need_module (naming, ranks[i].image, &module) &&
+                  hs_symbolizer_ask (naming->symbolizer, module, offsets + first,
+                                     (uint32_t)(i + 1 - first));
+        first = i + 1;
+    }
+    hs_free (ranks);
+    hs_free (offsets);
+    return is_done;
+}
+
+enum hs_status hs_naming_run (struct hs_naming *naming, const struct hs_cancel *cancel,
+                              struct hs_error *err)
+{
+    struct hs_unnamed_frames unnamed;
+    enum hs_status status = hs_unnamed_frames (naming->trace, cancel, &unnamed, err);
+
+    if (status != HS_OK)
+        return status;
+    if (!ask_for (naming, unnamed.frames.items, unnamed.n_first) ||
+        !ask_for (naming, unnamed.frames.items + unnamed.n_first,
+                  unnamed.frames.n - unnamed.n_first))
+        status = hs_error_no_memory (err);
+    hs_unnamed_frames_clear (&unnamed);
+    while (status == HS_OK || status == HS_AGAIN) {
+        if (hs_cancel_is_set (cancel))
+            return HS_CANCELLED;
+        status = hs_symbolizer_step (naming->symbolizer, POLL_MS, err);
+        flush (naming);
+        if (naming->is_out_of_memory)
+            status = hs_error_no_memory (err);
+    }
+    return status == HS_END ? HS_OK : status;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Gives the frames of a trace their names: asks a symbolizer for those that have none, the heaviest
+ * stacks first, and adds what comes to the trace, where all answers find it. For a thread of its
+ * own: it waits for the worker process. One thread at a time; the trace may grow meanwhile.
+ */
+#ifndef HS_ANALYSIS_NAMING_H
+#define HS_ANALYSIS_NAMING_H
+
+#include "base/cancel.h"
+#include "symbols/symbolizer.h"
+#include "trace/images.h"
+
+struct hs_naming;
+
+/* NULL when memory is out. The trace must live longer. */
+struct hs_naming *hs_naming_new (struct hs_trace *trace,
+                                 const struct hs_symbolizer_options *options);
+void hs_naming_free (struct hs_naming *naming); /* NULL is allowed */
+
+/*
+ * Asks for all frames that have no name now, and returns when all are answered. Frames are asked
+ * for once; images that failed stay failed. HS_OK, HS_CANCELLED or HS_NO_MEMORY.
+ */
+enum hs_status hs_naming_run (struct hs_naming *naming, const struct hs_cancel *cancel,
+                              struct hs_error *err);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Images and their names; see images.h. */
+#include "trace/images.h"
+
+#include "base/limits.h"
+#include "trace/trace_private.h"
+
+#include <string.h>
+
+#define NO_NAME (HS_IDMAP_NONE - 1) /* in the map of names: there is none */
+
+static uint64_t image_hash (uint32_t path, const uint8_t *build_id, uint32_t size)
+{
+    uint64_t hash = hs_hash_u64 (path + ((uint64_t)size << 32));
+
+    for (uint32_t i = 0; i < size; i++)
+        hash = (hash ^ build_id[i]) * UINT64_C (0x100000001b3);
+    return hash;
+}
+
+static bool is_image (const struct hs_image *image, uint32_t path, const uint8_t *build_id,
+                      uint32_t size)
+{
+    return image->path == path && image->build_id_size == size &&
+           (size == 0 || memcmp (image->build_id, build_id, size) == 0);
+}
+
+/* The image, or HS_NO_IMAGE and in `hash` the free key for it. */
+static uint32_t find_image (const struct hs_tables *tables, uint32_t path, const uint8_t *build_id,
+                            uint32_t size, uint64_t *hash)
+{
+    uint32_t at;
+
+    *hash = image_hash (path, build_id, size);
+    while ((at = hs_idmap_get (&tables->image_index, *hash)) != HS_IDMAP_NONE &&
+           !is_image (&tables->images.items[at], path, build_id, size))
+        ++*hash;
+    return at;
+}
+
+static bool need_image (struct hs_tables *tables, const char *path, const uint8_t *build_id,
+                        uint32_t size, uint32_t *ret)
+{
+    struct hs_image *image;
+    uint64_t hash;
+    uint32_t text;
+
+    if (!hs_intern_add (&tables->strings, path, strnlen (path, HS_LIMIT_STRING_BYTES), &text))
+        return false;
+    *ret = find_image (tables, text, build_id, size, &hash);
+    if (*ret != HS_NO_IMAGE)
+        return true;
+    if (!hs_array_reserve (&tables->images, 1) ||
+        !hs_idmap_set (&tables->image_index, hash, (uint32_t)tables->images.n))
+        return false;
+    *ret = (uint32_t)tables->images.n;
+    image = &tables->images.items[tables->images.n++];
+    *image = (struct hs_image){ .path = text, .build_id_size = (uint8_t)size };
+    if (size > 0)
+        memcpy (image->build_id, build_id, size);
+    return true;
+}
+
+bool hs_trace_need_image (struct hs_trace *trace, const char *path, const uint8_t *build_id,
+                          uint32_t build_id_size, uint32_t *ret_image)
+{
+    bool is_done;
+
+    if (build_id_size > sizeof ((struct hs_image *)0)->build_id)
+        build_id_size = sizeof ((struct hs_image *)0)->build_id;
+    (void)pthread_mutex_lock (&trace->tables_lock);
+    is_done = need_image (&trace->tables, path, build_id, build_id_size, ret_image);
+    (void)pthread_mutex_unlock (&trace->tables_lock);
+    return is_done;
+}
+
+static bool intern (struct hs_tables *tables, const char *text, uint32_t *ret)
+{
+    return hs_intern_add (&tables->strings, text, strnlen (text, HS_LIMIT_STRING_BYTES), ret);
+}
+
+static bool add_name (struct hs_tables *tables, struct hs_image *image,
+                      const struct hs_image_name *name, const struct hs_image_frame *frames)
+{
+    uint32_t first = (uint32_t)tables->frame_names.n;
+
+    if (hs_idmap_get (&image->names, name->offset) != HS_IDMAP_NONE)
+        return true;
+    if (name->n == 0)
+        return hs_idmap_set (&image->names, name->offset, NO_NAME);
+    if (!hs_array_reserve (&tables->frame_names, name->n))
+        return false;
+    for (uint32_t i = 0; i < name->n; i++) {
+        struct hs_frame_name *frame = &tables->frame_names.items[first + i];
+
+        *frame = (struct hs_frame_name){
+            .line = frames[i].line,
+            .next = i + 1 < name->n ? first + i + 1 : UINT32_MAX,
+        };
+        if (!intern (tables, frames[i].function, &frame->function) ||
+            !intern (tables, frames[i].file, &frame->file))
+            return false;
+    }
+    if (!hs_idmap_set (&image->names, name->offset, first))
+        return false;
+    tables->frame_names.n += name->n;
+    image->n_named++;
+    return true;
+}
+
+bool hs_trace_add_names (struct hs_trace *trace, uint32_t image, const struct hs_image_name *names,
+                         uint32_t n_names, const struct hs_image_frame *frames)
+{
+    bool is_done = true;
+
+    (void)pthread_mutex_lock (&trace->tables_lock);
+    for (uint32_t i = 0; i < n_names && is_done; i++)
+        is_done = add_name (&trace->tables, &trace->tables.images.items[image], &names[i],
+                            frames + names[i].first);
+    (void)pthread_mutex_unlock (&trace->tables_lock);
+    (void)atomic_fetch_add_explicit (&trace->names, 1, memory_order_release);
+    return is_done;
+}
+
+bool hs_trace_set_image_result (struct hs_trace *trace, uint32_t number,
+                                const struct hs_image_result *result)
+{
+    struct hs_image *image;
+    uint32_t detail;
+    bool is_done;
+
+    (void)pthread_mutex_lock (&trace->tables_lock);
+    image = &trace->tables.images.items[number];
+    is_done = intern (&trace->tables, result->detail, &detail);
+    if (is_done) {
+        image->detail = detail;
+        image->state = result->state;
+        image->found_id_size = 0;
+        if (result->build_id_size <= sizeof image->found_id) {
+            image->found_id_size = (uint8_t)result->build_id_size;
+            if (result->build_id_size > 0)
+                memcpy (image->found_id, result->build_id, result->build_id_size);
+        }
+    }
+    (void)pthread_mutex_unlock (&trace->tables_lock);
+    (void)atomic_fetch_add_explicit (&trace->names, 1, memory_order_release);
+    return is_done;
+}
+
+uint32_t hs_tables_image_of (const struct hs_tables *tables, const struct hs_module_info *module)
+{
+    uint64_t hash;
+
+    if (tables->images.n == 0)
+        return HS_NO_IMAGE;
+    return find_image (tables, module->path, module->build_id, module->build_id_size, &hash);
+}
+
+enum hs_name_known hs_tables_image_name (const struct hs_tables *tables,
+                                         const struct hs_module_info *module, uint64_t address,
+                                         const struct hs_frame_name **ret)
+{
+    uint32_t image = hs_tables_image_of (tables, module), name;
+
+    if (image == HS_NO_IMAGE)
+        return HS_NAME_UNKNOWN;
+    name = hs_idmap_get (&tables->images.items[image].names, address - 1 - module->base);
+    if (name == HS_IDMAP_NONE)
+        return HS_NAME_UNKNOWN;
+    if (name == NO_NAME)
+        return HS_NAME_NONE;
+    *ret = &tables->frame_names.items[name];
+    return HS_NAME_FOUND;
+}
+
+void hs_tables_clear_images (struct hs_tables *tables)
+{
+    for (size_t i = 0; i < tables->images.n; i++)
+        hs_idmap_clear (&tables->images.items[i].names);
+    hs_array_clear (&tables->images);
+    hs_idmap_clear (&tables->image_index);
+}

@@ -1,0 +1,137 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A program with known allocations is compiled, recorded and printed: the tree has the names of its
+functions, with the bytes that they are known to allocate."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+KEEP = "shop::Basket::keep(unsigned long)"
+
+
+class Results:
+    """TAP, counted."""
+
+    def __init__(self):
+        self.n = self.n_failed = 0
+
+    def check(self, label, is_good, why=""):
+        self.n += 1
+        self.n_failed += not is_good
+        print("%s %d - %s%s" % ("ok" if is_good else "not ok", self.n, label,
+                                "" if is_good else ": " + str(why)[:600]), flush=True)
+
+    def end(self):
+        print("1..%d" % self.n)
+        return 1 if self.n_failed else 0
+
+
+results = Results()
+
+
+def compile_subject(folder, name, *options):
+    path = os.path.join(folder, name)
+    source = os.path.join(HERE, "subject.cc")
+    subprocess.run(["g++", "-g", *options, "-o", path, source], check=True)
+    return path
+
+
+class Program:
+    def __init__(self, path, folder):
+        self.path, self.folder = path, folder
+
+    def __call__(self, *args, status=0):
+        out = subprocess.run([self.path, *args], text=True, capture_output=True, cwd=self.folder)
+        if out.returncode != status:
+            results.check(" ".join(args), False, "status %d: %s" % (out.returncode, out.stderr))
+        return out.stdout
+
+    def rows(self, *args):
+        return json.loads(self("tree", "--json", *args))["rows"]
+
+    def modules(self, *args):
+        modules = json.loads(self("modules", "--json", *args))["modules"]
+        return {os.path.basename(m["path"]): m for m in modules}
+
+
+def check_names(heapstrata, trace):
+    rows = heapstrata.rows("--leaks", "--bottom-up", trace)
+    results.check("the first row is the user's own code, not operator new",
+                  rows[0]["label"] == KEEP, rows[0])
+    results.check("with its bytes and blocks",
+                  (rows[0]["inclusive"]["outstanding_bytes"],
+                   rows[0]["inclusive"]["outstanding_count"]) == (1000000, 10), rows[0])
+    plain = [r for r in rows if r["label"] == "plain_c_function" and r["depth"] == 1]
+    results.check("a C function and its bytes",
+                  [r["inclusive"]["outstanding_bytes"] for r in plain] == [50000], plain)
+    results.check("source file and line", rows[0]["location"].startswith("subject.cc:"), rows[0])
+
+    rows = heapstrata.rows("--metric", "total", "--limit", "0", trace)
+    inlined = [r["label"] for r in rows if r["inlined"]]
+    results.check("inlined functions are rows, and marked",
+                  "shop::Basket::add(std::__cxx11::basic_string<char, std::char_traits<char>, "
+                  "std::allocator<char> > const&)" in inlined, inlined)
+    labels = {r["label"] for r in rows}
+    results.check("no row of the program is without a name",
+                  not any(label.startswith("program+0x") for label in labels), sorted(labels))
+    for label in ("main", KEEP, "plain_c_function"):
+        places = {(r["parent"], r["label"]) for r in rows if r["label"] == label}
+        results.check("%s: offsets of one function are one row" % label, len(places) == 1, places)
+
+
+def check_modules(heapstrata, trace):
+    modules = heapstrata.modules(trace)
+    results.check("modules: symbols with lines, nothing hidden",
+                  modules["program"]["symbols"] == "lines" and
+                  modules["program"]["hidden_bytes"] == 0, modules["program"])
+    modules = heapstrata.modules("--no-symbols", trace)
+    results.check("modules --no-symbols: what it hides",
+                  modules["program"]["hidden_bytes"] >= 1050000 and
+                  modules["program"]["named_frames"] == 0, modules["program"])
+
+
+def check_other_build(heapstrata, folder, program, trace):
+    rows = heapstrata.rows("--no-symbols", "--leaks", "--bottom-up", trace)
+    results.check("--no-symbols: module and offset", "+0x" in rows[0]["label"], rows[0])
+    wanted = heapstrata.modules(trace)["program"]["build_id"]
+    os.rename(program, program + ".kept")
+    compile_subject(folder, "program", "-O1")
+    rows = heapstrata.rows("--leaks", "--bottom-up", trace)
+    modules = heapstrata.modules(trace)
+    results.check("another build of the program: no names of it",
+                  rows[0]["label"].startswith("program+0x"), rows[0])
+    results.check("and both ids are told",
+                  modules["program"]["symbols"] == "mismatch" and
+                  modules["program"]["build_id"] == wanted and
+                  modules["program"]["found_build_id"] not in ("", wanted), modules["program"])
+    os.remove(program)
+    results.check("the program is gone",
+                  heapstrata.modules(trace)["program"]["symbols"] == "no-file")
+    root = os.path.join(folder, "root")
+    os.makedirs(root + folder)
+    shutil.copy(program + ".kept", root + program)
+    rows = heapstrata.rows("--sysroot", root, "--leaks", "--bottom-up", trace)
+    results.check("--sysroot: it is found there", KEEP in [r["label"] for r in rows], rows[0])
+
+
+def main():
+    if not shutil.which("g++"):
+        print("1..0 # SKIP g++ is not installed")
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        heapstrata = Program(sys.argv[1], folder)
+        program = compile_subject(folder, "program", "-O2")
+        heapstrata("record", "-o", "trace.hst", "--", program)
+        check_names(heapstrata, "trace.hst")
+        check_modules(heapstrata, "trace.hst")
+        check_other_build(heapstrata, folder, program, "trace.hst")
+    return results.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
