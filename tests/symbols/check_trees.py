@@ -124,7 +124,7 @@ def main():
         print("1..0 # SKIP g++ is not installed")
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        heapstrata = Program(sys.argv[1], folder)
+        heapstrata = Program(os.path.abspath(sys.argv[1]), folder)
         program = compile_subject(folder, "program", "-O2")
         heapstrata("record", "-o", "trace.hst", "--", program)
         check_names(heapstrata, "trace.hst")
