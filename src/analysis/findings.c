@@ -51,6 +51,9 @@ static const struct {
                                                            "older block was closed.") },
     [HS_NOTE_INDEX] = { HS_SEVERITY_INFO,
                         N_ ("The recording itself was read instead; every number is right.") },
+    [HS_NOTE_MISMATCHED_FREE] = { HS_SEVERITY_WARNING,
+                                  N_ ("What new gave only delete may take, new[] only delete[], "
+                                      "malloc only free: the program is wrong here.") },
     [HS_NOTE_OTHER] = { HS_SEVERITY_INFO, "" },
 };
 

@@ -12,6 +12,7 @@
 #include "cli/json_out.h"
 #include "cli/open_trace.h"
 #include "decode/decoder.h"
+#include "event/block_call.h"
 
 #include <glib/gi18n.h>
 #include <inttypes.h>
@@ -95,6 +96,17 @@ static void put_some (struct dump *dump, const char *name, struct hs_text text)
 {
     if (text.length > 0)
         put_lent (dump, name, text);
+}
+
+static void put_call (struct dump *dump, const struct hs_event *event)
+{
+    unsigned power = event->call >> HS_CALL_ALIGNMENT_SHIFT;
+
+    put_word (dump, "call",
+              event->kind == HS_EVENT_FREE ? hs_block_end_name (event->call)
+                                           : hs_block_call_name (event->call));
+    if (power > 0)
+        put_uint (dump, "alignment", UINT64_C (1) << power);
 }
 
 static void put_block (struct dump *dump, const struct hs_event *event)
@@ -333,6 +345,8 @@ static void put_head (struct dump *dump, const struct hs_event *event)
         put_uint (dump, "thread", event->thread);
     if (event->source != 0)
         put_uint (dump, "source", event->source);
+    if ((event->call & HS_CALL_MASK) != HS_CALL_UNKNOWN)
+        put_call (dump, event);
     if (event->stack != HS_NO_STACK)
         put_uint (dump, "stack", event->stack);
     if (event->stack_ref != 0)

@@ -68,6 +68,25 @@ static void next_stamp (struct hs_etl_state *state, struct hs_etl_thread *thread
     thread->last_stamp = ++state->writer.last_stamp;
 }
 
+/* Tells by which functions the thread's blocks come and go, when that changes. */
+static void tell_call (struct hs_etl_state *state, struct hs_etl_thread *thread, struct owner owner,
+                       const struct hs_event *event)
+{
+    bool is_alloc = event->kind == HS_EVENT_ALLOC, is_free = event->kind == HS_EVENT_FREE;
+
+    if ((is_free || thread->alloc_call == event->call) &&
+        (is_alloc || thread->free_call == event->call))
+        return;
+    if (!is_free)
+        thread->alloc_call = event->call;
+    if (!is_alloc)
+        thread->free_call = event->call;
+    state->payload.n = 0;
+    hs_etl_put_u8 (&state->payload, thread->alloc_call);
+    hs_etl_put_u8 (&state->payload, thread->free_call);
+    hs_etl_own_event (state, HS_OWN_CALL, owner.pid, owner.tid);
+}
+
 static uint32_t source_of (const struct hs_event *event)
 {
     return event->source != 0 ? event->source : SOURCE_MAIN_PATH;
@@ -194,6 +213,7 @@ void hs_etl_block_event (struct hs_etl_state *state, const struct hs_event *even
         state->report.left_out[HS_LEFT_OUT_NO_PROCESS]++;
     if (!begin_record (state, event, &owner, &thread))
         return;
+    tell_call (state, thread, owner, event);
     state->report.n_block_events++;
     if (event->kind == HS_EVENT_FREE) {
         forget_alloc (state, event->block.heap, event->block.address);

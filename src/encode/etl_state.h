@@ -36,6 +36,7 @@ struct hs_etl_thread {
     int64_t last_stamp; /* of a heap record */
     struct hs_etl_recent_alloc recent[HS_ETL_RECENT_ALLOCS];
     uint8_t next_recent;
+    uint8_t alloc_call, free_call; /* told last */
     bool has_ended;
 };
 

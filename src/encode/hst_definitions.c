@@ -72,7 +72,7 @@ static void put_head (struct hs_hst_state *state, const struct hs_event *event)
     mask |= event->time != 0 ? HS_HST_HEAD_TIME : 0;
     mask |= event->process != HS_NO_PROCESS ? HS_HST_HEAD_PROCESS : 0;
     mask |= event->thread != 0 ? HS_HST_HEAD_THREAD : 0;
-    mask |= event->source != 0 ? HS_HST_HEAD_SOURCE : 0;
+    mask |= hs_event_origin (event) != 0 ? HS_HST_HEAD_SOURCE : 0;
     mask |= event->flags != 0 ? HS_HST_HEAD_FLAGS : 0;
     mask |= event->stack != HS_NO_STACK ? HS_HST_HEAD_STACK : 0;
     mask |= event->stack_ref != 0 ? HS_HST_HEAD_REF : 0;
@@ -88,7 +88,7 @@ static void put_head (struct hs_hst_state *state, const struct hs_event *event)
     if (mask & HS_HST_HEAD_THREAD)
         hs_hst_bytes_put_varint (record, event->thread);
     if (mask & HS_HST_HEAD_SOURCE)
-        hs_hst_bytes_put_varint (record, event->source);
+        hs_hst_bytes_put_varint (record, hs_event_origin (event));
     if (mask & HS_HST_HEAD_FLAGS)
         hs_hst_bytes_put_varint (record, event->flags);
     if (mask & HS_HST_HEAD_STACK)

@@ -9,7 +9,7 @@ static inline bool is_context (const struct hs_hst_context *context, const struc
                                uint64_t heap)
 {
     return context->process == event->process && context->thread == event->thread &&
-           context->heap == heap && context->source == event->source &&
+           context->heap == heap && context->source == hs_event_origin (event) &&
            context->flags == event->flags;
 }
 
@@ -19,12 +19,12 @@ static uint8_t *put_context (struct hs_hst_state *state, uint8_t *at, const stru
 {
     struct hs_hst_model *model = state->model;
     uint64_t key = heap ^ (uint64_t)event->thread << 32 ^ (uint64_t)event->process << 16 ^
-                   event->source ^ (uint64_t)event->flags << 56;
+                   hs_event_origin (event) ^ (uint64_t)event->flags << 56;
     uint16_t *memory = &state->context_memory[hs_hash_u64 (key) % HS_HST_CONTEXT_MEMORY];
     struct hs_hst_context fields = { .heap = heap,
                                      .process = event->process,
                                      .thread = event->thread,
-                                     .source = event->source,
+                                     .source = hs_event_origin (event),
                                      .flags = event->flags };
 
     if (*memory < model->n_contexts && is_context (&model->contexts[*memory], event, heap)) {
@@ -35,7 +35,7 @@ static uint8_t *put_context (struct hs_hst_state *state, uint8_t *at, const stru
     at = hs_hst_write_varint (at, event->process == HS_NO_PROCESS ? 0 : event->process + 1ull);
     at = hs_hst_write_varint (at, event->thread);
     at = hs_hst_write_varint (at, heap);
-    at = hs_hst_write_varint (at, event->source);
+    at = hs_hst_write_varint (at, hs_event_origin (event));
     at = hs_hst_write_varint (at, event->flags);
     *ret_number = hs_hst_add_context (model, &fields);
     *memory = (uint16_t)*ret_number;

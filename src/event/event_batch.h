@@ -48,6 +48,7 @@ static inline struct hs_event *hs_batch_add (struct hs_event_batch *batch, enum 
     event->kind = (uint8_t)kind;
     event->flags = 0;
     event->source = 0;
+    event->call = 0;
     event->process = HS_NO_PROCESS;
     event->thread = 0;
     event->stack = HS_NO_STACK;

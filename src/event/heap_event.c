@@ -95,6 +95,8 @@ static const struct note_kind note_kinds[HS_N_NOTE_KINDS] = {
     [HS_NOTE_UNMATCHED_FREE] = { "unmatched-free", N_ ("Frees of unknown blocks"), false },
     [HS_NOTE_DUPLICATE_ALLOC] = { "duplicate-alloc", N_ ("Allocations over live blocks"), false },
     [HS_NOTE_INDEX] = { "index", N_ ("The closing index was not used"), false },
+    [HS_NOTE_MISMATCHED_FREE] = { "mismatched-free", N_ ("Blocks freed by the wrong function"),
+                                  false },
     [HS_NOTE_OTHER] = { "other", N_ ("Other findings"), false },
 };
 

@@ -124,6 +124,7 @@ enum hs_note_kind {
     HS_NOTE_UNMATCHED_FREE,   /* frees of blocks that the trace does not know */
     HS_NOTE_DUPLICATE_ALLOC,  /* allocations at an address that was live */
     HS_NOTE_INDEX,            /* the closing index could not be used */
+    HS_NOTE_MISMATCHED_FREE,  /* new[] and delete, malloc and delete … */
     HS_NOTE_OTHER,
     HS_N_NOTE_KINDS,
 };
@@ -244,7 +245,8 @@ struct hs_event {
     int64_t time; /* ticks since the trace's zero; may be negative */
     uint8_t kind; /* enum hs_event_kind */
     uint8_t flags;
-    uint16_t source; /* the heap's internal source (ETW), 0 = unknown */
+    uint8_t source; /* the heap's internal source (ETW), 0 = unknown */
+    uint8_t call;   /* of blocks: block_call.h */
     hs_process_id process;
     uint32_t thread; /* the system's thread id; 0 or UINT32_MAX = unknown */
     hs_stack_slot stack;
@@ -267,6 +269,18 @@ struct hs_event {
         int64_t end_time;    /* GAP */
     };
 };
+
+/* Source and call as one number, for what keeps both and looks at neither. */
+static inline uint16_t hs_event_origin (const struct hs_event *event)
+{
+    return (uint16_t)(event->source | event->call << 8);
+}
+
+static inline void hs_event_set_origin (struct hs_event *event, uint16_t origin)
+{
+    event->source = (uint8_t)origin;
+    event->call = (uint8_t)(origin >> 8);
+}
 
 /* "alloc", "free" …: the word in `dump`. Never NULL. */
 const char *hs_event_kind_name (enum hs_event_kind kind);

@@ -24,7 +24,7 @@ struct hs_hst_context {
     hs_process_id process;
     uint32_t thread;
     uint32_t newest_birth; /* number + 1 of the newest birth not yet freed, as far as known */
-    uint16_t source;
+    uint16_t source;       /* hs_event_origin() */
     uint16_t successor[2]; /* the context of the next alloc and free */
     uint16_t stack[2];     /* local number of the last alloc's and free's */
     uint16_t class_salt;

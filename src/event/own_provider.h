@@ -27,6 +27,8 @@
  *                     one; u32 pid.
  *   9  RESET          empty: totals up to here do not count (heaptrack's attach).
  *  10  FORKED         u32 pid: the process began as a copy of its parent and has its blocks.
+ *  11  CALL           u8 of allocations, u8 of frees: hs_event.call of this thread's heap records
+ *                     from here on, until the next one. Before the first it is unknown.
  */
 #ifndef HS_EVENT_OWN_PROVIDER_H
 #define HS_EVENT_OWN_PROVIDER_H
@@ -47,6 +49,7 @@ enum hs_own_event_id {
     HS_OWN_GAP = 8,
     HS_OWN_RESET = 9,
     HS_OWN_FORKED = 10,
+    HS_OWN_CALL = 11,
 };
 
 enum hs_own_origin_flags {

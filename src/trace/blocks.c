@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/units.h"
+#include "event/block_call.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -115,7 +116,7 @@ static bool open_block (struct hs_trace *trace, const struct hs_event *event, ui
         .process = event->process,
         .heap = heap,
         .thread = event->thread,
-        .source = event->source,
+        .source = hs_event_origin (event),
         .address_high = (uint32_t)(event->block.address >> 32),
     };
 
@@ -157,6 +158,25 @@ static void judge_temporary (struct hs_trace *trace, const struct hs_event *even
         return;
     set_row_flag (trace, row, HS_ROW_IS_TEMPORARY);
     HS_TRACE_COUNT (trace, heap, temporary, 1);
+}
+
+/* Says so when the block was born by a function of another family. */
+static bool judge_call (struct hs_trace *trace, const struct hs_event *event, hs_row_no row)
+{
+    const struct hs_rows *rows = &trace->rows;
+    uint32_t context = hs_column_u32 (&rows->context, row);
+    uint8_t birth = (uint8_t)(hs_column_u32 (&rows->context_source, context) >> 8);
+    char text[128];
+    int n;
+
+    if (hs_block_calls_match (birth, event->call))
+        return true;
+    n = snprintf (text, sizeof text, "a block of %llu bytes at %#llx came from %s and went by %s",
+                  (unsigned long long)hs_rows_size (rows, row),
+                  (unsigned long long)hs_rows_address (rows, row), hs_block_call_name (birth),
+                  hs_block_end_name (event->call));
+    return hs_trace_add_finding (trace, HS_NOTE_MISMATCHED_FREE, 1, HS_NO_OFFSET,
+                                 (struct hs_text){ text, (uint32_t)n });
 }
 
 /* Sizes that cannot be: the block is followed, its bytes count nothing. */
@@ -238,6 +258,8 @@ static bool release (struct hs_trace *trace, const struct hs_event *event, uint3
         hs_trace_count_unmatched_free (trace, heap);
     } else {
         judge_temporary (trace, event, heap, row);
+        if (!judge_call (trace, event, row))
+            return false;
         (void)end_row (trace, heap, row, number);
     }
     trace->processes.items[event->process].newest_row = HS_NO_ROW;
@@ -294,6 +316,8 @@ static bool reopen (struct hs_trace *trace, const struct hs_event *event, uint32
         return false;
     if (old != HS_NO_ROW) {
         judge_temporary (trace, event, heap, old);
+        if (!judge_call (trace, event, old))
+            return false;
         (void)end_row (trace, heap, old, number);
     }
     if (!is_in_place) {

@@ -8,7 +8,7 @@
  *   size     bytes asked for; HS_SIZE_LARGE: look up with hs_rows_size
  *   stack    stack slot | HS_ROW_IS_TEMPORARY | HS_ROW_IS_CLAIMED. Peek.
  *   address  low 32 bits; high 32 in the context
- *   context  number of (process, heap, thread, source, high address) in the context columns
+ *   context  number of (process, heap, thread, source and call, high address) in their columns
  * Event e: a u16 of ticks since the base of its segment; a bit "gave birth to a row" (with the rank
  * of each word of 64), so the birth of a row costs no column of its own. Budget: PERFORMANCE.md
  * goal 15, 24 B a row + 1 B an event; here 20 B a row + 2.2 B an event.
@@ -49,7 +49,7 @@ struct hs_rows {
     struct hs_column context_process;      /* u32: hs_process_id */
     struct hs_column context_heap;         /* u32: index into hs_tables.heaps */
     struct hs_column context_thread;       /* u32 */
-    struct hs_column context_source;       /* u32 */
+    struct hs_column context_source;       /* u32: hs_event_origin() of the birth */
     struct hs_column context_address_high; /* u32 */
 
     /*

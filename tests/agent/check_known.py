@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Records programs with known allocations: the trace must say exactly what they did.
 
-Usage: check_known.py HEAPSTRATA KNOWN SCRATCH. Each case of known.c stands here with what it does.
+Usage: check_known.py HEAPSTRATA SCRATCH KNOWN [KNOWN_CPP KNOWN_OWN]. Each case of known.c and
+known_cpp.cc (KNOWN_OWN: with its own operators) stands here with what it does.
 Blocks are told by their sizes, so that libc's own (thread descriptors, buffers) do not count.
 """
 import collections
@@ -11,13 +12,14 @@ import signal
 import subprocess
 import sys
 
-HEAPSTRATA, KNOWN, SCRATCH = sys.argv[1:4]
+HEAPSTRATA, SCRATCH, KNOWN = sys.argv[1:4]
+CPP, OWN = sys.argv[4:6] if len(sys.argv) > 5 else (None, None)
 
 
-def record(case):
+def record(case, program=KNOWN):
     """The dump of the recorded case as dictionaries, and the exit status."""
     trace = os.path.join(SCRATCH, f"known-{case}.etl")
-    done = subprocess.run([HEAPSTRATA, "record", "-o", trace, "--", KNOWN, case],
+    done = subprocess.run([HEAPSTRATA, "record", "-o", trace, "--", program, case],
                           capture_output=True, text=True, timeout=120)
     dump = subprocess.run([HEAPSTRATA, "dump", "--json", "--limit=0", trace],
                           capture_output=True, text=True, timeout=120)
@@ -60,8 +62,32 @@ def check_totals(case, summary, **expected):
         check(case, f"{name} = {value}", summary["totals"][name] == value, summary["totals"][name])
 
 
+def check_calls(case, events, expected):
+    """That each size was born by the function, with the alignment, and ended by the function that
+    stand for it."""
+    births = {}
+    for event in events:
+        if event["kind"] == "alloc":
+            births[event["address"]] = event["size"]
+            wanted = expected.get(event["size"])
+            if wanted:
+                found = (event.get("call"), event.get("alignment", 0))
+                check(case, f"{event['size']} bytes came from {wanted[:2]}", found == wanted[:2],
+                      found)
+        elif event["kind"] == "free":
+            wanted = expected.get(births.get(event["address"]))
+            if wanted:
+                check(case, f"what {wanted[0]} gave went by {wanted[2]}",
+                      event.get("call") == wanted[2], event.get("call"))
+
+
 def family():
     events, status, summary = record("family")
+    check_calls("family", events, {
+        11: ("malloc", 0, None), 21: ("calloc", 0, None), 13: ("realloc", 0, None),
+        20: ("realloc", 0, None), 100: ("memalign", 64, None), 128: ("memalign", 64, None),
+        33: ("memalign", 32, None), 41: ("memalign", 4096, None), 43: ("memalign", 4096, None),
+        17: ("malloc", 0, "free")})
     check_sizes("family", events, {11: 1, 21: 1, 13: 1, 20: 1, 100: 1, 128: 1, 33: 1, 41: 1, 43: 1,
                                    17: 1, 0: 1})
     check_totals("family", summary, opened=11, frees=1, outstanding_count=10,
@@ -102,8 +128,71 @@ def deep():
     check("deep", "the leaf's 500 frames", depth >= 500, depth)
 
 
+def n_mismatched(case):
+    """How many frees by the wrong function the findings of the recorded case count."""
+    done = subprocess.run([HEAPSTRATA, "findings", "--json",
+                           os.path.join(SCRATCH, f"known-{case}.etl")],
+                          capture_output=True, text=True, timeout=120)
+    rows = json.loads(done.stdout)["findings"]
+    return sum(row["count"] for row in rows if row["kind"] == "mismatched-free")
+
+
+def forms():
+    events, _, summary = record("forms", CPP)
+    calls = {size: ("new", 64 if size in (103, 104) else 0, None) for size in range(101, 105)}
+    calls |= {size: ("new[]", 64 if size > 106 else 0, None) for size in range(105, 109)}
+    calls |= {size: ("new", 64 if size > 113 else 0, "delete") for size in range(111, 117)}
+    calls |= {size: ("new[]", 64 if size > 123 else 0, "delete[]") for size in range(121, 127)}
+    check_sizes("forms", events, {size: 1 for size in calls})
+    check_calls("forms", events, calls)
+    check_totals("forms", summary, opened=20, frees=12, unmatched_frees=0, duplicate_allocs=0,
+                 outstanding_bytes=sum(range(101, 109)))
+    check("forms", "no wrong pair", n_mismatched("forms") == 0, n_mismatched("forms"))
+
+
+def wrong_pairs():
+    _, _, summary = record("wrong-pairs", CPP)
+    check_totals("wrong-pairs", summary, opened=7, unmatched_frees=0, outstanding_count=0)
+    check("wrong-pairs", "five found", n_mismatched("wrong-pairs") == 5,
+          n_mismatched("wrong-pairs"))
+
+
+def exceptions():
+    events, status, summary = record("exceptions", CPP)
+    check_sizes("exceptions", events, {1011: 250, 301: 50, 302: 50, 303: 50, 304: 50})
+    # the runtime's own block for each exception in flight: 300 bytes, and 3 times a bad_alloc
+    check_totals("exceptions", summary, opened=250 + 200 + 200, unmatched_frees=0,
+                 duplicate_allocs=0, outstanding_count=200)
+    check("exceptions", "exit status", status == 0, status)
+
+
+def handler():
+    events, status, summary = record("handler", CPP)
+    check_sizes("handler", events, {401: 1, 402: 1, 403: 1})
+    check_totals("handler", summary, opened=4, frees=2, unmatched_frees=0, outstanding_count=2)
+    check("handler", "exit status", status == 0, status)
+
+
+def own():
+    events, status, summary = record("own", OWN)
+    check_sizes("own", events, {501: 10, 502: 1, 503: 1, 601: 1})
+    check_totals("own", summary, unmatched_frees=0, duplicate_allocs=0)
+    check("own", "no wrong pair", n_mismatched("own") == 0, n_mismatched("own"))
+    check("own", "its own operators were called", status == 0, status)
+
+
+def cpp():
+    forms()
+    wrong_pairs()
+    exceptions()
+    handler()
+    own()
+
+
 def main():
     family()
+    if CPP:
+        cpp()
     resize()
     threads("threads", 8)
     threads("many-threads", 200)

@@ -104,8 +104,9 @@ static int print_block (char *line, size_t size, const struct hs_event *event)
 {
     const struct hs_block_fields *b = &event->block;
 
-    return snprintf (line, size, "%" PRIx64 " %" PRIx64 " %" PRIu64 " %" PRIx64 " %" PRIu64 " %u",
-                     b->heap, b->address, b->size, b->old_address, b->old_size, event->source);
+    return snprintf (line, size,
+                     "%" PRIx64 " %" PRIx64 " %" PRIu64 " %" PRIx64 " %" PRIu64 " %u %u", b->heap,
+                     b->address, b->size, b->old_address, b->old_size, event->source, event->call);
 }
 
 static int print_module (char *line, size_t size, const struct hs_module_fields *m)
@@ -287,7 +288,8 @@ static void add_block (struct hs_event_batch *batch, int64_t time, uint64_t *ref
                                                 HS_EVENT_REALLOC };
     struct hs_event *event = add (batch, kinds[random_below (4)], time);
 
-    event->source = (uint16_t)(1 + random_below (6));
+    event->source = (uint8_t)(1 + random_below (6));
+    event->call = (uint8_t)random_below (16);
     event->block = (struct hs_block_fields){ .heap = 0x1000 + random_below (3) * 0x1000ull,
                                              .address = random_address () };
     if (event->kind != HS_EVENT_FREE)

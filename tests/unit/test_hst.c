@@ -218,7 +218,7 @@ static void tell (struct telling *telling, const struct hs_event_batch *batch)
         fputc ('a' + e->kind, telling->order_out);
         fprintf (out, "%s %ld p%d t%u s%u f%x st%u r%lu",
                  hs_event_kind_name ((enum hs_event_kind)e->kind), e->time, (int)e->process,
-                 e->thread, e->source, e->flags, e->stack, e->stack_ref);
+                 e->thread, hs_event_origin (e), e->flags, e->stack, e->stack_ref);
         if (!tell_packed (out, e))
             tell_definition (out, e);
         fputc ('\n', out);
@@ -426,7 +426,8 @@ static void make_trace (uint64_t from, unsigned n_wanted, unsigned n_events)
                               draw (500) == 0 ? maker.time - 3 : maker.time);
             e->process = (hs_process_id)(draw (4) == 0);
             e->thread = 100 + (uint32_t)(draw (6) == 0 ? draw (20) : 0);
-            e->source = draw (10) == 0 ? (uint16_t)draw (0) : 3;
+            e->source = draw (10) == 0 ? (uint8_t)draw (0) : 3;
+            e->call = (uint8_t)draw (0);
             e->flags = draw (30) == 0 ? (uint8_t)draw (4) : 0;
             if (e->kind == HS_EVENT_ALLOC || e->kind == HS_EVENT_FREE ||
                 e->kind == HS_EVENT_REALLOC)

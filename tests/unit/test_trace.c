@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Rules of the block model (formats/etl.md 7.4) and of snapshots, one test each. */
 #include "base/memory.h"
+#include "event/block_call.h"
 #include "trace/ranges.h"
 #include "trace/trace.h"
 
@@ -415,6 +416,49 @@ START_TEST (temporary_is_freed_with_nothing_between)
 }
 END_TEST
 
+static uint64_t n_mismatched (struct fixture *f)
+{
+    const struct hs_tables *tables;
+    uint64_t n = 0;
+
+    flush (f);
+    tables = hs_trace_lock (f->trace);
+    for (size_t i = 0; i < tables->findings.n; i++)
+        if (tables->findings.items[i].kind == HS_NOTE_MISMATCHED_FREE)
+            n += tables->findings.items[i].count;
+    hs_trace_unlock (f->trace);
+    return n;
+}
+
+START_TEST (only_its_own_family_may_end_a_block)
+{
+    static const struct {
+        uint8_t birth, end, is_wrong;
+    } cases[] = {
+        { HS_CALL_MALLOC, HS_CALL_MALLOC, 0 },     { HS_CALL_CALLOC, HS_CALL_MALLOC, 0 },
+        { HS_CALL_MEMALIGN, HS_CALL_REALLOC, 0 },  { HS_CALL_MALLOC, HS_CALL_NEW, 1 },
+        { HS_CALL_NEW, HS_CALL_MALLOC, 1 },        { HS_CALL_NEW, HS_CALL_NEW_ARRAY, 1 },
+        { HS_CALL_NEW_ARRAY, HS_CALL_NEW, 1 },     { HS_CALL_NEW | 6 << 3, HS_CALL_NEW, 0 },
+        { HS_CALL_NEW_ARRAY, HS_CALL_REALLOC, 1 }, { HS_CALL_UNKNOWN, HS_CALL_NEW, 0 },
+        { HS_CALL_NEW, HS_CALL_UNKNOWN, 0 },       { HS_CALL_POOL, HS_CALL_POOL, 0 },
+    };
+    struct fixture f = begin ();
+    uint64_t wanted = 0;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        alloc (&f, 0x10, 16)->call = cases[i].birth;
+        release (&f, 0x10);
+        f.batch->events[f.batch->n - 1].call = cases[i].end;
+        wanted += cases[i].is_wrong;
+        ck_assert_uint_eq (n_mismatched (&f), wanted);
+    }
+    alloc (&f, 0x10, 16)->call = HS_CALL_NEW;
+    resize (&f, 0x10, 0x10, 32)->call = HS_CALL_REALLOC;
+    ck_assert_uint_eq (n_mismatched (&f), wanted + 1);
+    end (&f);
+}
+END_TEST
+
 START_TEST (absurd_sizes_count_nothing)
 {
     struct fixture f = begin ();
@@ -600,6 +644,7 @@ int main (void)
     tcase_add_test (rules, destroy_frees_and_the_handle_is_a_new_heap);
     tcase_add_test (rules, exit_leaves_blocks_outstanding);
     tcase_add_test (rules, temporary_is_freed_with_nothing_between);
+    tcase_add_test (rules, only_its_own_family_may_end_a_block);
     tcase_add_test (rules, absurd_sizes_count_nothing);
     tcase_add_test (rules, times_and_births_are_found);
     tcase_add_test (rules, modules_are_found_by_address_and_time);

@@ -25,6 +25,12 @@
 #define AGENT_IS_ATTACHED 0
 #endif
 
+enum agent_busy {
+    AGENT_BUSY_NOT,
+    AGENT_BUSY_HOOK, /* inside a hooked call: those it makes are not recorded */
+    AGENT_BUSY_NEW,  /* the same, inside an operator new */
+};
+
 struct agent_thread {
     struct hs_ring_head *ring;
     uint8_t *body;   /* mapped twice */
@@ -32,7 +38,7 @@ struct agent_thread {
     uint64_t limit;  /* up to here there is room in the ring, as far as is known */
     uint64_t stamp;  /* of the event that is being written */
     uint64_t n_lost; /* not yet told */
-    int is_busy;     /* inside the agent, or inside a hooked call made by another hooked call */
+    int is_busy;     /* enum agent_busy */
     int has_no_ring;
     uintptr_t thread_pointer; /* of an attached process's thread: fs:0 */
     uint32_t module_generation;
@@ -80,14 +86,16 @@ uint8_t *agent_map_body (uint32_t number) AGENT_HIDDEN;
 /* The calling thread's state, made on first use; NULL when nothing is to be recorded. */
 struct agent_thread *agent_enter (void) __attribute__ ((visibility ("hidden")));
 
-/* agent_events.c; the caller's registers lead the walk */
+/* When the thread is inside an operator new: its recording ends here, and 1 is returned. */
+int agent_end_new (void) AGENT_HIDDEN;
+
+/* agent_events.c; `call` is hs_ring_call(); the caller's registers lead the walk */
 struct agent_frame {
     uintptr_t pc, sp, rbp;
 };
-void agent_alloc (struct agent_thread *thread, void *address, size_t size,
-                  const struct agent_frame *frame) __attribute__ ((visibility ("hidden")));
-void agent_free (struct agent_thread *thread, void *address)
-    __attribute__ ((visibility ("hidden")));
+void agent_alloc (struct agent_thread *thread, void *address, size_t size, uint8_t call,
+                  const struct agent_frame *frame) AGENT_HIDDEN;
+void agent_free (struct agent_thread *thread, void *address, uint8_t call) AGENT_HIDDEN;
 void agent_realloc_begin (struct agent_thread *thread, void *old)
     __attribute__ ((visibility ("hidden")));
 void agent_realloc_end (struct agent_thread *thread, void *address, size_t size,

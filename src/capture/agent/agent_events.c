@@ -42,7 +42,13 @@ static inline uint64_t word (const struct agent_thread *thread, enum hs_rec_kind
     return thread->stamp << 4 | (uint64_t)kind;
 }
 
-void agent_alloc (struct agent_thread *thread, void *address, size_t size,
+/* With the call in the byte that addresses of programs do not use. */
+static inline uint64_t place (const void *address, uint8_t call)
+{
+    return (uint64_t)call << HS_RING_CALL_SHIFT | (uintptr_t)address;
+}
+
+void agent_alloc (struct agent_thread *thread, void *address, size_t size, uint8_t call,
                   const struct agent_frame *frame)
 {
     uint64_t *record;
@@ -53,12 +59,12 @@ void agent_alloc (struct agent_thread *thread, void *address, size_t size,
     record = (void *)agent_reserve (thread, 32);
     if (record != NULL && __builtin_expect (size <= UINT32_MAX, 1)) {
         record[0] = word (thread, HS_REC_ALLOC);
-        record[1] = (uintptr_t)address;
+        record[1] = place (address, call);
         record[2] = (uint64_t)size << 32 | stack;
         agent_publish (thread, 24);
     } else if (record != NULL) {
         record[0] = word (thread, HS_REC_ALLOC_LARGE);
-        record[1] = (uintptr_t)address;
+        record[1] = place (address, call);
         record[2] = size;
         record[3] = stack;
         agent_publish (thread, 32);
@@ -66,7 +72,8 @@ void agent_alloc (struct agent_thread *thread, void *address, size_t size,
     end_event (thread);
 }
 
-static inline void write_release (struct agent_thread *thread, void *address, enum hs_rec_kind kind)
+static inline void write_release (struct agent_thread *thread, uint64_t address,
+                                  enum hs_rec_kind kind)
 {
     uint64_t *record;
 
@@ -74,20 +81,20 @@ static inline void write_release (struct agent_thread *thread, void *address, en
     record = (void *)agent_reserve (thread, 16);
     if (record != NULL) {
         record[0] = word (thread, kind);
-        record[1] = (uintptr_t)address;
+        record[1] = address;
         agent_publish (thread, 16);
     }
     end_event (thread);
 }
 
-void agent_free (struct agent_thread *thread, void *address)
+void agent_free (struct agent_thread *thread, void *address, uint8_t call)
 {
-    write_release (thread, address, HS_REC_FREE);
+    write_release (thread, place (address, call), HS_REC_FREE);
 }
 
 void agent_realloc_begin (struct agent_thread *thread, void *old)
 {
-    write_release (thread, old, HS_REC_REALLOC_BEGIN);
+    write_release (thread, (uintptr_t)old, HS_REC_REALLOC_BEGIN);
 }
 
 void agent_realloc_end (struct agent_thread *thread, void *address, size_t size,

@@ -127,8 +127,18 @@ struct agent_thread *agent_enter (void)
         atomic_fetch_add_explicit (&agent.arena->n_unrecorded, 1, memory_order_relaxed);
         return NULL;
     }
-    thread->is_busy = 1;
+    thread->is_busy = AGENT_BUSY_HOOK;
     return thread;
+}
+
+int agent_end_new (void)
+{
+    struct agent_thread *thread = agent_find_self (); /* also when recording was paused meanwhile */
+
+    if (thread == NULL || thread->is_busy != AGENT_BUSY_NEW)
+        return 0;
+    thread->is_busy = AGENT_BUSY_NOT;
+    return 1;
 }
 
 /* Whether this process may wait some more in this second; counts the wait. */

@@ -7,6 +7,7 @@
 #include "capture/agent/agent.h"
 
 #include "capture/agent/agent_follow.h"
+#include "capture/agent/hooks.h"
 #include "capture/agent/system.h"
 
 #include <dlfcn.h>
@@ -17,8 +18,6 @@
 struct agent agent;
 
 extern void *dlsym (void *, const char *) __attribute__ ((weak));
-
-void agent_look_up (void) __attribute__ ((visibility ("hidden")));
 
 void *agent_find_real (const char *name)
 {
@@ -158,6 +157,7 @@ static __attribute__ ((constructor)) void start (int argc, char **argv, char **e
     (void)argc;
     (void)argv;
     agent_look_up ();
+    agent_look_up_cpp ();
     if (environment == NULL)
         return;
     agent_look_up_exec ();

@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "base/memory.h"
+#include "event/block_call.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,10 @@
 #define BATCH 512u /* events handed on at once: that many stay in the nearest cache */
 #define CALIBRATION_NS 20000000
 #define EPOCH_1601_TO_1970 INT64_C (116444736000000000) /* in 100 ns */
+
+_Static_assert((int)HS_RING_CALL_POOL == (int)HS_CALL_POOL &&
+                   HS_RING_ALIGNMENT_SHIFT == HS_CALL_ALIGNMENT_SHIFT,
+               "the same numbers");
 
 struct clock_pair {
     uint64_t tsc;
@@ -240,14 +245,17 @@ static struct hs_event *add (struct hs_event_order *order, enum hs_event_kind ki
     return event;
 }
 
-static void add_block (struct hs_event_order *order, enum hs_event_kind kind, int64_t time,
-                       uint32_t ring, const struct hs_block_fields *block, hs_stack_slot stack)
+static struct hs_event *add_block (struct hs_event_order *order, enum hs_event_kind kind,
+                                   int64_t time, uint32_t ring, const struct hs_block_fields *block,
+                                   hs_stack_slot stack)
 {
     struct hs_event *event = add (order, kind, time, ring);
 
     event->block = *block;
     event->block.heap = HEAP;
     event->stack = stack;
+    event->call = HS_CALL_REALLOC;
+    return event;
 }
 
 static hs_stack_slot slot_of (const struct ring_state *ring, uint64_t id)
@@ -333,23 +341,27 @@ static void free_resized (struct hs_event_order *order, uint64_t address, int64_
     }
 }
 
-static void take_alloc (struct hs_event_order *order, uint32_t ring, int64_t time, uint64_t address,
+/* `place`: address and call. */
+static void take_alloc (struct hs_event_order *order, uint32_t ring, int64_t time, uint64_t place,
                         uint64_t size, uint64_t stack)
 {
+    uint64_t address = place & HS_RING_ADDRESS_MASK;
     struct hs_block_fields block = { .address = address, .size = size };
 
     if (order->n_resizing > 0)
         free_resized (order, address, time);
     order->totals.n_allocs++;
-    add_block (order, HS_EVENT_ALLOC, time, ring, &block, slot_of (&order->rings[ring], stack));
+    add_block (order, HS_EVENT_ALLOC, time, ring, &block, slot_of (&order->rings[ring], stack))
+        ->call = (uint8_t)(place >> HS_RING_CALL_SHIFT);
 }
 
-static void take_free (struct hs_event_order *order, uint32_t ring, int64_t time, uint64_t address)
+static void take_free (struct hs_event_order *order, uint32_t ring, int64_t time, uint64_t place)
 {
-    struct hs_block_fields block = { .address = address };
+    struct hs_block_fields block = { .address = place & HS_RING_ADDRESS_MASK };
 
     order->totals.n_frees++;
-    add_block (order, HS_EVENT_FREE, time, ring, &block, HS_NO_STACK);
+    add_block (order, HS_EVENT_FREE, time, ring, &block, HS_NO_STACK)->call =
+        (uint8_t)(place >> HS_RING_CALL_SHIFT);
 }
 
 static void begin_resize (struct hs_event_order *order, uint32_t ring, uint64_t address)
@@ -373,14 +385,17 @@ static void end_resize (struct hs_event_order *order, uint32_t ring, int64_t tim
 
     if (!state->is_resizing) { /* its begin was lost: the old address is unknown */
         if (address != 0)
-            take_alloc (order, ring, time, address, size, words[3]);
+            take_alloc (order, ring, time,
+                        address | (uint64_t)HS_RING_CALL_REALLOC << HS_RING_CALL_SHIFT, size,
+                        words[3]);
         return;
     }
     state->is_resizing = false;
     order->n_resizing--;
     if (address == 0) {
         if (size == 0 && !is_old_gone)
-            take_free (order, ring, time, old);
+            take_free (order, ring, time,
+                       old | (uint64_t)HS_RING_CALL_REALLOC << HS_RING_CALL_SHIFT);
         return;
     }
     order->totals.n_reallocs++;

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define HS_ARENA_MAGIC UINT64_C (0x316e6572417348) /* "HsAren1" */
-#define HS_ARENA_VERSION 1u
+#define HS_ARENA_VERSION 2u
 #define HS_ARENA_PAGE 4096u
 #define HS_RINGS 256u
 #define HS_RING_BYTES (UINT32_C (1) << 20)
@@ -93,7 +93,8 @@ struct hs_ring_head {
  *   HS_REC_MODULE         word, struct hs_ring_module, then the path padded with NUL to 8 bytes
  *   HS_REC_LOST           word, number of events lost just before
  * A stack id is this thread's own, from 1 to HS_RING_STACK_ID_MAX; 0 = no stack. An id may be
- * defined anew: the newest counts.
+ * defined anew: the newest counts. The top byte of the address of ALLOC,
+ * ALLOC_LARGE, FREE and FREE_STACK is hs_ring_call().
  */
 enum hs_rec_kind {
     HS_REC_NONE,
@@ -108,6 +109,32 @@ enum hs_rec_kind {
     HS_REC_LOST,
     HS_N_REC_KINDS,
 };
+
+/*
+ * By which function a block was born or ended, so that what does not go together can be found. Not
+ * told of realloc's records. The same numbers as enum hs_block_call of event/block_call.h.
+ */
+enum hs_ring_call_kind {
+    HS_RING_CALL_UNKNOWN,
+    HS_RING_CALL_MALLOC, /* ended: free */
+    HS_RING_CALL_CALLOC,
+    HS_RING_CALL_REALLOC,
+    HS_RING_CALL_MEMALIGN,
+    HS_RING_CALL_NEW,       /* ended: delete */
+    HS_RING_CALL_NEW_ARRAY, /* ended: delete[] */
+    HS_RING_CALL_POOL,
+};
+
+#define HS_RING_CALL_SHIFT 56 /* no address of a program has these bits */
+#define HS_RING_ADDRESS_MASK ((UINT64_C (1) << HS_RING_CALL_SHIFT) - 1)
+#define HS_RING_ALIGNMENT_SHIFT 3 /* above the kind: the power of two asked for, 0 = none */
+
+static inline uint8_t hs_ring_call (enum hs_ring_call_kind kind, uint64_t alignment)
+{
+    unsigned power = alignment != 0 ? (unsigned)__builtin_ctzll (alignment) : 0;
+
+    return (uint8_t)((power > 31 ? 31 : power) << HS_RING_ALIGNMENT_SHIFT | kind);
+}
 
 #define HS_STACK_TRUNCATED (UINT64_C (1) << 63) /* in the word of id and n_frames */
 #define HS_RING_STACK_ID_MAX 65535u

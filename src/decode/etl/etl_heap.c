@@ -5,6 +5,8 @@
  */
 #include "decode/etl/etl_heap.h"
 
+#include "event/block_call.h"
+
 enum { CREATE = 0x20, ALLOC, REALLOC, DESTROY, FREE, SNAPSHOT = 0x26, LAST = 0x3a };
 
 /* Least payload (pointers, bytes behind them, more pointers from version 3 on) and what it is. */
@@ -58,7 +60,7 @@ static inline void fill_block (struct hs_event *event, const struct hs_etl_recor
     struct hs_block_fields *block = &event->block;
 
     event->source =
-        (uint16_t)hs_get_u32 (record->payload.data + (size_t)n_pointers * record->pointer_size);
+        (uint8_t)hs_get_u32 (record->payload.data + (size_t)n_pointers * record->pointer_size);
     *block = (struct hs_block_fields){ .heap = pointer_at (record, 0) };
     if (record->opcode == ALLOC) {
         block->size = pointer_at (record, 1);
@@ -71,6 +73,17 @@ static inline void fill_block (struct hs_event *event, const struct hs_etl_recor
         block->size = pointer_at (record, 3);
         block->old_size = pointer_at (record, 4);
     }
+}
+
+/* What our own provider told of this thread. */
+static uint8_t call_of (const struct hs_etl_sink *sink, const struct hs_etl_record *record,
+                        unsigned kind)
+{
+    uint32_t calls = hs_idmap_get (&sink->calls, (uint64_t)record->process << 32 | record->thread);
+
+    if (calls == HS_IDMAP_NONE)
+        return HS_CALL_UNKNOWN;
+    return (uint8_t)(kind == HS_EVENT_FREE ? calls >> 8 : calls);
 }
 
 void hs_etl_heap_record (struct hs_etl_processes *processes, struct hs_etl_stacks *stacks,
@@ -108,6 +121,8 @@ void hs_etl_heap_record (struct hs_etl_processes *processes, struct hs_etl_stack
     event->process = process;
     event->thread = record->thread;
     event->flags = sink->block_flags;
+    if (layout->event_kind <= HS_EVENT_REALLOC && sink->calls.n > 0)
+        event->call = call_of (sink, record, event->kind);
     if (layout->event_kind <= HS_EVENT_REALLOC)
         fill_block (event, record, layout->n_pointers);
     else

@@ -182,6 +182,20 @@ static bool read_forked (const struct hs_etl_processes *processes, struct hs_etl
     return !reader->has_overrun;
 }
 
+/* u8 call of allocations, u8 of frees */
+static bool read_call (struct hs_etl_sink *sink, const struct hs_etl_record *record,
+                       struct hs_reader *reader)
+{
+    uint32_t calls = hs_reader_u8 (reader);
+
+    calls |= (uint32_t)hs_reader_u8 (reader) << 8;
+    if (reader->has_overrun)
+        return false;
+    if (!hs_idmap_set (&sink->calls, (uint64_t)record->process << 32 | record->thread, calls))
+        sink->is_out_of_memory = true;
+    return true;
+}
+
 void hs_etl_own_record (struct hs_etl_own *own, struct hs_etl_processes *processes,
                         struct hs_etl_sink *sink, const struct hs_etl_record *record)
 {
@@ -221,6 +235,9 @@ void hs_etl_own_record (struct hs_etl_own *own, struct hs_etl_processes *process
         break;
     case HS_OWN_RESET:
         (void)hs_batch_add (sink->batch, HS_EVENT_RESET, time);
+        break;
+    case HS_OWN_CALL:
+        is_whole = read_call (sink, record, &reader);
         break;
     default: /* of a newer program */
         break;

@@ -62,4 +62,5 @@ bool hs_etl_sink_drain (struct hs_etl_sink *sink)
 void hs_etl_sink_clear (struct hs_etl_sink *sink)
 {
     hs_array_clear (&sink->deferred);
+    hs_idmap_clear (&sink->calls);
 }

@@ -8,6 +8,7 @@
 #define HS_DECODE_ETL_ETL_SINK_H
 
 #include "base/array.h"
+#include "base/idmap.h"
 #include "decode/etl/record.h"
 #include "decode/note_pile.h"
 
@@ -30,6 +31,7 @@ struct hs_etl_sink {
     uint64_t batch_number; /* changes with every batch: events of older ones are out of reach */
     int64_t zero;          /* T0: raw stamp of the log file header */
     uint8_t block_flags;   /* hs_event.flags of all block events */
+    struct hs_idmap calls; /* pid << 32 | tid -> calls of its allocations and frees << 8 */
     uint64_t n_refs;       /* stack_ref values given out */
     HS_ARRAY (struct hs_etl_deferred) deferred;
     size_t n_drained;

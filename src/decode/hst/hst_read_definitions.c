@@ -226,7 +226,7 @@ static struct hs_event read_head (struct hs_hst *self, struct hs_reader *reader)
     if ((mask & HS_HST_HEAD_THREAD) != 0)
         head.thread = take_u32 (reader);
     if ((mask & HS_HST_HEAD_SOURCE) != 0)
-        head.source = (uint16_t)take_u32 (reader);
+        hs_event_set_origin (&head, (uint16_t)take_u32 (reader));
     if ((mask & HS_HST_HEAD_FLAGS) != 0)
         head.flags = (uint8_t)take_u32 (reader);
     if ((mask & HS_HST_HEAD_STACK) != 0)
@@ -246,6 +246,7 @@ static void set_head (struct hs_event *event, const struct hs_event *head)
     event->process = head->process;
     event->thread = head->thread;
     event->source = head->source;
+    event->call = head->call;
     event->flags = head->flags;
     event->stack = head->stack;
     event->stack_ref = head->stack_ref;

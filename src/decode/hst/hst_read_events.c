@@ -158,7 +158,7 @@ static bool read_next (struct hs_hst *self, const uint8_t **at, uint8_t op, stru
     context = &model->contexts[number];
     event->process = context->process;
     event->thread = context->thread;
-    event->source = context->source;
+    hs_event_set_origin (event, context->source);
     event->flags = context->flags;
     event->block.heap = context->heap;
     event->time = read_time (model, at, op);
@@ -363,7 +363,7 @@ static bool read_wide (struct hs_hst *self, const uint8_t **at, enum hs_hst_op o
     context = &model->contexts[model->context];
     event->process = context->process;
     event->thread = context->thread;
-    event->source = context->source;
+    hs_event_set_origin (event, context->source);
     event->flags = context->flags;
     if (op == HS_HST_OP_REALLOC)
         return read_realloc (self, at, event);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What hooks have in common. A hook is entered through the program's call of a function of
+ * hooked.h; agent_enter() tells whether this call is to be recorded, and only the outermost of
+ * nested hooked calls of a thread is.
+ */
+#ifndef HS_CAPTURE_AGENT_HOOKS_H
+#define HS_CAPTURE_AGENT_HOOKS_H
+
+#include "capture/agent/agent.h"
+#include "capture/agent/hooked.h"
+
+#define AGENT_EXPORT __attribute__ ((visibility ("default")))
+
+/* The functions that the hooks stand before; NULL = not looked up, or there is none. */
+struct agent_real {
+#define AGENT_REAL(name, result, parameters) result (*name) parameters;
+    AGENT_HOOKED (AGENT_REAL)
+#undef AGENT_REAL
+};
+
+extern struct agent_real agent_real AGENT_HIDDEN;
+
+/* Finds what AGENT_HOOKED_C names. */
+void agent_look_up (void) AGENT_HIDDEN;
+/* Finds C++'s operators when the program begins with a C++ library; else each is found when it is
+ * first called. */
+void agent_look_up_cpp (void) AGENT_HIDDEN;
+
+/* After agent_enter(), which may have given NULL. */
+static inline void agent_leave (struct agent_thread *thread)
+{
+    if (thread != NULL)
+        thread->is_busy = 0;
+}
+
+/* The caller's registers, as the walker wants them. A macro: it must stand in the hook itself,
+ * which is built with a frame pointer. */
+#define AGENT_CALLER_FRAME(name)                                                                   \
+    const uintptr_t *base = __builtin_frame_address (0);                                           \
+    const struct agent_frame name = { base[1], (uintptr_t)(base + 2), base[0] }
+
+/* Ends a hook with `thread` and `frame`: records the block and leaves. */
+#define AGENT_AFTER_ALLOC(address, size, call)                                                     \
+    do {                                                                                           \
+        if (thread != NULL) {                                                                      \
+            if ((address) != NULL && (size) >= agent.arena->min_size)                              \
+                agent_alloc (thread, (address), (size), (call), &frame);                           \
+            thread->is_busy = 0;                                                                   \
+        }                                                                                          \
+    } while (0)
+
+#endif
