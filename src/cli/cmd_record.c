@@ -20,7 +20,7 @@ enum record_exit { /* as env(1) and timeout(1) have them */
                    RECORD_SIGNALLED = 128,
 };
 
-static char *output, *duration, *max_size, *min_size;
+static char *output, *duration, *max_size, *min_size, *circular;
 static gboolean follow;
 
 static const GOptionEntry entries[] = {
@@ -32,6 +32,9 @@ static const GOptionEntry entries[] = {
       N_ ("Stop recording when the file has SIZE (“500M”)"), N_ ("SIZE") },
     { "follow", 'f', 0, G_OPTION_ARG_NONE, &follow,
       N_ ("Record children, too, and what the program becomes by exec"), NULL },
+    { "circular", 0, 0, G_OPTION_ARG_STRING, &circular,
+      N_ ("Keep only the newest SIZE (“500M”) or TIME (“30s”) of the recording (.hst)"),
+      N_ ("SIZE|TIME") },
     { "min-block", 0, 0, G_OPTION_ARG_STRING, &min_size, N_ ("Leave out blocks smaller than SIZE"),
       N_ ("SIZE") },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
@@ -80,6 +83,24 @@ static char *free_name (const char *program)
     return name;
 }
 
+/* FALSE after telling the user. What can be a time is one. */
+static gboolean read_circular (struct hs_record_options *options)
+{
+    double seconds;
+
+    if (hs_parse_seconds (circular, &seconds) && seconds > 0 && seconds < 1e9) {
+        options->newest_ns = (int64_t)(seconds * 1e9);
+    } else if (!hs_parse_bytes (circular, &options->newest_bytes) || options->newest_bytes == 0) {
+        (void)cli_usage_error (_ ("“%s” is neither a size nor a duration"), circular);
+        return FALSE;
+    }
+    if (output != NULL && hs_encoder_for_path (output) != &hs_hst_encoder) {
+        (void)cli_usage_error (_ ("--circular needs an .hst file"));
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean read_options (struct hs_record_options *options)
 {
     uint64_t bytes;
@@ -101,6 +122,8 @@ static gboolean read_options (struct hs_record_options *options)
         }
         options->min_size = (uint32_t)bytes;
     }
+    if (circular != NULL && !read_circular (options))
+        return FALSE;
     if (output != NULL && hs_encoder_for_path (output) == NULL) {
         (void)cli_usage_error (_ ("cannot record to “%s”: its name must end with .hst or .etl"),
                                output);

@@ -6,6 +6,7 @@
  */
 #include "encode/hst_encoder.h"
 
+#include "encode/hst_circular.h"
 #include "encode/hst_state.h"
 
 /* How many events ahead: half of the time went into waiting for what is known of an address. */
@@ -20,8 +21,7 @@ _Static_assert(HS_PROCESS_EXITED == 0 && HS_PROCESS_EXECED == 1, "numbers of the
 _Static_assert(HS_EVENT_ADDRESS_INVENTED == 1 && HS_EVENT_COUNTS_TEMPORARY == 2,
                "numbers of the format");
 
-/* Sends what is collected. */
-static void flush_segment (struct hs_hst_state *state)
+void hs_hst_flush_segment (struct hs_hst_state *state)
 {
     bool has_definitions = state->definitions.n > HS_HST_DEFINITIONS_HEADER_BYTES;
     bool has_events = state->n_ops > 0 || state->has_record_time_to_tell;
@@ -33,7 +33,8 @@ static void flush_segment (struct hs_hst_state *state)
     };
     struct hs_hst_chunk events = { .first_event = state->first_event,
                                    .n_block_events = state->n_block_events,
-                                   .type = HS_HST_CHUNK_EVENTS };
+                                   .type = HS_HST_CHUNK_EVENTS,
+                                   .flags = state->is_base ? HS_HST_CHUNK_BASE : 0 };
 
     if (has_definitions && !state->definitions.has_failed) {
         hs_put_u32 (state->definitions.items, state->n_definitions);
@@ -62,9 +63,11 @@ static void flush_segment (struct hs_hst_state *state)
     state->n_event_bytes = HS_HST_EVENTS_HEADER_BYTES;
     state->has_record_time_to_tell = false;
     hs_hst_begin_definitions (state);
+    if (state->circular != NULL)
+        hs_hst_circular_turn (state->circular, state);
 }
 
-static bool is_full (const struct hs_hst_state *state)
+bool hs_hst_is_full (const struct hs_hst_state *state)
 {
     if (state->definitions.n > HS_HST_SEGMENT_DEFINITION_BYTES)
         return true;
@@ -88,6 +91,7 @@ static void hst_abandon (void *self)
     if (state == NULL)
         return;
     hs_hst_writer_clear (&state->writer);
+    hs_hst_circular_free (state->circular);
     hs_free (state->events);
     hs_free (state->model);
     hs_free (state->definitions.items);
@@ -137,10 +141,12 @@ static enum hs_status hst_append (void *self, const struct hs_event_batch *batch
             hs_hst_fetch_far (state, event + FAR);
         if (i + NEAR < batch->n)
             hs_hst_fetch_near (state, event + NEAR);
-        if (is_full (state))
-            flush_segment (state);
+        if (hs_hst_is_full (state))
+            hs_hst_flush_segment (state);
         if (is_packed_event ((enum hs_event_kind)event->kind)) {
             hs_hst_put_event (state, event);
+            if (state->circular != NULL && !hs_hst_circular_take (state->circular, event))
+                hs_hst_writer_fail_memory (&state->writer);
             if ((event->flags & HS_EVENT_ADDRESS_INVENTED) != 0)
                 state->report.has_invented_addresses = true;
         } else if (event->kind != HS_EVENT_NONE) {
@@ -158,7 +164,7 @@ static enum hs_status hst_flush (void *self, struct hs_error *err)
 {
     struct hs_hst_state *state = self;
 
-    flush_segment (state);
+    hs_hst_flush_segment (state);
     return hs_hst_writer_status (&state->writer, err);
 }
 
@@ -169,7 +175,7 @@ static enum hs_status hst_finish (void *self, struct hs_encode_report *ret_repor
     uint8_t totals[HS_HST_FOOTER_HEADER_BYTES] = { 0 };
     enum hs_status status;
 
-    flush_segment (state);
+    hs_hst_flush_segment (state);
     hs_put_u64 (totals + HS_HST_FOOTER_AT_BLOCK_EVENTS, state->first_event);
     hs_put_u64 (totals + HS_HST_FOOTER_AT_ALLOCS, state->n_by_op[0]);
     hs_put_u64 (totals + HS_HST_FOOTER_AT_FREES, state->n_by_op[1]);
@@ -196,6 +202,15 @@ void hs_hst_encoder_set_level (void *self, int level)
     state->writer.level = level;
 }
 
+enum hs_status hs_hst_encoder_keep_newest (void *self, const char *path, uint64_t max_bytes,
+                                           int64_t min_ns, struct hs_error *err)
+{
+    struct hs_hst_state *state = self;
+
+    state->circular = hs_hst_circular_new (path, max_bytes, min_ns);
+    return state->circular != NULL ? HS_OK : hs_error_no_memory (err);
+}
+
 enum hs_status hs_hst_encoder_add_chunk (void *self, uint16_t type, struct hs_span payload,
                                          struct hs_error *err)
 {
@@ -203,7 +218,7 @@ enum hs_status hs_hst_encoder_add_chunk (void *self, uint16_t type, struct hs_sp
 
     if (payload.size > UINT32_MAX)
         return hs_error_set (err, HS_TOO_LARGE, HS_NO_OFFSET, "a chunk has at most 4 GiB");
-    flush_segment (state);
+    hs_hst_flush_segment (state);
     hs_hst_writer_add (&state->writer, &(struct hs_hst_chunk){ .payload = payload,
                                                                .first_event = state->first_event,
                                                                .type = type });

@@ -19,4 +19,13 @@ void hs_hst_encoder_set_level (void *self, int level);
 enum hs_status hs_hst_encoder_add_chunk (void *self, uint16_t type, struct hs_span payload,
                                          struct hs_error *err);
 
+/*
+ * From now on only the newest part is kept: some `max_bytes` (0 = any; a segment more or less), or
+ * at least `min_ns` (0 = any) and a third more. What of the rest still stands stays: definitions,
+ * live blocks with their stacks, ends of processes. `path`: the file's; a new file takes its name
+ * from time to time, so who follows it must open it anew.
+ */
+enum hs_status hs_hst_encoder_keep_newest (void *self, const char *path, uint64_t max_bytes,
+                                           int64_t min_ns, struct hs_error *err);
+
 #endif

@@ -59,6 +59,9 @@ struct hs_hst_state {
     struct hs_intern strings;
 
     uint64_t n_by_op[3]; /* allocs, frees, reallocs */
+
+    struct hs_hst_circular *circular; /* NULL: all is kept */
+    bool is_base;                     /* what is put now stands for dropped segments */
 };
 
 /* Everything but HS_EVENT_NONE is one of these two. There must be room in the segment. */
@@ -69,6 +72,10 @@ void hs_hst_put_definition (struct hs_hst_state *state, const struct hs_event *e
  * (far ahead), then the place that this names (nearer). */
 void hs_hst_fetch_far (struct hs_hst_state *state, const struct hs_event *event);
 void hs_hst_fetch_near (struct hs_hst_state *state, const struct hs_event *event);
+
+/* Sends what is collected; whether another event might not fit. */
+void hs_hst_flush_segment (struct hs_hst_state *state);
+bool hs_hst_is_full (const struct hs_hst_state *state);
 
 /* Begins the definitions of a segment. */
 void hs_hst_begin_definitions (struct hs_hst_state *state);

@@ -57,6 +57,14 @@ static void fail (struct hs_hst_writer *writer, const struct hs_error *error)
     writer->has_failed = true;
 }
 
+void hs_hst_writer_fail (struct hs_hst_writer *writer, const char *sentence)
+{
+    struct hs_error error;
+
+    (void)hs_error_set_errno (&error, errno, "%s", sentence);
+    fail (writer, &error);
+}
+
 void hs_hst_writer_fail_memory (struct hs_hst_writer *writer)
 {
     struct hs_error error;

@@ -82,6 +82,7 @@ void hs_hst_writer_clear (struct hs_hst_writer *writer);
 
 /* HS_OK or the first failure. */
 enum hs_status hs_hst_writer_status (const struct hs_hst_writer *writer, struct hs_error *err);
+void hs_hst_writer_fail (struct hs_hst_writer *writer, const char *sentence);
 void hs_hst_writer_fail_memory (struct hs_hst_writer *writer);
 
 #endif

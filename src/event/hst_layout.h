@@ -33,6 +33,7 @@ enum hs_hst_chunk_type {
 enum hs_hst_chunk_flags {
     HS_HST_CHUNK_ZSTD = 1 << 0,
     HS_HST_CHUNK_FOLLOWED = 1 << 1, /* definitions: the next chunk holds the events between them */
+    HS_HST_CHUNK_BASE = 1 << 2,     /* events: stand for all events before, which were dropped */
 };
 
 /* Offsets in a chunk's header. */

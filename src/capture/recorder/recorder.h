@@ -19,6 +19,8 @@ struct hs_record_options {
     const char *agent_path;  /* heapstrata-agent.so */
     double duration_seconds; /* 0 = until the program ends */
     uint64_t max_bytes;      /* of output; 0 = no limit (asked between drains) */
+    uint64_t newest_bytes;   /* .hst only: keep the newest part, 0 = all */
+    int64_t newest_ns;       /* likewise */
     uint32_t min_size;       /* bytes; smaller blocks are not recorded */
     bool follow;             /* children, and what an exec makes of them, too */
 };

@@ -7,6 +7,7 @@
 #include "capture/recorder/followers.h"
 #include "capture/recorder/process_info.h"
 #include "capture/recorder/recorded.h"
+#include "encode/hst_encoder.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -566,6 +567,9 @@ enum hs_status hs_session_new (const struct hs_record_options *options,
         status = hs_follow_new (&session->follow, err);
     if (status == HS_OK)
         status = session->encoder->open (options->output, &session->encoder_self, err);
+    if (status == HS_OK && (options->newest_bytes > 0 || options->newest_ns > 0))
+        status = hs_hst_encoder_keep_newest (session->encoder_self, options->output,
+                                             options->newest_bytes, options->newest_ns, err);
     if (status == HS_OK) {
         struct hs_order_target target = { session->encoder->append, session->encoder_self };
 

@@ -126,6 +126,22 @@ static enum hs_status load_definitions (struct hs_hst *self, const struct hs_hst
     return HS_OK;
 }
 
+/* The first chunk of events of a circular recording: what came before was dropped on purpose. */
+static void enter_base (struct hs_hst *self)
+{
+    struct hs_span payload = { self->events.bytes, self->events.n };
+    uint64_t first_event = hs_span_u64_at (payload, HS_HST_EVENTS_AT_FIRST_EVENT);
+
+    if (self->first_event != 0 || first_event == 0)
+        return;
+    self->first_event = first_event;
+    hs_hst_note (
+        self, HS_NOTE_OTHER, self->events_offset,
+        "A circular recording: of its oldest part (%llu heap events) only what still stood "
+        "at its end is kept.",
+        (unsigned long long)first_event);
+}
+
 static enum hs_status load_events (struct hs_hst *self, const struct hs_hst_chunk_head *head,
                                    struct hs_error *err)
 {
@@ -140,6 +156,8 @@ static enum hs_status load_events (struct hs_hst *self, const struct hs_hst_chun
         return status;
     self->events_offset = head->offset;
     self->n_block_events_told = head->n_block_events;
+    if ((head->flags & HS_HST_CHUNK_BASE) != 0)
+        enter_base (self);
     hs_hst_begin_read_events (self);
     deliver (self);
     return HS_OK;
