@@ -281,6 +281,18 @@ static enum hs_status etl_append (void *self, const struct hs_event_batch *batch
     return hs_etl_writer_status (&state->writer, err);
 }
 
+/* A buffer that is not full is padded, so once a second of the trace must do. */
+static enum hs_status etl_flush (void *self, struct hs_error *err)
+{
+    struct hs_etl_state *state = self;
+
+    if (state->writer.last_stamp - state->flushed_stamp >= NS_PER_SECOND) {
+        state->flushed_stamp = state->writer.last_stamp;
+        hs_etl_writer_flush (&state->writer);
+    }
+    return hs_etl_writer_status (&state->writer, err);
+}
+
 static enum hs_status etl_finish (void *self, struct hs_encode_report *ret_report,
                                   struct hs_error *err)
 {
@@ -313,6 +325,7 @@ const struct hs_encoder_class hs_etl_encoder = {
     .extension = "etl",
     .open = etl_open,
     .append = etl_append,
+    .flush = etl_flush,
     .finish = etl_finish,
     .abandon = etl_abandon,
 };

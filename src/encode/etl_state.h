@@ -76,6 +76,7 @@ struct hs_etl_state {
     int64_t zero_filetime;
     uint64_t resolution_ns;
     uint64_t events_lost;
+    int64_t flushed_stamp;    /* when the buffer was last written before it was full */
     int64_t last_ticks_stamp; /* of the latest record of the source: where the trace ends */
     int64_t unique_stamp;     /* taken by a record without ids: no other may share it */
 

@@ -261,6 +261,12 @@ void hs_etl_writer_header (struct hs_etl_writer *writer, const struct hs_etl_hea
     flush (writer, TYPE_HEADER, FLAG_FLUSH_MARKER);
 }
 
+void hs_etl_writer_flush (struct hs_etl_writer *writer)
+{
+    if (writer->used > 0)
+        flush (writer, TYPE_GENERIC, 0);
+}
+
 enum hs_status hs_etl_writer_finish (struct hs_etl_writer *writer,
                                      const struct hs_etl_header_fields *fields,
                                      struct hs_error *err)

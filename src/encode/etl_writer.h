@@ -57,6 +57,10 @@ enum hs_status hs_etl_writer_open (struct hs_etl_writer *writer, const char *pat
 /* The header buffer, to be written before any record. */
 void hs_etl_writer_header (struct hs_etl_writer *writer, const struct hs_etl_header_fields *fields);
 
+/* Writes the current buffer though it is not full: every buffer takes its whole size in the file.
+ */
+void hs_etl_writer_flush (struct hs_etl_writer *writer);
+
 /* Flushes the last buffer, patches the header, closes the file. */
 enum hs_status hs_etl_writer_finish (struct hs_etl_writer *writer,
                                      const struct hs_etl_header_fields *fields,

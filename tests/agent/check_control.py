@@ -76,6 +76,11 @@ class Recording:
 def pause_and_mark(extension):
     recording = Recording(f"control.{extension}")
     recording.step(1001)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and not any(event.get("size") == 1001
+                                                  for event in dump(recording.path)):
+        time.sleep(0.2)
+    check("readable while it grows", time.monotonic() < deadline)
     check("mark", command("mark", str(recording.pid), "before", "the pause").returncode == 0)
     recording.step(1002)
     check("pause", command("pause", str(recording.pid)).returncode == 0)
