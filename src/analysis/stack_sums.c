@@ -299,7 +299,8 @@ static enum hs_status set_unsure_rows (struct build *build, struct hs_error *err
             common = gap->rows;
         else if (gap->process < build->n_processes)
             build->unsure_rows[gap->process] = gap->rows;
-        build->unsure_end = gap->rows;
+        if (build->unsure_end < gap->rows)
+            build->unsure_end = gap->rows;
     }
     for (uint32_t i = 0; i < build->n_processes && common > 0; i++) {
         if (build->unsure_rows[i] < common)

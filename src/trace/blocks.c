@@ -379,6 +379,8 @@ bool hs_trace_block_event (struct hs_trace *trace, const struct hs_event *event)
         return false;
     if (heap == NO_INDEX)
         return true;
+    if (trace->n_open_gaps > 0)
+        hs_trace_pass_gap (trace, event->process, event->time);
     if (!hs_trace_add_event (trace, event->time, &number))
         return false;
     if (event->flags & HS_EVENT_ADDRESS_INVENTED)
@@ -476,6 +478,8 @@ bool hs_trace_process_end (struct hs_trace *trace, const struct hs_event *event)
         return true;
     if (!hs_trace_add_event (trace, event->time, &number))
         return false;
+    if (trace->n_open_gaps > 0)
+        hs_trace_pass_gap (trace, event->process, INT64_MAX);
     process = hs_trace_process_of (trace, event->process);
     process->exit_event = number;
     process->has_end = true;

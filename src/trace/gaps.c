@@ -12,7 +12,8 @@ static bool is_unsure (struct hs_trace *trace, uint32_t heap, hs_row_no row)
 {
     hs_process_id process = trace->tables.heaps.items[heap].process;
 
-    return row < hs_trace_process_of (trace, process)->unsure_rows;
+    return trace->processes.items[process].is_gap_open ||
+           row < hs_trace_process_of (trace, process)->unsure_rows;
 }
 
 /* Everything that lives in the process now is unsure from now on. */
@@ -30,6 +31,32 @@ static void doubt_process (struct hs_trace *trace, hs_process_id process)
     total->bytes += info->unsure.bytes - old.bytes;
 }
 
+static void end_gap (struct hs_trace *trace, hs_process_id process)
+{
+    struct hs_process_state *state = &trace->processes.items[process];
+
+    if (!state->is_gap_open)
+        return;
+    state->is_gap_open = false;
+    trace->n_open_gaps--;
+    trace->tables.gaps.items[state->gap].rows = trace->n_rows;
+    doubt_process (trace, process);
+}
+
+void hs_trace_pass_gap (struct hs_trace *trace, hs_process_id process, int64_t time)
+{
+    const struct hs_process_state *state = &trace->processes.items[process];
+
+    if (state->is_gap_open && time > trace->tables.gaps.items[state->gap].end)
+        end_gap (trace, process);
+}
+
+void hs_trace_end_gaps (struct hs_trace *trace)
+{
+    for (size_t i = 0; i < trace->processes.n && trace->n_open_gaps > 0; i++)
+        end_gap (trace, (hs_process_id)i);
+}
+
 /* A gap of every process costs a walk over them; a file with many is made to cost time. */
 static bool doubt_all (struct hs_trace *trace)
 {
@@ -43,19 +70,43 @@ static bool doubt_all (struct hs_trace *trace)
     return true;
 }
 
+/* A gap may be told when it begins: blocks born before it ends are as unsure as older ones. */
+static void open_gap (struct hs_trace *trace, hs_process_id process, uint32_t gap)
+{
+    struct hs_process_state *state = &trace->processes.items[process];
+
+    doubt_process (trace, process);
+    if (hs_trace_process_of (trace, process)->exit_event != HS_NO_EVENT)
+        return;
+    state->is_gap_open = true;
+    state->gap = gap;
+    trace->n_open_gaps++;
+    trace->tables.gaps.items[gap].rows = HS_NO_ROW;
+}
+
 bool hs_trace_add_gap (struct hs_trace *trace, const struct hs_event *event)
 {
+    hs_process_id process = event->process;
+    uint32_t gap = (uint32_t)trace->tables.gaps.n;
+    struct hs_gap *last;
+
     if (!hs_array_reserve (&trace->tables.gaps, 1) ||
-        (event->process != HS_NO_PROCESS && !hs_trace_need_process (trace, event->process)))
+        (process != HS_NO_PROCESS && !hs_trace_need_process (trace, process)))
         return false;
-    trace->tables.gaps.items[trace->tables.gaps.n++] =
-        (struct hs_gap){ event->time, event->end_time, event->process, trace->n_events,
-                         trace->n_rows };
-    if (event->process != HS_NO_PROCESS) {
-        doubt_process (trace, event->process);
-        return true;
+    last = gap > 0 ? &trace->tables.gaps.items[gap - 1] : NULL;
+    if (process != HS_NO_PROCESS && trace->processes.items[process].is_gap_open) {
+        if (last->process == process && event->time <= last->end) { /* it only goes on */
+            last->end = event->end_time > last->end ? event->end_time : last->end;
+            return true;
+        }
+        end_gap (trace, process);
     }
-    return doubt_all (trace);
+    trace->tables.gaps.items[trace->tables.gaps.n++] =
+        (struct hs_gap){ event->time, event->end_time, process, trace->n_events, trace->n_rows };
+    if (process == HS_NO_PROCESS)
+        return doubt_all (trace);
+    open_gap (trace, process, gap);
+    return true;
 }
 
 static void take_unsure (struct hs_unsure *unsure, uint64_t size)
@@ -68,7 +119,8 @@ void hs_trace_close_unsure (struct hs_trace *trace, uint32_t heap, hs_row_no row
 {
     struct hs_heap_info *info = &trace->tables.heaps.items[heap];
 
-    if (!is_unsure (trace, heap, row))
+    /* at the end of an open gap all is counted anew */
+    if (trace->processes.items[info->process].is_gap_open || !is_unsure (trace, heap, row))
         return;
     take_unsure (&hs_trace_process_of (trace, info->process)->unsure, size);
     take_unsure (&trace->tables.unsure, size);

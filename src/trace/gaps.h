@@ -27,6 +27,12 @@ static inline struct hs_process_info *hs_trace_process_of (struct hs_trace *trac
 /* A gap: its blocks are unsure from now on. */
 bool hs_trace_add_gap (struct hs_trace *trace, const struct hs_event *event);
 
+/* An event of the process: a gap that ended before is over. */
+void hs_trace_pass_gap (struct hs_trace *trace, hs_process_id process, int64_t time);
+
+/* Nothing more will come. */
+void hs_trace_end_gaps (struct hs_trace *trace);
+
 /* A block of `size` bytes ends: unsure no longer. */
 void hs_trace_close_unsure (struct hs_trace *trace, uint32_t heap, hs_row_no row, uint64_t size);
 

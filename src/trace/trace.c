@@ -2,6 +2,7 @@
 /* The life of a trace: made, appended to, published, freed. See trace.h. */
 #include "trace/trace.h"
 
+#include "trace/gaps.h"
 #include "trace/trace_private.h"
 #include "base/limits.h"
 
@@ -327,6 +328,7 @@ enum hs_status hs_trace_finish (struct hs_trace *trace, struct hs_error *err)
     if (trace->index == NULL)
         build_ranges (trace, true);
     (void)pthread_mutex_lock (&trace->tables_lock);
+    hs_trace_end_gaps (trace);
     is_done = trace->is_closed || hs_trace_flush_overview (trace);
     hs_trace_clear_writer (trace);
     hs_stacks_seal (&trace->stacks);

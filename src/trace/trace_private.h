@@ -62,6 +62,8 @@ struct hs_overview_state { /* of one process, or of all */
 struct hs_process_state { /* beside tables.processes */
     uint32_t first_heap;  /* list through next_of_process, UINT32_MAX = none */
     hs_row_no newest_row; /* born by the process's latest block event, HS_NO_ROW otherwise */
+    bool is_gap_open;     /* the newest gap has not ended yet */
+    uint32_t gap;         /* tables.gaps */
     struct hs_overview_state overview;
     struct hs_ranges reserved, committed;
 };
@@ -115,7 +117,7 @@ struct hs_trace {
     struct hs_idmap fact_index, count_index; /* name -> facts, counts */
     struct hs_overview_state overview;       /* of all processes together */
 
-    uint32_t n_common_gaps;
+    uint32_t n_common_gaps, n_open_gaps;
     uint32_t newest_heap; /* the one used last: most events hit it again */
     uint64_t newest_thread_key;
     uint32_t newest_thread;

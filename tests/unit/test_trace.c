@@ -150,6 +150,7 @@ START_TEST (a_gap_makes_older_blocks_unsure)
         alloc (&f, 0x10 * i, 1);
     release (&f, 0x10);
     gap (&f, 0);
+    f.time++;
     t = tables (&f);
     ck_assert_uint_eq (t.unsure.count, 4);
     alloc (&f, 0x20, 100); /* the free of the old one was lost */
@@ -168,6 +169,36 @@ START_TEST (a_gap_makes_older_blocks_unsure)
     ck_assert_uint_eq (t.processes.items[0].unsure.count, 1);
     alloc (&f, 0x80, 10); /* a real error, gap or not */
     ck_assert_uint_eq (totals (&f).duplicate_allocs, 1);
+    end (&f);
+}
+END_TEST
+
+/* Told when it begins, as the recorder does; parts of it that touch are one. */
+START_TEST (blocks_born_inside_a_gap_are_unsure_too)
+{
+    struct fixture f = begin ();
+    struct hs_event *event;
+    struct hs_tables t;
+
+    alloc (&f, 0x10, 1); /* at 0 */
+    event = add (&f, HS_EVENT_GAP);
+    event->end_time = 4;
+    alloc (&f, 0x20, 1); /* at 2 */
+    alloc (&f, 0x20, 1); /* the free between was lost */
+    event = add (&f, HS_EVENT_GAP);
+    event->end_time = 8;
+    for (uint64_t i = 5; i <= 8; i++)
+        alloc (&f, 0x20 + i, 1);
+    alloc (&f, 0x50, 1); /* at 9: sure */
+    alloc (&f, 0x50, 1);
+    release (&f, 0x28);
+    t = tables (&f);
+    ck_assert_uint_eq (t.gaps.n, 1);
+    ck_assert_int_eq (t.gaps.items[0].end, 8);
+    ck_assert_uint_eq (t.totals.unseen_frees, 1);
+    ck_assert_uint_eq (t.totals.duplicate_allocs, 1);
+    ck_assert_uint_eq (t.unsure.count, 5);
+    ck_assert_uint_eq (t.gaps.items[0].rows, 7);
     end (&f);
 }
 END_TEST
@@ -633,6 +664,7 @@ int main (void)
     tcase_add_test (rules, alloc_over_a_live_block_closes_it);
     tcase_add_test (rules, a_fork_child_may_free_its_parents_blocks);
     tcase_add_test (rules, a_gap_makes_older_blocks_unsure);
+    tcase_add_test (rules, blocks_born_inside_a_gap_are_unsure_too);
     tcase_add_test (rules, a_gap_is_of_its_process_or_of_all);
     tcase_add_test (rules, moving_realloc_is_one_block);
     tcase_add_test (rules, summary_leaves_a_reused_old_address_alone);
