@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "capture/recorder/recorder.h"
 #include "cli/cmd_control.h"
+#include "cli/record_guard.h"
 #include "cli/record_report.h"
 
 #include <glib/gi18n.h>
@@ -37,11 +38,10 @@ static void on_stop (int number)
 /* The process must get its slots back: whatever asks us to end ends the recording first. */
 static void watch_signals (void)
 {
-    struct sigaction stop = { .sa_handler = on_stop };
-
-    (void)sigaction (SIGINT, &stop, NULL);
-    (void)sigaction (SIGTERM, &stop, NULL);
-    (void)sigaction (SIGHUP, &stop, NULL);
+    cli_record_guard ();
+    cli_catch_signal (SIGINT, on_stop);
+    cli_catch_signal (SIGTERM, on_stop);
+    cli_catch_signal (SIGHUP, on_stop);
 }
 
 static char *agent_path (void)

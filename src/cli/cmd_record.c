@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* `heapstrata record`: launches a program and records its heap. */
 #include "cli/commands.h"
+#include "cli/record_guard.h"
 #include "cli/record_report.h"
 
 #include "base/units.h"
@@ -49,15 +50,19 @@ static void on_terminate (int number)
     hs_cancel_set (&cancel);
 }
 
+static void on_interrupt (int number)
+{
+    (void)number;
+}
+
 /* Ctrl-C is for the program: it ends, or goes on, and the recording with it. */
 static void watch_signals (void)
 {
-    struct sigaction ignore = { .sa_handler = SIG_IGN };
-    struct sigaction stop = { .sa_handler = on_terminate };
-
-    (void)sigaction (SIGINT, &ignore, NULL);
-    (void)sigaction (SIGTERM, &stop, NULL);
-    (void)sigaction (SIGHUP, &stop, NULL);
+    cli_record_guard ();
+    cli_catch_signal (SIGINT, on_interrupt);
+    cli_catch_signal (SIGQUIT, on_interrupt);
+    cli_catch_signal (SIGTERM, on_terminate);
+    cli_catch_signal (SIGHUP, on_terminate);
 }
 
 static char *agent_path (void)
@@ -141,6 +146,25 @@ static int exit_status (const struct hs_record_totals *totals)
     return WEXITSTATUS (totals->wait_status);
 }
 
+/* The program goes on without us; who waits for it waits for us. */
+static void wait_for (pid_t pid)
+{
+    while (waitpid (pid, NULL, 0) < 0 && errno == EINTR && !hs_cancel_is_set (&cancel))
+        ;
+}
+
+static int report_failure (const struct hs_record_totals *totals, const struct hs_error *err)
+{
+    (void)fprintf (stderr, "heapstrata: %s\n", err->text);
+    if (totals->pid_left > 0) {
+        wait_for (totals->pid_left);
+        return RECORD_FAILED;
+    }
+    return err->system_errno == ENOENT   ? RECORD_NOT_FOUND
+           : err->system_errno == EACCES ? RECORD_CANNOT_EXECUTE
+                                         : RECORD_FAILED;
+}
+
 static int run (const struct cli_call *call)
 {
     struct hs_record_options options = { 0 };
@@ -150,6 +174,7 @@ static int run (const struct cli_call *call)
     char *agent, *file;
     int ret;
 
+    watch_signals ();
     if (!read_options (&options))
         return RECORD_FAILED;
     agent = agent_path ();
@@ -161,16 +186,12 @@ static int run (const struct cli_call *call)
             stderr, _ ("heapstrata: %s is missing; set HEAPSTRATA_LIBEXEC to its folder\n"), agent);
         ret = RECORD_FAILED;
     } else {
-        watch_signals ();
         status = hs_record_launch (&options, call->files, &cancel, &totals, &err);
         if (status == HS_OK) {
             cli_report_recording (file, &totals);
             ret = exit_status (&totals);
         } else {
-            (void)fprintf (stderr, "heapstrata: %s\n", err.text);
-            ret = err.system_errno == ENOENT   ? RECORD_NOT_FOUND
-                  : err.system_errno == EACCES ? RECORD_CANNOT_EXECUTE
-                                               : RECORD_FAILED;
+            ret = report_failure (&totals, &err);
         }
     }
     g_free (agent);

@@ -9,6 +9,7 @@
 #define WAIT_MS_PER_SECOND 50u   /* at most, for all threads together */
 #define HEARTBEAT_MS 1000u       /* an older one: the recorder is gone */
 #define SMALLEST_WAIT_TURNS 200u /* spins before the clock is looked at */
+#define RETRY_EVENTS 64u         /* of threads without a ring: then one looks for a ring again */
 #define LOST_BYTES 16u /* kept free, so that losses can be told when there is room again */
 
 /* Stands for all threads that found no ring: its one page that is ever touched holds the flag. */
@@ -124,7 +125,10 @@ struct agent_thread *agent_enter (void)
     if (thread->is_busy)
         return NULL;
     if (__builtin_expect (thread->has_no_ring, 0)) {
-        atomic_fetch_add_explicit (&agent.arena->n_unrecorded, 1, memory_order_relaxed);
+        if (atomic_fetch_add_explicit (&agent.arena->n_unrecorded, 1, memory_order_relaxed) %
+                RETRY_EVENTS ==
+            0)
+            agent_keep_self (make_thread ()); /* from the next event on */
         return NULL;
     }
     thread->is_busy = AGENT_BUSY_HOOK;
@@ -147,8 +151,13 @@ static int may_wait (uint64_t ticks)
     uint64_t per_ms = agent.arena->ticks_per_ms;
     uint64_t now = read_tsc (), epoch;
 
-    if (per_ms == 0 || now - atomic_load (&agent.arena->heartbeat) > HEARTBEAT_MS * per_ms)
+    if (per_ms == 0)
         return 0;
+    if ((int64_t)(now - atomic_load (&agent.arena->heartbeat)) > (int64_t)(HEARTBEAT_MS * per_ms)) {
+        /* nobody drains: tracing costs nothing more until a recorder that lives switches it on */
+        atomic_store (&agent.arena->control, 0);
+        return 0;
+    }
     epoch = now / (1000 * per_ms);
     if (atomic_exchange (&agent.wait_epoch, epoch) != epoch)
         atomic_store (&agent.wait_ticks, 0);
@@ -168,6 +177,8 @@ static int wait_for_room (struct agent_thread *thread, uint32_t n)
 {
     uint64_t begin = read_tsc ();
 
+    if (!may_wait (0)) /* this second's waiting is used up: no turn more */
+        return 0;
     for (;;) {
         uint64_t now;
 

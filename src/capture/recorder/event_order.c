@@ -15,6 +15,7 @@
 #define ROOM 8u    /* events that one record may become */
 #define BATCH 512u /* events handed on at once: that many stay in the nearest cache */
 #define CALIBRATION_NS 20000000
+#define GAP_SLACK_NS 1000 /* a stamp of now may be a moment later by the next reading of clocks */
 #define EPOCH_1601_TO_1970 INT64_C (116444736000000000) /* in 100 ns */
 
 _Static_assert((int)HS_RING_CALL_POOL == (int)HS_CALL_POOL &&
@@ -415,17 +416,13 @@ static void end_resize (struct hs_event_order *order, uint32_t ring, int64_t tim
     order->trace->newest_time = state->newest_time = time + 2;
 }
 
-static void take_lost (struct hs_event_order *order, int64_t time, uint64_t n)
+/* Events of this thread are missing here: what belongs together must not be put together across. */
+static void forget_resize (struct hs_event_order *order, uint32_t ring)
 {
-    struct hs_event *lost = hs_batch_add (order->batch, HS_EVENT_LOST, time);
-    struct hs_event *gap;
+    struct ring_state *state = &order->rings[ring];
 
-    lost->process = order->process;
-    lost->number = n;
-    order->totals.n_lost += n;
-    gap = hs_batch_add (order->batch, HS_EVENT_GAP, order->trace->newest_time);
-    gap->process = order->process;
-    gap->end_time = time;
+    order->n_resizing -= state->is_resizing;
+    state->is_resizing = false;
 }
 
 static enum hs_status take_record (struct hs_event_order *order, uint32_t ring,
@@ -467,7 +464,7 @@ static enum hs_status take_record (struct hs_event_order *order, uint32_t ring,
     case HS_REC_MODULE:
         return take_module (order, time, words, err);
     case HS_REC_LOST:
-        take_lost (order, time, words[1]);
+        forget_resize (order, ring);
         break;
     case HS_REC_NONE:
     case HS_N_REC_KINDS:
@@ -484,8 +481,7 @@ static void meet_owner (struct hs_event_order *order, uint32_t i)
     if (ring->owner == order->reader->queues[i].owner)
         return;
     ring->owner = order->reader->queues[i].owner;
-    order->n_resizing -= ring->is_resizing;
-    ring->is_resizing = false;
+    forget_resize (order, i);
     ring->slots.n = 0;
     order->totals.n_threads++;
 }
@@ -591,6 +587,26 @@ enum hs_status hs_event_order_gap (struct hs_event_order *order, uint64_t begin_
                     time_between (order, end_stamp), err);
 }
 
+enum hs_status hs_event_order_loss (struct hs_event_order *order, const struct hs_ring_loss *loss,
+                                    struct hs_error *err)
+{
+    int64_t time = time_between (order, loss->begin);
+    struct hs_event *event;
+
+    if (loss->n_lost + loss->n_unrecorded > 0) {
+        event = hs_batch_add (order->batch, HS_EVENT_LOST, time);
+        event->process = order->process;
+        event->number = loss->n_lost + loss->n_unrecorded;
+    }
+    if (loss->n_broken > 0)
+        hs_batch_add_notes (order->batch, HS_NOTE_EVENTS_LOST, loss->n_broken, HS_NO_OFFSET,
+                            "the shared memory of a thread made no sense and was given up");
+    order->totals.n_lost += loss->n_lost;
+    order->totals.n_broken += loss->n_broken;
+    /* from a time that nothing was told after, to a time that everything seen so far lies before */
+    return add_gap (order, time, time_between (order, loss->end) + GAP_SLACK_NS, err);
+}
+
 enum hs_status hs_event_order_gap_at_start (struct hs_event_order *order, struct hs_error *err)
 {
     return add_gap (order, 0, 0, err);
@@ -604,6 +620,10 @@ enum hs_status hs_event_order_end (struct hs_event_order *order, uint64_t stamp,
     struct hs_order_trace *trace = order->trace;
 
     trace->newest_time = time_between (order, stamp);
+    if (order->totals.n_late > 0)
+        hs_batch_add_notes (order->batch, HS_NOTE_OUT_OF_ORDER, (uint32_t)order->totals.n_late,
+                            HS_NO_OFFSET,
+                            "a thread told of an event after later ones were written");
     hs_batch_add_process (order->batch, HS_EVENT_PROCESS_END, trace->newest_time, &fields)
         ->process = order->process;
     return make_room (order, err);

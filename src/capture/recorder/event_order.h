@@ -53,6 +53,9 @@ enum hs_status hs_event_order_pass (struct hs_event_order *order, uint64_t horiz
 /* The stamp of the oldest record that waits, UINT64_MAX when there is none: so that records of
  * several processes are passed by turns. */
 uint64_t hs_event_order_next_stamp (struct hs_event_order *order);
+/* What was lost since the drain before, told before the records of this one are passed. */
+enum hs_status hs_event_order_loss (struct hs_event_order *order, const struct hs_ring_loss *loss,
+                                    struct hs_error *err);
 
 /* What lies between records, told when all records before its stamp were handed on: a sample of the
  * resident set; a mark of the user; a time in which nothing was recorded; the end. */

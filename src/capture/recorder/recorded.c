@@ -132,6 +132,18 @@ enum hs_status hs_recorded_drain (struct hs_recorded *process, uint64_t *n_bytes
     return status;
 }
 
+enum hs_status hs_recorded_tell_loss (struct hs_recorded *process, struct hs_error *err)
+{
+    struct hs_ring_loss *loss = &process->reader.loss;
+    enum hs_status status;
+
+    if (!loss->is_any || process->texts != NULL) /* later: it has not begun in the file yet */
+        return HS_OK;
+    status = hs_event_order_loss (process->order, loss, err);
+    *loss = (struct hs_ring_loss){ .end = loss->end };
+    return status;
+}
+
 void hs_recorded_reclaim_rings (struct hs_recorded *process)
 {
     for (uint32_t i = 0; i < HS_RINGS; i++) {
@@ -158,6 +170,7 @@ void hs_recorded_add_totals (const struct hs_recorded *process, struct hs_record
     totals->n_frees += own->n_frees;
     totals->n_reallocs += own->n_reallocs;
     totals->n_lost += own->n_lost;
+    totals->n_broken += own->n_broken;
     totals->n_late += own->n_late;
     totals->n_stacks += own->n_stacks;
     totals->n_truncated_stacks += own->n_truncated_stacks;

@@ -49,6 +49,9 @@ enum hs_recorded_state hs_recorded_look (struct hs_recorded *process);
 enum hs_status hs_recorded_drain (struct hs_recorded *process, uint64_t *n_bytes,
                                   struct hs_error *err);
 
+/* Tells what was lost, before the records of this drain are passed. */
+enum hs_status hs_recorded_tell_loss (struct hs_recorded *process, struct hs_error *err);
+
 /* Gives rings of threads that are gone to new ones. */
 void hs_recorded_reclaim_rings (struct hs_recorded *process);
 

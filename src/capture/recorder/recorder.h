@@ -29,12 +29,14 @@ struct hs_record_totals {
     uint64_t n_allocs, n_frees, n_reallocs;
     uint64_t n_lost;       /* events that found their ring full */
     uint64_t n_unrecorded; /* events of threads that got no ring */
+    uint64_t n_broken;     /* rings that made no sense */
     uint64_t n_late;       /* events that came after their place in time was written */
     uint64_t n_processes;  /* instances: an exec begins another */
     uint64_t n_unfollowed; /* children that could not be recorded */
     bool has_execed;       /* the program became another, which was not recorded */
     uint64_t n_stacks, n_truncated_stacks, n_modules, n_threads;
     uint64_t duration_ns;
+    int pid_left;    /* of the child that runs on, 0 = none */
     int wait_status; /* of the child, as waitpid gives it; -1 when it runs on */
 };
 

@@ -90,11 +90,10 @@ static const uint8_t *body_of (const struct hs_ring_reader *reader, uint32_t i)
     return reader->base + (uint64_t)HS_ARENA_PAGE * (1 + HS_RINGS) + (uint64_t)i * HS_RING_BYTES;
 }
 
-static void drop_ring (struct hs_ring_reader *reader, struct hs_ring_queue *queue)
+static void drop_ring (struct hs_ring_queue *queue)
 {
     queue->is_broken = 1;
     queue->words.n = queue->next = 0;
-    reader->n_broken++;
 }
 
 /* Takes the words of what was already consumed out of the front, when that is most of them: what
@@ -122,7 +121,7 @@ static enum hs_status copy_out (struct hs_ring_reader *reader, uint32_t i, uint6
     if (n == 0)
         return HS_OK;
     if (n > HS_RING_BYTES || n % 8 != 0) {
-        drop_ring (reader, queue);
+        drop_ring (queue);
         return HS_OK;
     }
     compact (queue);
@@ -140,6 +139,46 @@ static enum hs_status copy_out (struct hs_ring_reader *reader, uint32_t i, uint6
     return HS_OK;
 }
 
+void hs_ring_reader_set_control (struct hs_ring_reader *reader, uint32_t control)
+{
+    reader->control = control;
+    atomic_store (&reader->arena->control, control);
+}
+
+/*
+ * After copying: whatever was lost before a record that is in a queue now has been counted by now,
+ * because the target counts a loss before it goes on. The counters are the target's: any change is
+ * a loss, how much is taken as it is told.
+ */
+static void look_for_loss (struct hs_ring_reader *reader)
+{
+    struct hs_ring_loss *loss = &reader->loss;
+    uint64_t n_lost = 0, n_unrecorded = atomic_load (&reader->arena->n_unrecorded);
+
+    if (!loss->is_any)
+        loss->begin = loss->end;
+    for (uint32_t k = 0; k < reader->n_seen; k++) {
+        uint32_t i = reader->seen[k];
+        struct hs_ring_queue *queue = &reader->queues[i];
+
+        n_lost += atomic_load (&hs_ring_reader_head (reader, i)->n_lost);
+        loss->n_broken += queue->is_broken && !queue->is_broken_told;
+        queue->is_broken_told = queue->is_broken;
+    }
+    loss->n_lost += n_lost - reader->n_lost;
+    loss->n_unrecorded += n_unrecorded - reader->n_unrecorded;
+    if ((loss->n_lost | loss->n_unrecorded | loss->n_broken) != 0)
+        loss->is_any = 1;
+    reader->n_lost = n_lost;
+    reader->n_unrecorded = n_unrecorded;
+    /* we were away for so long that the agent took us for dead */
+    if (reader->control != 0 && atomic_load (&reader->arena->control) == 0) {
+        atomic_store (&reader->arena->control, reader->control);
+        loss->is_any = 1;
+    }
+    loss->end = __builtin_ia32_rdtsc ();
+}
+
 enum hs_status hs_ring_reader_drain (struct hs_ring_reader *reader, uint64_t *ret_horizon,
                                      uint64_t *ret_n_bytes, struct hs_error *err)
 {
@@ -155,8 +194,12 @@ enum hs_status hs_ring_reader_drain (struct hs_ring_reader *reader, uint64_t *re
         enum hs_status status;
         uint64_t stamp;
 
-        if (queue->is_broken || atomic_load (&ring->owner) == 0)
+        if (atomic_load (&ring->owner) == 0)
             continue;
+        if (queue->is_broken) { /* its thread shall not wait for us */
+            atomic_store (&ring->tail, atomic_load (&ring->head));
+            continue;
+        }
         if (!queue->is_seen)
             reader->seen[reader->n_seen++] = (uint16_t)i;
         queue->is_seen = 1;
@@ -172,6 +215,7 @@ enum hs_status hs_ring_reader_drain (struct hs_ring_reader *reader, uint64_t *re
         if (status != HS_OK)
             return status;
     }
+    look_for_loss (reader);
     *ret_horizon = horizon;
     return HS_OK;
 }

@@ -17,7 +17,16 @@ struct hs_ring_queue { /* what was copied out of one ring and waits for its turn
     uint64_t tail; /* our own: the shared one is only written */
     uint32_t tid;
     uint32_t owner;
-    uint8_t is_seen, is_broken;
+    uint8_t is_seen, is_broken, is_broken_told;
+};
+
+/* What the target could not tell between two drains. */
+struct hs_ring_loss {
+    uint64_t begin, end;   /* TSC: of the drain before and of this one */
+    uint64_t n_lost;       /* events that found their ring full */
+    uint64_t n_unrecorded; /* events of threads without a ring */
+    uint32_t n_broken;     /* rings that made no sense and were given up */
+    uint8_t is_any;        /* also when the agent had switched itself off: nobody counted then */
 };
 
 struct hs_ring_reader {
@@ -27,8 +36,10 @@ struct hs_ring_reader {
     struct hs_ring_queue queues[HS_RINGS];
     uint16_t seen[HS_RINGS]; /* the rings that ever had an owner */
     uint32_t n_seen;
-    uint64_t n_broken;
     uint64_t n_absorbed; /* bytes that came by hs_ring_reader_absorb since the last drain */
+    uint32_t control;    /* HS_CONTROL_…: what the agent was told last */
+    uint64_t n_lost, n_unrecorded; /* the target's counters at the last drain */
+    struct hs_ring_loss loss;      /* not told yet; it came before any record that depends on it */
 };
 
 /* Makes the shared memory. */
@@ -38,6 +49,9 @@ enum hs_status hs_ring_reader_init (struct hs_ring_reader *reader, struct hs_err
  * reader's; on failure it is closed. */
 enum hs_status hs_ring_reader_take (struct hs_ring_reader *reader, int fd, struct hs_error *err);
 void hs_ring_reader_clear (struct hs_ring_reader *reader);
+
+/* Tells the agent what to do. */
+void hs_ring_reader_set_control (struct hs_ring_reader *reader, uint32_t control);
 
 /* Copies everything published so far into the queues. *ret_horizon: every record that is not in a
  * queue yet will have a stamp of at least this. *ret_n_bytes: how much came since the last time. */

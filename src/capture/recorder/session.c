@@ -117,9 +117,15 @@ static enum hs_status tell_end (struct hs_session *session, const struct moment 
     struct hs_recorded *process = moment->process;
     bool has_status = process->pid == session->root.pid && session->is_reaped &&
                       moment->reason == HS_PROCESS_EXITED;
-    enum hs_status status = hs_event_order_end (process->order, moment->stamp, moment->reason,
-                                                has_status ? session->wait_status : 0, err);
+    uint64_t n_bytes;
+    /* what its last records were worth is known only now */
+    enum hs_status status = hs_recorded_drain (process, &n_bytes, err);
 
+    if (status == HS_OK)
+        status = hs_recorded_tell_loss (process, err);
+    if (status == HS_OK)
+        status = hs_event_order_end (process->order, moment->stamp, moment->reason,
+                                     has_status ? session->wait_status : 0, err);
     remove_process (session, process);
     return status;
 }
@@ -221,6 +227,12 @@ static enum hs_status drain (struct hs_session *session, bool is_last, uint64_t 
             horizon = p->horizon;
     }
     hs_order_trace_tick (session->trace);
+    for (struct hs_recorded *p = session->processes; p != NULL; p = p->next) {
+        enum hs_status status = hs_recorded_tell_loss (p, err);
+
+        if (status != HS_OK)
+            return status;
+    }
     return pass (session, horizon, err);
 }
 
@@ -249,7 +261,7 @@ static enum hs_status sample (struct hs_session *session, struct hs_error *err)
 static void set_control (struct hs_session *session, uint32_t bits)
 {
     for (struct hs_recorded *p = session->processes; p != NULL; p = p->next)
-        atomic_store (&p->reader.arena->control, bits);
+        hs_ring_reader_set_control (&p->reader, bits);
 }
 
 /* What was not recorded since the pause began, in every process. */
@@ -365,7 +377,7 @@ static void prepare (struct hs_session *session, struct hs_recorded *process)
     arena->ticks_per_ms = hs_order_trace_ticks_per_ms (session->trace);
     arena->min_size = session->options->min_size;
     atomic_store (&arena->heartbeat, __builtin_ia32_rdtsc ());
-    atomic_store (&arena->control, session->is_paused ? 0 : control_bits (session));
+    hs_ring_reader_set_control (&process->reader, session->is_paused ? 0 : control_bits (session));
     process->next = session->processes;
     session->processes = process;
     session->n_processes++;
@@ -644,8 +656,12 @@ enum hs_status hs_session_finish (struct hs_session *session, enum hs_status so_
         (void)add_gaps (session);
     if (status == HS_OK)
         status = drain (session, true, &n_bytes, err);
+    if (status == HS_OK) /* once more: what the last records were worth is known only now */
+        status = drain (session, true, &n_bytes, err);
     *ret = all_totals (session);
     ret->duration_ns = hs_order_trace_end (session->trace);
+    ret->pid_left =
+        session->root.origin == HS_SESSION_LAUNCHED && !session->is_reaped ? session->root.pid : 0;
     ret->wait_status = session->is_reaped ? session->wait_status : -1;
     if (status == HS_OK)
         status = hs_order_trace_flush (session->trace, err);
