@@ -71,6 +71,12 @@ static void on_state (void *data, uint32_t module)
 {
     struct hs_naming *naming = data;
     struct hs_symbol_module info = hs_symbolizer_module (naming->symbolizer, module);
+    const struct hs_tables *tables = hs_trace_lock (naming->trace);
+    bool has_names = tables->images.items[naming->images.items[module]].n_named > 0;
+
+    hs_trace_unlock (naming->trace);
+    if (has_names && !hs_symbol_state_has_names (info.state)) /* from a side file */
+        return;
 
     if (!hs_trace_set_image_result (naming->trace, naming->images.items[module],
                                     &(struct hs_image_result){

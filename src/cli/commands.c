@@ -24,6 +24,7 @@ extern const struct cli_command cli_command_processes;
 extern const struct cli_command cli_command_record;
 extern const struct cli_command cli_command_resume;
 extern const struct cli_command cli_command_summary;
+extern const struct cli_command cli_command_symbolize;
 extern const struct cli_command cli_command_timeline;
 extern const struct cli_command cli_command_tree;
 
@@ -41,6 +42,7 @@ const struct cli_command *const cli_commands[] = {
     &cli_command_convert,
     &cli_command_index,
     &cli_command_draw,
+    &cli_command_symbolize,
     &cli_command_addr2line,
 #ifdef HEAPSTRATA_LIBEXEC_DIR /* where recording is possible: meson.build */
     &cli_command_record,

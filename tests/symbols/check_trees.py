@@ -5,6 +5,7 @@ functions, with the bytes that they are known to allocate."""
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -95,6 +96,44 @@ def check_modules(heapstrata, trace):
                   modules["program"]["named_frames"] == 0, modules["program"])
 
 
+def check_side_file(heapstrata, folder, program, trace):
+    """With the side file beside it a trace is read where its programs are not."""
+    wanted = heapstrata.rows("--metric", "total", trace)
+    out = heapstrata("symbolize", trace)
+    results.check("symbolize", out.startswith("trace.hst.names: "), out)
+    os.rename(program, program + ".away")
+    there = os.path.join(folder, "there")
+    os.mkdir(there)
+    for name in ("trace.hst", "trace.hst.names"):
+        shutil.copy(os.path.join(folder, name), there)
+    copied = "there/trace.hst"
+    rows = heapstrata.rows("--sysroot", "/nowhere", "--metric", "total", copied)
+    results.check("side file: the same tree", rows == wanted, (len(rows), len(wanted)))
+    modules = heapstrata.modules("--sysroot", "/nowhere", copied)
+    results.check("side file: nothing is hidden",
+                  modules["program"]["hidden_bytes"] == 0 and
+                  modules["program"]["symbols"] == "lines", modules["program"])
+    with open(os.path.join(there, "trace.hst.names"), "rb") as file:
+        text = file.read()
+    rng = random.Random(7)
+    for number in range(40):  # cut, or with some bytes changed: a sentence, and the tree
+        damaged = bytearray(text[:rng.randrange(len(text))] if number % 2 else text)
+        for _ in range(rng.randrange(8)):
+            if damaged:
+                damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+        with open(os.path.join(there, "trace.hst.names"), "wb") as file:
+            file.write(damaged)
+        out = subprocess.run([heapstrata.path, "tree", "--sysroot", "/nowhere", copied], text=True,
+                             capture_output=True, cwd=folder, errors="replace")
+        if out.returncode != 0 or not out.stdout.startswith("Inclusive"):
+            results.check("damaged side file %d" % number, False, out.stderr)
+            break
+    else:
+        results.check("40 damaged side files", True)
+    os.remove(os.path.join(folder, "trace.hst.names"))
+    os.rename(program + ".away", program)
+
+
 def check_other_build(heapstrata, folder, program, trace):
     rows = heapstrata.rows("--no-symbols", "--leaks", "--bottom-up", trace)
     results.check("--no-symbols: module and offset", "+0x" in rows[0]["label"], rows[0])
@@ -129,6 +168,7 @@ def main():
         heapstrata("record", "-o", "trace.hst", "--", program)
         check_names(heapstrata, "trace.hst")
         check_modules(heapstrata, "trace.hst")
+        check_side_file(heapstrata, folder, program, "trace.hst")
         check_other_build(heapstrata, folder, program, "trace.hst")
     return results.end()
 

@@ -128,7 +128,7 @@ static gpointer slow_work (const struct hs_snapshot *snapshot, const struct hs_f
     return answer;
 }
 
-static const HsQueryKind slow_kind = { slow_work, g_free };
+static const HsQueryKind slow_kind = { slow_work, g_free, FALSE };
 
 static void on_answered (HsQuery *query, gboolean *is_answered)
 {

@@ -9,6 +9,7 @@
 #include "model/document.h"
 
 #include "model/follow.h"
+#include "model/name_finder.h"
 #include "model/trace_info.h"
 
 #include <glib/gi18n.h>
@@ -32,6 +33,7 @@ struct _HsDocument {
 
     HsDocumentState state;
     Load *load;
+    HsNameFinder *names;
     guint look_source;
     gboolean is_paused;
     char *title;
@@ -55,6 +57,11 @@ static void clear_hold (gpointer data)
 HsTraceHold *hs_trace_hold_ref (HsTraceHold *hold)
 {
     return g_atomic_rc_box_acquire (hold);
+}
+
+struct hs_trace *hs_trace_hold_trace (HsTraceHold *hold)
+{
+    return hold->trace;
 }
 
 void hs_trace_hold_unref (HsTraceHold *hold)
@@ -95,22 +102,39 @@ static void look (HsDocument *self)
         self->progress = hs_loader_progress (loader);
     if (self->state == HS_DOCUMENT_LOADING && atomic_load (&self->load->follow.is_caught_up))
         self->state = HS_DOCUMENT_LIVE;
-    if (self->is_paused)
+    if (self->is_paused) { /* the same rows, with the names that were found since */
+        if (snapshot.names != self->snapshot.names && self->snapshot.trace != NULL) {
+            self->snapshot.names = snapshot.names;
+            g_signal_emit (self, signals[SIGNAL_CHANGED], 0);
+        }
         return;
+    }
     if (snapshot.generation != self->snapshot.generation || self->snapshot.trace == NULL) {
         self->snapshot = snapshot;
         hs_trace_info_fill (&self->info, snapshot.trace);
         g_signal_emit (self, signals[SIGNAL_CHANGED], 0);
+    } else if (snapshot.names != self->snapshot.names) {
+        self->snapshot = snapshot;
+        g_signal_emit (self, signals[SIGNAL_CHANGED], 0);
     }
+}
+
+static gboolean is_loading (HsDocument *self)
+{
+    return self->state == HS_DOCUMENT_LOADING || self->state == HS_DOCUMENT_LIVE;
 }
 
 static gboolean on_look (gpointer data)
 {
     HsDocument *self = data;
+    gboolean is_busy = is_loading (self) || hs_name_finder_is_busy (self->names);
 
     look (self);
     g_signal_emit (self, signals[SIGNAL_PROGRESS], 0);
-    return G_SOURCE_CONTINUE;
+    if (is_busy)
+        return G_SOURCE_CONTINUE;
+    self->look_source = 0;
+    return G_SOURCE_REMOVE;
 }
 
 static void on_loaded (GObject *source, GAsyncResult *result, gpointer data)
@@ -121,7 +145,7 @@ static void on_loaded (GObject *source, GAsyncResult *result, gpointer data)
 
     if (self == NULL || self->load != load) /* closed, or opened again */
         return;
-    g_clear_handle_id (&self->look_source, g_source_remove);
+    hs_name_finder_end (self->names); /* looking goes on until all names are there */
     if (status == HS_CANCELLED) {
         self->state = HS_DOCUMENT_CANCELLED;
     } else if (hs_status_is_error (status)) {
@@ -152,6 +176,7 @@ static void drop_load (HsDocument *self)
     if (self->load == NULL)
         return;
     cancel_load (self->load);
+    g_clear_pointer (&self->names, hs_name_finder_drop);
     g_clear_pointer (&self->load, unref_load);
     self->snapshot = (struct hs_snapshot){ .ticks_per_second = 1 };
 }
@@ -198,6 +223,7 @@ static void open_files (HsDocument *self, const char *const *paths, HsFollowMode
     self->state = HS_DOCUMENT_LOADING;
     self->look_source = g_timeout_add (LOOK_INTERVAL_MS, on_look, self);
     g_weak_ref_init (&self->load->owner, self);
+    self->names = hs_name_finder_start (self->load->hold, paths[0]);
     task = g_task_new (NULL, NULL, on_loaded, NULL);
     g_task_set_task_data (task, g_atomic_rc_box_acquire (self->load), unref_load);
     g_task_run_in_thread (task, load_in_thread);
@@ -247,7 +273,7 @@ gboolean hs_document_is_paused (HsDocument *self)
 void hs_document_cancel (HsDocument *self)
 {
     g_return_if_fail (HS_IS_DOCUMENT (self));
-    if (self->state == HS_DOCUMENT_LOADING || self->state == HS_DOCUMENT_LIVE)
+    if (is_loading (self))
         cancel_load (self->load);
 }
 

@@ -63,6 +63,7 @@ typedef struct {
 typedef struct _HsTraceHold HsTraceHold;
 HsTraceHold *hs_trace_hold_ref (HsTraceHold *hold);
 void hs_trace_hold_unref (HsTraceHold *hold);
+struct hs_trace *hs_trace_hold_trace (HsTraceHold *hold);
 
 HsDocument *hs_document_new (void);
 

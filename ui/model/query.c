@@ -65,6 +65,13 @@ static gboolean is_same_question (const Question *a, const Question *b)
            memcmp (a->parameters, b->parameters, sizeof a->parameters) == 0;
 }
 
+/* Whether the answer to one can only be the answer to the other. */
+static gboolean has_same_data (const HsQueryKind *kind, const Question *a, const Question *b)
+{
+    return a->snapshot.generation == b->snapshot.generation &&
+           (!kind->has_names || a->snapshot.names == b->snapshot.names);
+}
+
 static void clear_job (gpointer data)
 {
     Job *job = data;
@@ -189,7 +196,7 @@ void hs_query_ask (HsQuery *self, const struct hs_filter *filter,
         gboolean is_same = is_same_question (&self->running->question, &question);
 
         self->has_waiting =
-            !is_same || self->running->question.snapshot.generation != question.snapshot.generation;
+            !is_same || !has_same_data (self->kind, &self->running->question, &question);
         self->waiting = question;
         if (!is_same)
             hs_cancel_set (&self->running->cancel);
@@ -198,7 +205,7 @@ void hs_query_ask (HsQuery *self, const struct hs_filter *filter,
         return;
     }
     if (self->has_answered && is_same_question (&self->answered, &question) &&
-        self->answered.snapshot.generation == question.snapshot.generation)
+        has_same_data (self->kind, &self->answered, &question))
         return;
     start (self, &question);
 }

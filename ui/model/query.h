@@ -26,6 +26,7 @@ typedef struct {
                       const gint64 *parameters, const struct hs_cancel *cancel,
                       struct hs_error *err); /* NULL: failed or cancelled */
     void (*unref) (gpointer answer);
+    gboolean has_names; /* of functions: to be asked again when more are known */
 } HsQueryKind;
 
 HsQuery *hs_query_new (const HsQueryKind *kind, HsDocument *document);

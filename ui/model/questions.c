@@ -96,7 +96,7 @@ out:
     return answer;
 }
 
-const HsQueryKind hs_question_timeline = { work_timeline, unref_timeline };
-const HsQueryKind hs_question_histogram = { work_histogram, unref_histogram };
-const HsQueryKind hs_question_call_tree = { work_call_tree, unref_call_tree };
-const HsQueryKind hs_question_totals = { work_totals, g_free };
+const HsQueryKind hs_question_timeline = { work_timeline, unref_timeline, FALSE };
+const HsQueryKind hs_question_histogram = { work_histogram, unref_histogram, FALSE };
+const HsQueryKind hs_question_call_tree = { work_call_tree, unref_call_tree, TRUE };
+const HsQueryKind hs_question_totals = { work_totals, g_free, FALSE };

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The thread that finds names; see name_finder.h. It holds the trace, never the document. */
+#include "model/name_finder.h"
+
+#include "analysis/name_side_file.h"
+#include "analysis/naming.h"
+
+#define FIRST_PAUSE_MS 20 /* while there is nothing yet */
+#define PAUSE_MS 250      /* between two looks at a trace that grows */
+#define WORK_SHARE 10     /* … and never more than a tenth of the time for looking */
+
+struct _HsNameFinder {
+    HsTraceHold *hold;
+    char *path;
+    struct hs_cancel cancel;
+    GMutex lock;
+    GCond told;       /* to end or to stop */
+    gboolean is_last; /* under the lock */
+    gboolean is_done; /* atomic */
+};
+
+static void clear (gpointer data)
+{
+    HsNameFinder *self = data;
+
+    hs_trace_hold_unref (self->hold);
+    g_free (self->path);
+    g_mutex_clear (&self->lock);
+    g_cond_clear (&self->told);
+}
+
+static void unref (gpointer self)
+{
+    g_atomic_rc_box_release_full (self, clear);
+}
+
+/* Sleeps until it is time to look again. FALSE: nothing more will come. */
+static gboolean wait_for_more (HsNameFinder *self, gint64 pause_us)
+{
+    gint64 end = g_get_monotonic_time () + pause_us;
+    gboolean was_last;
+
+    g_mutex_lock (&self->lock);
+    was_last = self->is_last;
+    while (!self->is_last && !hs_cancel_is_set (&self->cancel) &&
+           g_cond_wait_until (&self->told, &self->lock, end))
+        ;
+    g_mutex_unlock (&self->lock);
+    return !was_last && !hs_cancel_is_set (&self->cancel);
+}
+
+static void find_names (HsNameFinder *self, struct hs_naming *naming)
+{
+    struct hs_trace *trace = hs_trace_hold_trace (self->hold);
+    guint64 generation = 0;
+    gint64 took_us = 0;
+
+    do {
+        struct hs_snapshot snapshot = hs_trace_snapshot (trace);
+        gint64 begin = g_get_monotonic_time ();
+        struct hs_error err = { 0 };
+
+        if (snapshot.generation == generation || snapshot.n_rows == 0)
+            continue;
+        generation = snapshot.generation;
+        if (hs_status_is_error (hs_naming_run (naming, &self->cancel, &err))) {
+            g_message ("%s", err.text);
+            return;
+        }
+        took_us = g_get_monotonic_time () - begin;
+    } while (wait_for_more (
+        self, MAX ((generation == 0 ? FIRST_PAUSE_MS : PAUSE_MS) * G_TIME_SPAN_MILLISECOND,
+                   took_us * WORK_SHARE)));
+}
+
+/* Names that `heapstrata symbolize` wrote. */
+static void read_side_file (HsNameFinder *self)
+{
+    g_autofree char *path = g_strconcat (self->path, HS_NAME_SIDE_FILE_SUFFIX, NULL);
+    g_autofree char *text = NULL;
+    struct hs_error err = { 0 };
+    gsize size;
+
+    if (g_file_get_contents (path, &text, &size, NULL) &&
+        hs_name_side_file_read (hs_trace_hold_trace (self->hold),
+                                (struct hs_span){ (const guint8 *)text, size }, &err) != HS_OK)
+        g_message ("%s: %s", path, err.text);
+}
+
+static gpointer run (gpointer data)
+{
+    HsNameFinder *self = data;
+    struct hs_symbolizer_options options = { .may_download = true };
+    struct hs_naming *naming = hs_naming_new (hs_trace_hold_trace (self->hold), &options);
+
+    read_side_file (self);
+    if (naming != NULL)
+        find_names (self, naming);
+    hs_naming_free (naming);
+    g_atomic_int_set (&self->is_done, TRUE);
+    unref (self);
+    return NULL;
+}
+
+HsNameFinder *hs_name_finder_start (HsTraceHold *hold, const char *path)
+{
+    HsNameFinder *self = g_atomic_rc_box_new0 (HsNameFinder);
+
+    self->hold = hs_trace_hold_ref (hold);
+    self->path = g_strdup (path);
+    g_mutex_init (&self->lock);
+    g_cond_init (&self->told);
+    g_thread_unref (g_thread_new ("names", run, g_atomic_rc_box_acquire (self)));
+    return self;
+}
+
+void hs_name_finder_end (HsNameFinder *self)
+{
+    g_mutex_lock (&self->lock);
+    self->is_last = TRUE;
+    g_cond_signal (&self->told);
+    g_mutex_unlock (&self->lock);
+}
+
+gboolean hs_name_finder_is_busy (HsNameFinder *self)
+{
+    return !g_atomic_int_get (&self->is_done);
+}
+
+void hs_name_finder_drop (HsNameFinder *self)
+{
+    hs_cancel_set (&self->cancel);
+    g_mutex_lock (&self->lock);
+    g_cond_signal (&self->told);
+    g_mutex_unlock (&self->lock);
+    unref (self);
+}
