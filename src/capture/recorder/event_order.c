@@ -196,7 +196,6 @@ enum hs_status hs_event_order_new (struct hs_order_trace *trace, struct hs_ring_
     order->trace = trace;
     order->batch = trace->batch;
     order->reader = reader;
-    order->process = trace->n_processes++;
     order->totals.wait_status = -1;
     *ret = order;
     return HS_OK;
@@ -224,6 +223,7 @@ enum hs_status hs_event_order_begin (struct hs_event_order *order,
 
     if (status != HS_OK)
         return status;
+    order->process = order->trace->n_processes++;
     /* the first of a trace was begun with it */
     fields.start = fields.has_start && order->process > 0 ? now : 0;
     (void)snprintf (order->exe_path, sizeof order->exe_path, "%s", exe_path);

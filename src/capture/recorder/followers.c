@@ -91,7 +91,7 @@ bool hs_follow_next (struct hs_follow *follow, struct hs_follow_request *ret)
     return false;
 }
 
-void hs_follow_answer (const struct hs_follow_request *request, int arena_fd)
+bool hs_follow_answer (const struct hs_follow_request *request, int arena_fd)
 {
     union {
         struct cmsghdr head;
@@ -103,12 +103,15 @@ void hs_follow_answer (const struct hs_follow_request *request, int arena_fd)
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
     };
 
+    bool is_sent = false;
+
     if (arena_fd >= 0) {
         control.head.cmsg_level = SOL_SOCKET;
         control.head.cmsg_type = SCM_RIGHTS;
         control.head.cmsg_len = CMSG_LEN (sizeof (int));
         memcpy (CMSG_DATA (&control.head), &arena_fd, sizeof arena_fd);
-        (void)sendmsg (request->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        is_sent = sendmsg (request->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
     }
     (void)close (request->fd);
+    return is_sent;
 }

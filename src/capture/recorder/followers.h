@@ -31,7 +31,7 @@ int hs_follow_fd (const struct hs_follow *follow);
 /* False: nobody waits now. */
 bool hs_follow_next (struct hs_follow *follow, struct hs_follow_request *ret);
 
-/* Sends the descriptor of the memory, or refuses (-1). */
-void hs_follow_answer (const struct hs_follow_request *request, int arena_fd);
+/* Sends the descriptor of the memory, or refuses (-1). False: nobody waits for it any more. */
+bool hs_follow_answer (const struct hs_follow_request *request, int arena_fd);
 
 #endif

@@ -378,6 +378,11 @@ static void prepare (struct hs_session *session, struct hs_recorded *process)
     arena->min_size = session->options->min_size;
     atomic_store (&arena->heartbeat, __builtin_ia32_rdtsc ());
     hs_ring_reader_set_control (&process->reader, session->is_paused ? 0 : control_bits (session));
+}
+
+static void enlist (struct hs_session *session, struct hs_recorded *process)
+{
+    prepare (session, process);
     process->next = session->processes;
     session->processes = process;
     session->n_processes++;
@@ -430,15 +435,22 @@ static enum hs_status begin_followed (struct hs_session *session,
         hs_recorded_free (process);
         process = NULL;
     }
-    if (process != NULL) {
-        prepare (session, process);
-        wake_on (session, process->pidfd);
-        if (!add_moment (session, (struct moment){ .kind = MOMENT_BEGIN, .process = process }))
-            status = hs_error_no_memory (err);
-    } else {
+    if (process == NULL ||
+        !add_moment (session, (struct moment){ .kind = MOMENT_BEGIN, .process = process })) {
+        hs_recorded_free (process);
         session->totals.n_unfollowed++;
+        (void)hs_follow_answer (request, -1);
+        return status;
     }
-    hs_follow_answer (request, process != NULL ? process->reader.fd : -1);
+    enlist (session, process);
+    wake_on (session, process->pidfd);
+    if (!hs_follow_answer (request,
+                           process->reader.fd)) { /* it waited too long, and goes without */
+        session->totals.n_unfollowed++;
+        session->totals.n_processes--;
+        session->moments.n--;
+        remove_process (session, process);
+    }
     return status;
 }
 
@@ -599,7 +611,7 @@ static enum hs_status add_first (struct hs_session *session, int fd, struct hs_e
     enum hs_status status = hs_recorded_new (session->trace, fd, &session->first, err);
 
     if (status == HS_OK)
-        prepare (session, session->first);
+        enlist (session, session->first);
     return status;
 }
 
