@@ -22,7 +22,7 @@ enum record_exit { /* as env(1) and timeout(1) have them */
 };
 
 static char *output, *duration, *max_size, *min_size, *circular;
-static gboolean follow;
+static gboolean follow, free_stacks;
 
 static const GOptionEntry entries[] = {
     { "output", 'o', 0, G_OPTION_ARG_FILENAME, &output,
@@ -36,6 +36,8 @@ static const GOptionEntry entries[] = {
     { "circular", 0, 0, G_OPTION_ARG_STRING, &circular,
       N_ ("Keep only the newest SIZE (“500M”) or TIME (“30s”) of the recording (.hst)"),
       N_ ("SIZE|TIME") },
+    { "free-stacks", 0, 0, G_OPTION_ARG_NONE, &free_stacks, N_ ("Record call stacks of frees, too"),
+      NULL },
     { "min-block", 0, 0, G_OPTION_ARG_STRING, &min_size, N_ ("Leave out blocks smaller than SIZE"),
       N_ ("SIZE") },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
@@ -111,6 +113,7 @@ static gboolean read_options (struct hs_record_options *options)
     uint64_t bytes;
 
     options->follow = follow;
+    options->free_stacks = free_stacks;
     if (duration != NULL && (!hs_parse_seconds (duration, &options->duration_seconds) ||
                              options->duration_seconds <= 0)) {
         (void)cli_usage_error (_ ("“%s” is no duration"), duration);

@@ -22,8 +22,8 @@ struct block {
     uint32_t thread;
     hs_stack_slot stack;
     uint32_t next_free;
-    uint16_t source;
-    uint8_t flags, is_realloc;
+    uint8_t source;
+    uint8_t flags, call;
 };
 
 struct generation {
@@ -125,6 +125,7 @@ static bool add_block (struct hs_hst_circular *circular, const struct hs_event *
         .stack = event->stack,
         .source = event->source,
         .flags = event->flags,
+        .call = event->call,
     };
     return hs_idmap_set (&circular->index, key_of (event, event->block.address), number);
 }
@@ -255,6 +256,7 @@ static void put_block (struct hs_hst_state *state, const struct block *block)
         .time = block->time,
         .kind = HS_EVENT_ALLOC,
         .flags = block->flags,
+        .call = block->call,
         .source = block->source,
         .process = block->process,
         .thread = block->thread,

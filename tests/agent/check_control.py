@@ -43,9 +43,10 @@ def summary(path):
 class Recording:
     """A recorded known program that does a step for each line; `pid` is the program's."""
 
-    def __init__(self, output):
+    def __init__(self, output, *options):
         self.path = os.path.join(SCRATCH, output)
-        self.process = subprocess.Popen([HEAPSTRATA, "record", "-o", self.path, "--", STEPS],
+        self.process = subprocess.Popen([HEAPSTRATA, "record", "-o", self.path, *options, "--",
+                                         STEPS],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True)
         self.pid = int(self.process.stdout.readline())
@@ -113,6 +114,26 @@ def pause_and_mark(extension):
     return events
 
 
+def free_stacks(extension):
+    """Both freed by step(), of main(): its stack stands at the free."""
+    recording = Recording(f"free-stacks.{extension}", "--free-stacks")
+    recording.step(4001)
+    recording.step(-4001)
+    recording.end()
+    events = dump(recording.path)
+    born = [event for event in events if event["kind"] == "alloc" and event["size"] == 4001]
+    ends = [event for event in events if event["kind"] == "free" and born
+            and event["address"] == born[0]["address"]]
+    stacks = {event["slot"]: event["frames"] for event in events if event["kind"] == "stack"}
+    links = {event["to"]: event["slot"] for event in events if event["kind"] == "stack-link"}
+    frames = [stacks.get(event.get("stack", links.get(event.get("stack_ref"))))
+              for event in born + ends]
+    check(f"{extension}: a free with its stack", len(frames) == 2 and all(frames), (born, ends))
+    if len(frames) == 2 and all(frames):
+        check(f"{extension}: of another place in the same function",
+              frames[0][0] != frames[1][0] and frames[0][1:] == frames[1][1:], frames)
+
+
 def refusals():
     for name in ("pause", "resume"):
         done = command(name, "999999")
@@ -159,6 +180,7 @@ def detach():
 def main():
     for extension in ("hst", "etl"):
         pause_and_mark(extension)
+        free_stacks(extension)
     refusals()
     stale_and_second()
     detach()

@@ -95,7 +95,8 @@ struct agent_frame {
 };
 void agent_alloc (struct agent_thread *thread, void *address, size_t size, uint8_t call,
                   const struct agent_frame *frame) AGENT_HIDDEN;
-void agent_free (struct agent_thread *thread, void *address, uint8_t call) AGENT_HIDDEN;
+void agent_free (struct agent_thread *thread, void *address, uint8_t call,
+                 const struct agent_frame *frame) AGENT_HIDDEN;
 void agent_realloc_begin (struct agent_thread *thread, void *old)
     __attribute__ ((visibility ("hidden")));
 void agent_realloc_end (struct agent_thread *thread, void *address, size_t size,

@@ -87,9 +87,33 @@ static inline void write_release (struct agent_thread *thread, uint64_t address,
     end_event (thread);
 }
 
-void agent_free (struct agent_thread *thread, void *address, uint8_t call)
+static void free_with_stack (struct agent_thread *thread, uint64_t address,
+                             const struct agent_frame *frame)
 {
-    write_release (thread, place (address, call), HS_REC_FREE);
+    uint64_t *record;
+    uint32_t stack;
+
+    begin_release (thread);
+    stack = agent_stack_id (thread, frame);
+    record = (void *)agent_reserve (thread, 24);
+    if (record != NULL) {
+        record[0] = word (thread, HS_REC_FREE_STACK);
+        record[1] = address;
+        record[2] = stack;
+        agent_publish (thread, 24);
+    }
+    end_event (thread);
+}
+
+void agent_free (struct agent_thread *thread, void *address, uint8_t call,
+                 const struct agent_frame *frame)
+{
+    if (__builtin_expect (atomic_load_explicit (&agent.arena->control, memory_order_relaxed) &
+                              HS_CONTROL_FREE_STACKS,
+                          0))
+        free_with_stack (thread, place (address, call), frame);
+    else
+        write_release (thread, place (address, call), HS_REC_FREE);
 }
 
 void agent_realloc_begin (struct agent_thread *thread, void *old)

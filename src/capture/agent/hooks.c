@@ -90,6 +90,7 @@ AGENT_EXPORT void *calloc (size_t count, size_t size)
 
 AGENT_EXPORT void free (void *ptr)
 {
+    AGENT_CALLER_FRAME (frame);
     struct agent_thread *thread;
 
     if (ptr == NULL || is_stored (ptr))
@@ -98,7 +99,7 @@ AGENT_EXPORT void free (void *ptr)
     if (agent_real.free == NULL)
         agent_look_up ();
     if (thread != NULL)
-        agent_free (thread, ptr, HS_RING_CALL_MALLOC);
+        agent_free (thread, ptr, HS_RING_CALL_MALLOC, &frame);
     if (agent_real.free != NULL)
         agent_real.free (ptr);
     agent_leave (thread);

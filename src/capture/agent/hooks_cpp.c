@@ -68,12 +68,13 @@ NEW_FORMS (_Zna, HS_RING_CALL_NEW_ARRAY)
 #define DELETE(name, call, parameters, arguments)                                                  \
     AGENT_EXPORT void name parameters                                                              \
     {                                                                                              \
+        AGENT_CALLER_FRAME (frame);                                                                \
         struct agent_thread *thread;                                                               \
                                                                                                    \
         FIND (name);                                                                               \
         thread = agent_enter ();                                                                   \
         if (thread != NULL && ptr != NULL)                                                         \
-            agent_free (thread, ptr, call);                                                        \
+            agent_free (thread, ptr, call, &frame);                                                \
         if (agent_real.name != NULL)                                                               \
             agent_real.name arguments;                                                             \
         else                                                                                       \

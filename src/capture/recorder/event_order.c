@@ -356,13 +356,14 @@ static void take_alloc (struct hs_event_order *order, uint32_t ring, int64_t tim
         ->call = (uint8_t)(place >> HS_RING_CALL_SHIFT);
 }
 
-static void take_free (struct hs_event_order *order, uint32_t ring, int64_t time, uint64_t place)
+static void take_free (struct hs_event_order *order, uint32_t ring, int64_t time, uint64_t place,
+                       uint64_t stack)
 {
     struct hs_block_fields block = { .address = place & HS_RING_ADDRESS_MASK };
 
     order->totals.n_frees++;
-    add_block (order, HS_EVENT_FREE, time, ring, &block, HS_NO_STACK)->call =
-        (uint8_t)(place >> HS_RING_CALL_SHIFT);
+    add_block (order, HS_EVENT_FREE, time, ring, &block, slot_of (&order->rings[ring], stack))
+        ->call = (uint8_t)(place >> HS_RING_CALL_SHIFT);
 }
 
 static void begin_resize (struct hs_event_order *order, uint32_t ring, uint64_t address)
@@ -396,7 +397,7 @@ static void end_resize (struct hs_event_order *order, uint32_t ring, int64_t tim
     if (address == 0) {
         if (size == 0 && !is_old_gone)
             take_free (order, ring, time,
-                       old | (uint64_t)HS_RING_CALL_REALLOC << HS_RING_CALL_SHIFT);
+                       old | (uint64_t)HS_RING_CALL_REALLOC << HS_RING_CALL_SHIFT, 0);
         return;
     }
     order->totals.n_reallocs++;
@@ -450,8 +451,10 @@ static enum hs_status take_record (struct hs_event_order *order, uint32_t ring,
         take_alloc (order, ring, time, words[1], words[2], words[3]);
         break;
     case HS_REC_FREE:
+        take_free (order, ring, time, words[1], 0);
+        break;
     case HS_REC_FREE_STACK:
-        take_free (order, ring, time, words[1]);
+        take_free (order, ring, time, words[1], words[2]);
         break;
     case HS_REC_REALLOC_BEGIN:
         begin_resize (order, ring, words[1]);

@@ -73,8 +73,7 @@ static int64_t now_ns (void)
 
 static uint32_t control_bits (const struct hs_session *session)
 {
-    (void)session;
-    return HS_CONTROL_ON;
+    return HS_CONTROL_ON | (session->options->free_stacks ? HS_CONTROL_FREE_STACKS : 0);
 }
 
 static uint64_t file_bytes (const struct hs_session *session)
