@@ -62,12 +62,12 @@ int agent_take_attached (void)
     const struct hs_attach_head *head = &heapstrata_attach_head;
     uint32_t generation = atomic_load_explicit (&head->generation, memory_order_acquire);
 
-    if (generation == taken_generation)
-        return 0; /* detached, or a fork child that nobody has attached to */
+    /* a fork child that nobody has attached to has a page of zeroes, and no arena */
+    if (generation == taken_generation || *(const volatile uint32_t *)head->alive == 0)
+        return 0;
     agent.arena = (void *)head->arena;
     agent.rings = (void *)(head->arena + HS_ARENA_PAGE);
     agent.bodies = (void *)head->bodies;
-    *(volatile uint32_t *)head->alive = 1;
     __asm__ volatile("" ::: "memory");
     agent.alive = (void *)head->alive;
     taken_generation = generation;

@@ -460,6 +460,9 @@ static void map_arena (struct mapping *m, uint64_t scratch)
         remap_bodies (m);
         return;
     }
+    /* the agent looks at the old page until this one says that an arena is there */
+    head->alive = reserve (m, PAGE, PROT_READ | PROT_WRITE);
+    (void)call (m, SYS_madvise, head->alive, PAGE, MADV_WIPEONFORK, 0);
     head->bodies = reserve (m, BODIES_BYTES, PROT_NONE);
     (void)call (m, SYS_madvise, head->bodies, BODIES_BYTES, MADV_DONTFORK, 0);
 }
@@ -483,7 +486,7 @@ static void fill_head (struct mapping *m)
 {
     struct hs_injection *injection = m->injection;
     struct hs_attach_head *head = &injection->head;
-    uint32_t told = 0;
+    uint32_t told = 0, alive = 1;
 
     head->tid_offset = injection->tid_offset;
     head->n_reals = injection->n_hooks;
@@ -500,7 +503,8 @@ static void fill_head (struct mapping *m)
     (void)hs_target_read (&injection->target, head->told, &told, sizeof told);
     told++;
     atomic_fetch_add (&head->generation, 1);
-    if (!hs_target_write (&injection->target, head->told, &told, sizeof told) ||
+    if (!hs_target_write (&injection->target, head->alive, &alive, sizeof alive) ||
+        !hs_target_write (&injection->target, head->told, &told, sizeof told) ||
         !hs_injection_write_head (injection))
         m->error = -EIO;
 }
@@ -510,17 +514,15 @@ static void map_agent (struct mapping *m)
     struct hs_injection *injection = m->injection;
     uint64_t image_size = injection->image.size, base;
 
-    /* then a page that tells a fork, the ledger, and a page for our own use */
-    base = reserve (m, image_size + PAGE + LEDGER_BYTES + PAGE, PROT_READ | PROT_WRITE);
+    /* then the ledger, and a page for our own use */
+    base = reserve (m, image_size + LEDGER_BYTES + PAGE, PROT_READ | PROT_WRITE);
     map_image (m, base);
     if (m->error != 0)
         return;
     injection->base = base;
-    (void)call (m, SYS_madvise, base + image_size, PAGE, MADV_WIPEONFORK, 0);
     if (!hs_injection_read_head (injection))
         m->error = -EIO;
-    injection->head.alive = base + image_size;
-    injection->head.ledger = base + image_size + PAGE;
+    injection->head.ledger = base + image_size;
 }
 
 /* After a failure nothing must be left behind that was not there before. */
