@@ -433,9 +433,9 @@ static void remap_bodies (struct mapping *m)
                                          bodies + i * HS_RING_BYTES };
 
             (void)map (m, &piece);
-            (void)call (m, SYS_madvise, piece.at, piece.size, MADV_DONTFORK, 0);
         }
     }
+    (void)call (m, SYS_madvise, head->bodies, BODIES_BYTES, MADV_DONTFORK, 0);
 }
 
 static void map_arena (struct mapping *m, uint64_t scratch)

@@ -34,8 +34,15 @@ enum hs_status hs_remote_begin (struct hs_remote *remote, struct hs_stop *stop, 
                                 struct hs_error *err)
 {
     uint64_t all = ~UINT64_C (0);
+    uint8_t code[2] = { 0 };
 
     *remote = (struct hs_remote){ .stop = stop, .syscall_at = syscall_at };
+    /* the memory is that of the program that was looked at: after an exec it cannot be read */
+    if (!hs_target_read (stop->target, syscall_at, code, sizeof code) || code[0] != 0x0f ||
+        code[1] != 0x05)
+        return hs_error_set (err, HS_UNSUPPORTED, HS_NO_OFFSET,
+                             "process %d has just begun another program: try again",
+                             (int)stop->target->pid);
     for (size_t i = 0; i < stop->tasks.n && remote->task == NULL; i++) {
         struct hs_stopped_task *task = &stop->tasks.items[i];
 
@@ -82,9 +89,13 @@ static bool run_to_call (struct hs_remote *remote)
             break;
         if (WSTOPSIG (status) == SYSCALL_STOP)
             return true;
-        /* all but SIGSTOP and SIGKILL are blocked */
-        if (status >> 16 == 0 && WSTOPSIG (status) == SIGSTOP)
+        /* all are blocked but SIGSTOP, SIGKILL and those that an instruction causes */
+        if (status >> 16 == 0 && WSTOPSIG (status) == SIGSTOP) {
             remote->held_signal = SIGSTOP;
+        } else if (status >> 16 == 0) {
+            remote->is_broken = true;
+            return false;
+        }
     }
     remote->is_broken = remote->task->is_ended = true;
     return false;
@@ -131,7 +142,7 @@ static void return_to_stop (struct hs_remote *remote)
         int status = wait_for_stop (remote);
 
         if (status < 0) {
-            remote->is_broken = remote->task->is_ended = true;
+            remote->task->is_ended = true;
             return;
         }
         if (status >> 16 == PTRACE_EVENT_STOP)
@@ -147,12 +158,12 @@ void hs_remote_end (struct hs_remote *remote)
 {
     pid_t tid;
 
-    if (remote->task == NULL || remote->is_broken)
+    if (remote->task == NULL || remote->task->is_ended)
         return;
     tid = remote->task->tid;
     if (remote->n_calls > 0)
         return_to_stop (remote);
-    if (remote->is_broken)
+    if (remote->task->is_ended)
         return;
     (void)ptrace (PTRACE_SETREGS, tid, NULL, &remote->task->registers);
     (void)ptrace (PTRACE_SETSIGMASK, tid, (void *)sizeof remote->signals, &remote->signals);

@@ -16,7 +16,7 @@ struct hs_remote {
     uint64_t signals;    /* the task's mask, all blocked meanwhile */
     uint64_t n_calls;
     int held_signal; /* SIGSTOP that came meanwhile; sent again at the end */
-    bool is_broken;  /* the task ended */
+    bool is_broken;  /* no more calls */
 };
 
 /* HS_AGAIN when no task can be borrowed now. */
