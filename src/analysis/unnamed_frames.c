@@ -45,10 +45,10 @@ static int compare_stacks (const void *a, const void *b)
     return left->node < right->node ? -1 : left->node > right->node;
 }
 
-/* Programs and libraries of Linux have absolute paths; PDBs are another reader's. */
+/* Programs and libraries of Linux have paths with slashes, in an ETL file too. */
 static bool can_be_named (const struct hs_tables *tables, const struct hs_module_info *module)
 {
-    return hs_intern_text (&tables->strings, module->path)[0] == '/' && module->debug_name == 0;
+    return hs_intern_text (&tables->strings, module->path)[0] == '/';
 }
 
 static bool look_at_frame (struct search *search, const struct hs_tables *tables,

@@ -84,6 +84,8 @@ static void add_names (struct text_table *table, const struct context *context,
         text_table_add (table, "-");
     if (image == NULL)
         text_table_add (table, "-");
+    else if (image->state == HS_SYMBOLS_MISMATCH && module->build_id_size == 0)
+        text_table_add (table, _ ("no build id recorded")); /* any file might be another build */
     else if (image->state == HS_SYMBOLS_MISMATCH && image->found_id_size >= 4)
         text_table_printf (table, "%s (%02x%02x%02x%02x…)", _ ("other build"), image->found_id[0],
                            image->found_id[1], image->found_id[2], image->found_id[3]);

@@ -85,6 +85,12 @@ def check_names(heapstrata, trace):
         results.check("%s: offsets of one function are one row" % label, len(places) == 1, places)
 
 
+def check_etl(heapstrata, trace):
+    heapstrata("convert", trace, "trace.etl")
+    rows = heapstrata.rows("--leaks", "--bottom-up", "trace.etl")
+    results.check("the same names as ETL", rows[0]["label"] == KEEP, rows[0])
+
+
 def check_modules(heapstrata, trace):
     modules = heapstrata.modules(trace)
     results.check("modules: symbols with lines, nothing hidden",
@@ -167,6 +173,7 @@ def main():
         program = compile_subject(folder, "program", "-O2")
         heapstrata("record", "-o", "trace.hst", "--", program)
         check_names(heapstrata, "trace.hst")
+        check_etl(heapstrata, "trace.hst")
         check_modules(heapstrata, "trace.hst")
         check_side_file(heapstrata, folder, program, "trace.hst")
         check_other_build(heapstrata, folder, program, "trace.hst")

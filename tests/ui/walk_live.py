@@ -119,6 +119,11 @@ def walk_record(steps):
             before = shown_allocations(viewer)
             wait_for("more allocations", lambda: shown_allocations(viewer) > before)
 
+        def named():
+            wait_for("names of functions", lambda: any(
+                "__libc_start" in row[0]
+                for row in table_rows(viewer.find(ROLE.TREE_TABLE, "top-down"))))
+
         def rows_stay():
             table = viewer.focus(ROLE.TREE_TABLE, "top-down")
             press("Home")
@@ -212,6 +217,7 @@ def walk_record(steps):
         steps.step("Record…: a program that is not there is told in the dialog", refused)
         steps.step("Record…: the window follows from the first event on", started)
         steps.step("figures move while it runs", moves)
+        steps.step("functions get their names while it runs", named)
         steps.step("rows keep their place and the selection while values move", rows_stay)
         steps.step("a range in the past stands still", fixed_range)
         steps.step("a range that reaches the newest event grows", open_range)
