@@ -425,6 +425,7 @@ static void fill_nodes (const struct build *build, const struct texts *texts,
         node->module = texts->module_at[from->label];
         node->location = texts->location_at[from->label];
         node->key = label->key;
+        node->former_key = label->former_key;
         node->kind = label->kind;
         node->is_inlined = label->is_inlined;
     }

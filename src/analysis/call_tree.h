@@ -53,10 +53,11 @@ struct hs_call_tree_query {
 struct hs_call_tree_node {
     uint32_t parent; /* 0 for the top rows; the root's own is 0 */
     uint32_t first_child, n_children;
-    uint32_t label;    /* offset into texts: "function", or "module+0x1a2b", or "0x7f…" */
-    uint32_t module;   /* offset into texts: file name without folders; "" */
-    uint32_t location; /* offset into texts: "file.c:123"; "" */
-    uint64_t key;      /* the same frame has the same key in every answer: restores expansion */
+    uint32_t label;      /* offset into texts: "function", or "module+0x1a2b", or "0x7f…" */
+    uint32_t module;     /* offset into texts: file name without folders; "" */
+    uint32_t location;   /* offset into texts: "file.c:123"; "" */
+    uint64_t key;        /* the same frame has the same key in every answer: restores expansion */
+    uint64_t former_key; /* before its name was found, of one of its frames; 0 = none */
     enum hs_label_kind kind; /* HS_LABEL_NO_STACK: the label is to be translated */
     bool is_inlined;
     struct hs_sums inclusive;

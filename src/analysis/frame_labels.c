@@ -38,22 +38,35 @@ static size_t bounded_length (const char *text)
     return strnlen (text, HS_LIMIT_STRING_BYTES);
 }
 
-/* The label of (text, module), new or known; false when memory is out. */
-static bool find_label (struct hs_frame_labels *labels, enum hs_label_kind kind, const char *text,
-                        const char *module, uint32_t *ret)
+/* The bytes that make a label what it is; NULL when memory is out. */
+static char *make_identity (enum hs_label_kind kind, const char *text, const char *module,
+                            size_t *ret_size)
 {
     size_t n_text = bounded_length (text), n_module = bounded_length (module);
     size_t n = n_text + 1 + n_module + 1;
     char *identity = hs_alloc_array (n, 1);
+
+    if (identity == NULL)
+        return NULL;
+    memcpy (identity, text, n_text);
+    identity[n_text] = '\0';
+    memcpy (identity + n_text + 1, module, n_module);
+    identity[n - 1] = (char)('0' + kind); /* a function may be called like a process */
+    *ret_size = n;
+    return identity;
+}
+
+/* The label of (text, module), new or known; false when memory is out. */
+static bool find_label (struct hs_frame_labels *labels, enum hs_label_kind kind, const char *text,
+                        const char *module, uint32_t *ret)
+{
+    size_t n_module = bounded_length (module), n;
+    char *identity = make_identity (kind, text, module, &n);
     struct hs_label *label;
     bool is_known;
 
     if (identity == NULL)
         return false;
-    memcpy (identity, text, n_text);
-    identity[n_text] = '\0';
-    memcpy (identity + n_text + 1, module, n_module);
-    identity[n - 1] = (char)('0' + kind); /* a function may be called like a process */
     is_known = hs_intern_add (&labels->identities, identity, n, ret);
     hs_free (identity);
     if (!is_known)
@@ -114,16 +127,24 @@ static bool add_to_chain (struct hs_frame_labels *labels, struct hs_labelled_fra
     return true;
 }
 
+#define UNNAMED_SIZE 320
+
+static void write_unnamed (char text[UNNAMED_SIZE], const struct hs_labelled_frame *frame,
+                           const char *module, uint64_t base)
+{
+    if (*module != '\0' && base != 0)
+        (void)snprintf (text, UNNAMED_SIZE, "%.255s+0x%" PRIx64, module, frame->address - base);
+    else
+        (void)snprintf (text, UNNAMED_SIZE, "0x%" PRIx64, frame->address);
+}
+
 static bool label_unnamed (struct hs_frame_labels *labels, struct hs_labelled_frame *frame,
                            const char *module, uint64_t base)
 {
-    char text[320];
+    char text[UNNAMED_SIZE];
     uint32_t label;
 
-    if (*module != '\0' && base != 0)
-        (void)snprintf (text, sizeof text, "%.255s+0x%" PRIx64, module, frame->address - base);
-    else
-        (void)snprintf (text, sizeof text, "0x%" PRIx64, frame->address);
+    write_unnamed (text, frame, module, base);
     if (!find_label (labels, HS_LABEL_FRAME, text, module, &label))
         return false;
     labels->labels.items[label].is_inlined = false;
@@ -155,6 +176,27 @@ static bool label_named (struct hs_frame_labels *labels, struct hs_labelled_fram
     return true;
 }
 
+/* Remembers what the real function of a frame was called before its name was found: rows that a
+ * user opened then are known again by it. */
+static bool set_former_key (struct hs_frame_labels *labels, const struct hs_labelled_frame *frame,
+                            const char *module, uint64_t base)
+{
+    uint32_t number = labels->chained.items[frame->chain.first + frame->chain.n - 1];
+    struct hs_label *label = &labels->labels.items[number];
+    char text[UNNAMED_SIZE], *identity;
+    size_t n;
+
+    if (label->former_key != 0)
+        return true;
+    write_unnamed (text, frame, module, base);
+    identity = make_identity (HS_LABEL_FRAME, text, module, &n);
+    if (identity == NULL)
+        return false;
+    label->former_key = stable_hash (identity, n);
+    hs_free (identity);
+    return true;
+}
+
 static bool label_frame (struct hs_frame_labels *labels, const struct hs_tables *tables,
                          struct hs_labelled_frame *frame, int64_t time)
 {
@@ -179,7 +221,8 @@ static bool label_frame (struct hs_frame_labels *labels, const struct hs_tables 
         }
         if (hs_tables_image_name (tables, module, frame->address, &found) == HS_NAME_FOUND &&
             hs_intern_text (&tables->strings, found->function)[0] != '\0')
-            return label_named (labels, frame, tables, found, file_name (path));
+            return label_named (labels, frame, tables, found, file_name (path)) &&
+                   set_former_key (labels, frame, file_name (path), module->base);
         return label_unnamed (labels, frame, file_name (path), module->base);
     }
     if (name != NULL)

@@ -25,6 +25,7 @@ struct hs_label {
     const char *module;   /* file name without folders, or "" */
     const char *location; /* "file.c:123" of the first frame with that label, or "" */
     uint64_t key;         /* the same in every answer */
+    uint64_t former_key;  /* that of its first frame before its name was found; 0 = none */
     bool is_inlined;      /* everywhere */
     bool is_allocator;
 };

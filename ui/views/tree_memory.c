@@ -64,7 +64,35 @@ void hs_tree_memory_set_selected (HsTreeMemory *memory, const struct hs_call_tre
     memory->selected = node == 0 ? 0 : path_hash (tree, node);
 }
 
-static void restore_below (HsTreeMemory *memory, GtkTreeView *view, uint32_t parent, guint64 hash)
+/*
+ * The path of a row may have been remembered before names were found for it or for a row above:
+ * `was` is the parent's path as it was remembered. Notes the row's path of now, and returns how the
+ * row was remembered.
+ */
+static guint64 recall (HsTreeMemory *memory, const struct hs_call_tree_node *node, guint64 own,
+                       guint64 was)
+{
+    const guint64 keys[] = { node->key, node->former_key };
+
+    if (memory->selected == own || g_hash_table_contains (memory->open, &own))
+        return own;
+    for (guint i = 0; i < G_N_ELEMENTS (keys) && keys[i] != 0; i++) {
+        guint64 before = child_hash (was, keys[i]);
+
+        if (before == own)
+            continue;
+        if (memory->selected == before)
+            memory->selected = own;
+        if (g_hash_table_remove (memory->open, &before))
+            g_hash_table_add (memory->open, g_memdup2 (&own, sizeof own));
+        if (memory->selected == own || g_hash_table_contains (memory->open, &own))
+            return before;
+    }
+    return own;
+}
+
+static void restore_below (HsTreeMemory *memory, GtkTreeView *view, uint32_t parent, guint64 hash,
+                           guint64 was)
 {
     HsCallTreeModel *model = HS_CALL_TREE_MODEL (gtk_tree_view_get_model (view));
     const struct hs_call_tree *tree = hs_call_tree_model_get_tree (model);
@@ -74,6 +102,7 @@ static void restore_below (HsTreeMemory *memory, GtkTreeView *view, uint32_t par
     for (uint32_t i = 0; i < n; i++) {
         uint32_t child = node->first_child + i;
         guint64 own = child_hash (hash, tree->nodes[child].key);
+        guint64 own_was = recall (memory, &tree->nodes[child], own, was);
         gboolean is_open = g_hash_table_contains (memory->open, &own);
         GtkTreePath *path;
         GtkTreeIter iter;
@@ -84,7 +113,7 @@ static void restore_below (HsTreeMemory *memory, GtkTreeView *view, uint32_t par
         path = gtk_tree_model_get_path (GTK_TREE_MODEL (model), &iter);
         if (is_open && tree->nodes[child].n_children > 0) {
             gtk_tree_view_expand_row (view, path, FALSE);
-            restore_below (memory, view, child, own);
+            restore_below (memory, view, child, own, own_was);
         }
         if (own == memory->selected && gtk_widget_is_focus (GTK_WIDGET (view)))
             gtk_tree_view_set_cursor (view, path, NULL, FALSE); /* where the keyboard is */
@@ -96,5 +125,5 @@ static void restore_below (HsTreeMemory *memory, GtkTreeView *view, uint32_t par
 
 void hs_tree_memory_restore (HsTreeMemory *memory, GtkTreeView *view)
 {
-    restore_below (memory, view, 0, ROOT_HASH);
+    restore_below (memory, view, 0, ROOT_HASH, ROOT_HASH);
 }
