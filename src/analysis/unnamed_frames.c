@@ -51,6 +51,18 @@ static bool can_be_named (const struct hs_tables *tables, const struct hs_module
     return hs_intern_text (&tables->strings, module->path)[0] == '/';
 }
 
+/* A Windows trace of 10^8 events need not be scanned for nothing. */
+static bool has_anything (struct hs_trace *trace)
+{
+    const struct hs_tables *tables = hs_trace_lock (trace);
+    bool has = false;
+
+    for (size_t i = 0; i < tables->modules.n && !has; i++)
+        has = can_be_named (tables, &tables->modules.items[i]);
+    hs_trace_unlock (trace);
+    return has;
+}
+
 static bool look_at_frame (struct search *search, const struct hs_tables *tables,
                            hs_process_id process, uint64_t address, int64_t time)
 {
@@ -182,6 +194,10 @@ enum hs_status hs_unnamed_frames (struct hs_trace *trace, const struct hs_cancel
     struct hs_stack_sums *sums;
     enum hs_status status;
 
+    if (!has_anything (trace)) {
+        *ret = frames;
+        return HS_OK;
+    }
     search.snapshot = hs_trace_snapshot (trace);
     status = hs_stack_sums (&search.snapshot, &filter, cancel, &sums, err);
     if (status != HS_OK)
