@@ -256,6 +256,7 @@ def recorder_is_stopped_for_long():
 def threads_come_and_go():
     run = Recording("short-threads", "short-threads", "2000")
     run.check("status", run.wait() == STATUS, run.err)
+    run.check("its end is no exec", "exec" not in run.err, run.err)
     summary = run.ask("summary")
     run.check_sound(summary)
     run.check("every block is there, or the loss", run.sizes()[1000] == 2000

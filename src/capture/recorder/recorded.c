@@ -101,12 +101,14 @@ enum hs_status hs_recorded_watch (struct hs_recorded *process,
     return HS_OK;
 }
 
-/* Reading through a descriptor of memory that an exec has replaced says "end of file". */
+/* Reading through a descriptor of memory that an exec has replaced says "end of file". So it does
+ * for a moment when a process ends: then it has no other memory either. */
 static bool has_other_memory (const struct hs_recorded *process)
 {
     char byte;
 
-    return process->mem_fd >= 0 && pread (process->mem_fd, &byte, 1, 0) == 0;
+    return process->mem_fd >= 0 && pread (process->mem_fd, &byte, 1, 0) == 0 &&
+           hs_process_resident_bytes (process->pid) > 0;
 }
 
 enum hs_recorded_state hs_recorded_look (struct hs_recorded *process)

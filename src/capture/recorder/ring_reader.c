@@ -11,6 +11,9 @@
 
 /* A store may wait in its core's buffer while a stamp is taken: allow for it (100 us at 3 GHz). */
 #define HORIZON_SLACK_TICKS 300000u
+
+/* Words of all rings that wait for one thread: half a gigabyte. */
+#define WAITING_WORDS_MAX (UINT64_C (1) << 26)
 #define QUEUED_WORDS_MAX (UINT64_C (1) << 20) /* of one ring, absorbed: 8 MiB */
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
@@ -184,6 +187,7 @@ enum hs_status hs_ring_reader_drain (struct hs_ring_reader *reader, uint64_t *re
 {
     uint64_t begin = __builtin_ia32_rdtsc ();
     uint64_t horizon = begin - HORIZON_SLACK_TICKS;
+    uint64_t n_waiting = 0;
 
     *ret_n_bytes = reader->n_absorbed;
     reader->n_absorbed = 0;
@@ -214,7 +218,12 @@ enum hs_status hs_ring_reader_drain (struct hs_ring_reader *reader, uint64_t *re
         status = copy_out (reader, i, ret_n_bytes, err);
         if (status != HS_OK)
             return status;
+        n_waiting += queue->words.n - queue->next;
     }
+    /* a thread that was stopped between stamp and record shall not cost all memory: it will be late
+     */
+    if (n_waiting > WAITING_WORDS_MAX)
+        horizon = begin - HORIZON_SLACK_TICKS;
     look_for_loss (reader);
     *ret_horizon = horizon;
     return HS_OK;

@@ -22,6 +22,7 @@
 #define BUSY_BYTES (UINT64_C (64) << 10)   /* more than this in a drain: look again soon */
 #define HURRY_BYTES (UINT64_C (512) << 10) /* more than this: at once */
 #define SAMPLE_NS 100000000                /* resident set; what was drained gets into the file */
+#define SCARCE_NS 3000000                  /* between looks for free rings when most are in use */
 #define CHILD_NS 1000000000                /* a child that was announced comes by then, or never */
 #define MOMENTS 4096u                      /* samples and marks that may wait */
 #define PROCESSES 256u                     /* followed at a time */
@@ -58,7 +59,7 @@ struct hs_session {
     uint32_t n_expected, n_arrived; /* children of those that have ended; all that came */
     int64_t empty_since_ns;         /* 0: some process is there */
     uint64_t pause_stamp;
-    int64_t begin_ns, newest_sample_ns;
+    int64_t begin_ns, newest_sample_ns, newest_reclaim_ns;
     HS_ARRAY (struct moment) moments; /* oldest first */
     struct hs_record_totals totals;   /* of what has ended */
 };
@@ -235,6 +236,23 @@ static enum hs_status drain (struct hs_session *session, bool is_last, uint64_t 
     return pass (session, horizon, err);
 }
 
+/* Where threads come and go the rings of those that are gone are needed again soon. */
+static void reclaim_rings (struct hs_session *session)
+{
+    int64_t now = now_ns (), age_ns = now - session->newest_reclaim_ns;
+    bool are_scarce = false;
+
+    for (struct hs_recorded *p = session->processes; p != NULL; p = p->next)
+        are_scarce |= p->reader.n_seen > HS_RINGS / 2;
+    if (age_ns < (are_scarce ? SCARCE_NS : SAMPLE_NS))
+        return;
+    session->newest_reclaim_ns = now;
+    for (struct hs_recorded *p = session->processes; p != NULL; p = p->next) {
+        if (!p->is_ending)
+            hs_recorded_reclaim_rings (p);
+    }
+}
+
 /* Ten times a second: what does not follow from the rings, and the file brought up to date. */
 static enum hs_status sample (struct hs_session *session, struct hs_error *err)
 {
@@ -246,7 +264,6 @@ static enum hs_status sample (struct hs_session *session, struct hs_error *err)
     for (struct hs_recorded *p = session->processes; p != NULL; p = p->next) {
         if (p->is_ending)
             continue;
-        hs_recorded_reclaim_rings (p);
         (void)add_moment (session, (struct moment){
                                        .kind = MOMENT_SAMPLE,
                                        .process = p,
@@ -531,6 +548,7 @@ enum hs_status hs_session_run (struct hs_session *session, struct hs_error *err)
             status = drain (session, false, &n_bytes, err);
         if (status == HS_OK)
             status = sample (session, err);
+        reclaim_rings (session);
         if (status == HS_OK && session->root.tick != NULL)
             status = session->root.tick (session->root.tick_self, err);
         if (status != HS_OK)
