@@ -9,10 +9,6 @@
 #include "encode/hst_circular.h"
 #include "encode/hst_state.h"
 
-/* How many events ahead: half of the time went into waiting for what is known of an address. */
-#define FAR 12u
-#define NEAR 6u
-
 _Static_assert(HS_VIRTUAL_ALLOC == 0 && HS_VIRTUAL_RUNDOWN == 3, "numbers of the format");
 _Static_assert(HS_HEAP_RANGE_RUNDOWN == 0 && HS_HEAP_RANGE_DESTROY == 4, "numbers of the format");
 _Static_assert(HS_MODULE_LOAD == 0 && HS_MODULE_IDENTITY == 4, "numbers of the format");
@@ -137,10 +133,6 @@ static enum hs_status hst_append (void *self, const struct hs_event_batch *batch
     for (uint32_t i = 0; i < batch->n && !state->writer.has_failed; i++) {
         const struct hs_event *event = &batch->events[i];
 
-        if (i + FAR < batch->n)
-            hs_hst_fetch_far (state, event + FAR);
-        if (i + NEAR < batch->n)
-            hs_hst_fetch_near (state, event + NEAR);
         if (hs_hst_is_full (state))
             hs_hst_flush_segment (state);
         if (is_packed_event ((enum hs_event_kind)event->kind)) {

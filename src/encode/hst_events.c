@@ -177,29 +177,6 @@ static inline uint32_t *place_memory (struct hs_hst_state *state, uint64_t addre
                                 (64 - HS_HST_PLACE_MEMORY_BITS)];
 }
 
-static bool is_block (const struct hs_event *event)
-{
-    return event->kind == HS_EVENT_ALLOC || event->kind == HS_EVENT_FREE;
-}
-
-void hs_hst_fetch_far (struct hs_hst_state *state, const struct hs_event *event)
-{
-    if (is_block (event))
-        __builtin_prefetch (place_memory (state, event->block.address), 1);
-}
-
-void hs_hst_fetch_near (struct hs_hst_state *state, const struct hs_event *event)
-{
-    const struct hs_hst_model *model = state->model;
-    uint32_t memory, number;
-
-    if (!is_block (event))
-        return;
-    memory = *place_memory (state, event->block.address);
-    number = memory >> 1 & (HS_HST_MAX_OPS - 1);
-    __builtin_prefetch ((memory & 1) != 0 ? &model->deaths[number] : &model->births[number]);
-}
-
 /* Number + 1 of a birth or death at that address in this chunk, or 0. */
 static uint32_t find_place (const struct hs_hst_state *state, uint32_t memory, uint64_t address,
                             bool is_death)

@@ -68,11 +68,6 @@ struct hs_hst_state {
 void hs_hst_put_event (struct hs_hst_state *state, const struct hs_event *event);
 void hs_hst_put_definition (struct hs_hst_state *state, const struct hs_event *event);
 
-/* What putting the event will read comes into the cache: first what is remembered of its address
- * (far ahead), then the place that this names (nearer). */
-void hs_hst_fetch_far (struct hs_hst_state *state, const struct hs_event *event);
-void hs_hst_fetch_near (struct hs_hst_state *state, const struct hs_event *event);
-
 /* Sends what is collected; whether another event might not fit. */
 void hs_hst_flush_segment (struct hs_hst_state *state);
 bool hs_hst_is_full (const struct hs_hst_state *state);
