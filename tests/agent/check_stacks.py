@@ -88,8 +88,8 @@ def programs():
 
 
 def read_counts(folder):
-    """Sums over the processes: (stacks, different, truncated, frames), and what differs."""
-    sums, examples = [0] * 4, []
+    """Sums over the processes (struct counts), and examples of what differs."""
+    sums, examples = [0] * 5, []
     for path in sorted(glob.glob(folder + "/*")):
         with open(path, "rb") as file:
             data = file.read()
@@ -116,9 +116,9 @@ def main():
         env.update(environment, LD_PRELOAD=CHECK, STACK_CHECK=folder)
         done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=subprocess.PIPE, timeout=1200, check=False)
-        (stacks, unlike, truncated, frames), examples = read_counts(folder)
-        print("%-28s %9d stacks of %5.1f frames, %d different, %d truncated%s" % (
-            name, stacks, frames / max(stacks, 1), unlike, truncated,
+        (stacks, unlike, truncated, frames, walked), examples = read_counts(folder)
+        print("%-28s %9d stacks of %4.1f frames (%4.1f stepped), %d different, %d truncated%s" % (
+            name, stacks, frames / max(stacks, 1), walked / max(stacks, 1), unlike, truncated,
             "" if done.returncode == 0 else " (ended with %d)" % done.returncode))
         for process, n_ours, n_theirs, ours, theirs in examples[:3]:
             print("  %s: ours %d frames %s\n    libunwind's %d frames %s" % (

@@ -141,14 +141,17 @@ static void compare (const struct hs_unwind_start *frame)
 {
     void *theirs[HS_UNWIND_MAX_FRAMES + 16];
     struct thread *thread = current (frame->sp);
+    uint64_t n_walked;
     struct hs_unwind_start first = *frame;
     uint32_t n, n_theirs, skip = 0, same = 0;
 
     if (thread == NULL)
         return;
     first.stack_end = thread->stack_end;
+    n_walked = thread->unwinder.n_walked;
     if (hs_unwind_walk (&thread->unwinder, &first, &n) != HS_UNWIND_COMPLETE)
         atomic_fetch_add (&counts->n_truncated, 1);
+    atomic_fetch_add (&counts->n_walked, thread->unwinder.n_walked - n_walked);
     n_theirs = (uint32_t)unw_backtrace (theirs, HS_UNWIND_MAX_FRAMES + 16);
     while (skip < n_theirs && (uintptr_t)theirs[skip] != first.pc)
         skip++;
