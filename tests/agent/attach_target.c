@@ -6,7 +6,9 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
@@ -16,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -311,6 +314,19 @@ static void forks (void)
     (void)pause ();
 }
 
+/* A filter that allows everything is a filter. */
+static void filtered (void)
+{
+    struct sock_filter allow = { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW };
+    struct sock_fprog program = { 1, &allow };
+
+    if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+        _exit (3);
+    say ("ready\n");
+    wait_for_test ();
+}
+
 int main (int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
@@ -329,6 +345,8 @@ int main (int argc, char **argv)
         load_later (argv[2]);
     else if (strcmp (name, "forks") == 0)
         forks ();
+    else if (strcmp (name, "filtered") == 0)
+        filtered ();
     else
         return 2;
     return 0;
