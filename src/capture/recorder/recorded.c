@@ -151,14 +151,18 @@ void hs_recorded_reclaim_rings (struct hs_recorded *process)
     for (uint32_t i = 0; i < HS_RINGS; i++) {
         struct hs_ring_head *ring = hs_ring_reader_head (&process->reader, i);
         struct hs_ring_queue *queue = &process->reader.queues[i];
-        uint32_t n_words;
+        uint32_t n_words, tid = atomic_load (&ring->tid);
 
-        if (atomic_load (&ring->state) != HS_RING_OWNED || !queue->is_seen ||
-            hs_ring_queue_peek (queue, &n_words) != NULL)
+        /* 0: the next thread has taken the ring and is about to say who it is. The one before it is
+         * gone, but the ring is not free: given to a third, it would lose what one of them writes
+         */
+        if (atomic_load (&ring->state) != HS_RING_OWNED || !queue->is_seen || tid == 0 ||
+            tid != queue->tid || hs_ring_queue_peek (queue, &n_words) != NULL)
             continue;
         if (!hs_process_has_thread (process->pid, queue->tid) &&
             atomic_load (&ring->head) == queue->tail) {
             atomic_store (&ring->pending, 0);
+            atomic_store (&ring->tid, 0);
             atomic_store (&ring->state, HS_RING_FREE);
         }
     }
