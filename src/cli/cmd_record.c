@@ -6,6 +6,8 @@
 
 #include "base/units.h"
 #include "capture/recorder/recorder.h"
+#include "cli/open_trace.h"
+#include "load/closing_index.h"
 
 #include <glib/gi18n.h>
 #include <errno.h>
@@ -22,7 +24,7 @@ enum record_exit { /* as env(1) and timeout(1) have them */
 };
 
 static char *output, *duration, *max_size, *min_size, *circular;
-static gboolean follow, free_stacks;
+static gboolean follow, free_stacks, with_index;
 
 static const GOptionEntry entries[] = {
     { "output", 'o', 0, G_OPTION_ARG_FILENAME, &output,
@@ -40,6 +42,8 @@ static const GOptionEntry entries[] = {
       NULL },
     { "min-block", 0, 0, G_OPTION_ARG_STRING, &min_size, N_ ("Leave out blocks smaller than SIZE"),
       N_ ("SIZE") },
+    { "index", 0, 0, G_OPTION_ARG_NONE, &with_index,
+      N_ ("Once the program has ended, add the index with which the file opens at once"), NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
 };
 
@@ -140,6 +144,24 @@ static gboolean read_options (struct hs_record_options *options)
     return TRUE;
 }
 
+/* Fewer events are read in full faster than anybody sees. */
+#define INDEX_FROM_EVENTS 500000u
+
+/* The recording is complete without. */
+static void add_index (const char *file, const struct hs_record_totals *totals)
+{
+    uint64_t n_bytes, n = totals->n_allocs + totals->n_reallocs + totals->n_frees;
+    struct hs_error err = { 0 };
+
+    if (hs_encoder_for_path (file) != &hs_hst_encoder)
+        return;
+    if (with_index && hs_closing_index_add (file, &n_bytes, &err) != HS_OK)
+        cli_print_error (file, &err);
+    if (!with_index && n >= INDEX_FROM_EVENTS)
+        (void)fprintf (
+            stderr, _ ("heapstrata: to open it at once every time: heapstrata index %s\n"), file);
+}
+
 static int exit_status (const struct hs_record_totals *totals)
 {
     if (totals->wait_status == -1)
@@ -192,6 +214,7 @@ static int run (const struct cli_call *call)
         status = hs_record_launch (&options, call->files, &cancel, &totals, &err);
         if (status == HS_OK) {
             cli_report_recording (file, &totals);
+            add_index (file, &totals);
             ret = exit_status (&totals);
         } else {
             ret = report_failure (&totals, &err);

@@ -26,8 +26,8 @@ enum hs_status hs_decoder_next (struct hs_decoder *decoder, struct hs_event_batc
                                 struct hs_error *err);
 
 /*
- * Before the first hs_decoder_next: where a closed recording ends, and its index. HS_END when it is
- * not closed, packed, or of a format without. *ret_fd reads the file and is the caller's to close.
+ * Where a closed recording ends, and its index (format.h). HS_END when it is not closed, packed, or
+ * of a format without. *ret_fd reads the file and is the caller's to close.
  */
 enum hs_status hs_decoder_index (struct hs_decoder *decoder, struct hs_extent *ret, int *ret_fd,
                                  struct hs_error *err);

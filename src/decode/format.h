@@ -31,8 +31,8 @@ struct hs_format {
     enum hs_status (*next) (void *self, struct hs_event_batch *out, struct hs_error *err);
 
     /* Optional (NULL). Where the recording ends that its writer has closed, and its closing index,
-     * when there is one. HS_END: it is not closed, or the index is not whole. May be called before
-     * the first `next` only. */
+     * when there is one. HS_END: it is not closed. An index that is not whole hides the recording's
+     * end until it has been read; there is none then. */
     enum hs_status (*index) (void *self, struct hs_extent *ret, struct hs_error *err);
 
     double (*progress) (const void *self); /* 0..1 */

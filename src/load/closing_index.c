@@ -73,80 +73,74 @@ enum hs_status hs_closing_index_open (struct hs_decoder *decoder, struct hs_trac
     return hs_index_open_take (trace, fd, &extent, &fallback, err);
 }
 
-/* Where the recording ends, and its file for writing, locked: two that write at once would leave
- * neither's index. */
-static enum hs_status open_closed (const char *path, struct hs_decoder **ret_decoder, int *ret_fd,
-                                   struct hs_extent *ret, struct hs_error *err)
+/* The file again, for writing, and locked: two that write at once would leave neither's index. */
+static enum hs_status open_to_write (int reading_fd, int *ret, struct hs_error *err)
 {
-    const char *const paths[] = { path };
-    int fd, reading_fd;
-    enum hs_status status = hs_decoder_open (paths, 1, HS_SOURCE_WHOLE, ret_decoder, err);
+    char path[64];
+    int fd;
 
-    if (status != HS_OK)
-        return status;
-    status = hs_decoder_index (*ret_decoder, ret, &reading_fd, err);
-    if (status == HS_OK)
-        (void)close (reading_fd);
-    fd = status == HS_OK ? open (path, O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
-    if (status == HS_END)
-        status = hs_error_set (err, HS_UNSUPPORTED, HS_NO_OFFSET,
-                               "only a .hst recording that was closed can have an index");
-    else if (status == HS_OK && fd < 0)
-        status = hs_error_set_errno (err, errno, "cannot write the index");
-    else if (status == HS_OK && flock (fd, LOCK_EX | LOCK_NB) != 0)
-        status = hs_error_set_errno (err, errno, "somebody else writes the index");
-    if (status == HS_OK) {
-        *ret_fd = fd;
-        return HS_OK;
-    }
-    if (fd >= 0)
+    (void)snprintf (path, sizeof path, "/proc/self/fd/%d", reading_fd);
+    fd = open (path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return hs_error_set_errno (err, errno, "cannot write the index");
+    if (flock (fd, LOCK_EX | LOCK_NB) != 0) {
         (void)close (fd);
-    hs_decoder_close (*ret_decoder);
-    return status;
+        return hs_error_set_errno (err, errno, "somebody else writes the index");
+    }
+    *ret = fd;
+    return HS_OK;
 }
 
 static enum hs_status cut (int fd, const struct hs_extent *extent, struct hs_error *err)
 {
-    if (extent->index_bytes == 0 || ftruncate (fd, (off_t)extent->recording_bytes) == 0)
-        return HS_OK;
-    return hs_error_set_errno (err, errno, "cannot write the index");
+    return ftruncate (fd, (off_t)extent->recording_bytes) == 0
+               ? HS_OK
+               : hs_error_set_errno (err, errno, "cannot write the index");
 }
 
-static enum hs_status add (struct hs_trace *trace, int fd, const struct hs_extent *extent,
-                           uint64_t *ret_bytes, struct hs_error *err)
+enum hs_status hs_closing_index_write (struct hs_decoder *decoder, const struct hs_trace *trace,
+                                       const struct hs_cancel *cancel, uint64_t *ret_bytes,
+                                       struct hs_error *err)
 {
-    enum hs_status status = hs_index_write (trace, fd, extent, ret_bytes, err);
+    struct hs_extent extent;
+    int reading_fd, fd;
+    enum hs_status status = hs_decoder_index (decoder, &extent, &reading_fd, err);
 
+    if (status == HS_END)
+        status = hs_error_set (err, HS_UNSUPPORTED, HS_NO_OFFSET,
+                               "only a .hst recording that was closed can have an index");
     if (status != HS_OK)
-        (void)!ftruncate (fd, (off_t)extent->recording_bytes);
+        return status;
+    status = open_to_write (reading_fd, &fd, err);
+    (void)close (reading_fd);
+    if (status != HS_OK)
+        return status;
+    status = cut (fd, &extent, err);
+    if (status == HS_OK) {
+        status = hs_index_write (trace, fd, &extent, cancel, ret_bytes, err);
+        if (status != HS_OK)
+            (void)cut (fd, &extent, NULL);
+    }
+    (void)close (fd);
     return status;
 }
 
 enum hs_status hs_closing_index_add (const char *path, uint64_t *ret_bytes, struct hs_error *err)
 {
+    const char *const paths[] = { path };
     struct hs_trace *trace = hs_trace_new ();
     struct hs_loader *loader;
-    struct hs_decoder *decoder;
-    struct hs_extent extent;
     enum hs_status status;
-    int fd;
 
     if (trace == NULL)
         return hs_error_no_memory (err);
-    status = open_closed (path, &decoder, &fd, &extent, err);
+    status = hs_loader_open (paths, 1, HS_SOURCE_WHOLE, trace, &loader, err);
     if (status == HS_OK) {
-        status = cut (fd, &extent, err);
-        if (status == HS_OK)
-            status = hs_loader_new_take (decoder, trace, &loader, err);
-        else
-            hs_decoder_close (decoder);
-        if (status == HS_OK) {
-            status = hs_loader_run (loader, err);
-            hs_loader_free (loader);
-        }
+        hs_loader_leave_index (loader);
+        status = hs_loader_run (loader, err);
         if (status == HS_END)
-            status = add (trace, fd, &extent, ret_bytes, err);
-        (void)close (fd);
+            status = hs_loader_write_index (loader, ret_bytes, err);
+        hs_loader_free (loader);
     }
     hs_trace_free (trace);
     return status;
@@ -154,15 +148,26 @@ enum hs_status hs_closing_index_add (const char *path, uint64_t *ret_bytes, stru
 
 enum hs_status hs_closing_index_remove (const char *path, struct hs_error *err)
 {
+    const char *const paths[] = { path };
     struct hs_decoder *decoder;
     struct hs_extent extent;
-    int fd;
-    enum hs_status status = open_closed (path, &decoder, &fd, &extent, err);
+    int reading_fd, fd;
+    enum hs_status status = hs_decoder_open (paths, 1, HS_SOURCE_WHOLE, &decoder, err);
 
     if (status != HS_OK)
         return status;
-    status = cut (fd, &extent, err);
+    status = hs_decoder_index (decoder, &extent, &reading_fd, err);
+    if (status == HS_END)
+        status = hs_error_set (err, HS_UNSUPPORTED, HS_NO_OFFSET,
+                               "this is no .hst recording that was closed");
+    if (status == HS_OK) {
+        status = open_to_write (reading_fd, &fd, err);
+        (void)close (reading_fd);
+    }
+    if (status == HS_OK) {
+        status = cut (fd, &extent, err);
+        (void)close (fd);
+    }
     hs_decoder_close (decoder);
-    (void)close (fd);
     return status;
 }

@@ -17,6 +17,14 @@ enum hs_status hs_closing_index_open (struct hs_decoder *decoder, struct hs_trac
                                       struct hs_error *err);
 
 /*
+ * Writes the index behind the decoder's file from a trace that was loaded from it in full. See
+ * hs_loader_write_index, which calls it.
+ */
+enum hs_status hs_closing_index_write (struct hs_decoder *decoder, const struct hs_trace *trace,
+                                       const struct hs_cancel *cancel, uint64_t *ret_bytes,
+                                       struct hs_error *err);
+
+/*
  * Reads a closed recording in full and writes its index behind it, in the place of one that is
  * there. Not a byte of the recording changes, so that somebody who reads it meanwhile sees the
  * same, and when this fails the file is again as long as the recording. *ret_bytes is the index's

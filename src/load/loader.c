@@ -6,13 +6,15 @@
 #include "load/closing_index.h"
 
 #include <stdatomic.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct hs_loader {
     struct hs_decoder *decoder;
     struct hs_trace *trace;
     struct hs_event_batch *batch;
     struct hs_cancel cancel;
-    bool may_use_index;
+    bool may_use_index, is_from_index;
     _Atomic uint32_t progress_millionths;
     _Atomic uint64_t n_events;
 };
@@ -53,6 +55,46 @@ void hs_loader_leave_index (struct hs_loader *loader)
     loader->may_use_index = false;
 }
 
+enum hs_status hs_loader_write_index (struct hs_loader *loader, uint64_t *ret_bytes,
+                                      struct hs_error *err)
+{
+    if (loader->is_from_index)
+        return hs_error_set (err, HS_UNSUPPORTED, HS_NO_OFFSET, "the recording has an index");
+    return hs_closing_index_write (loader->decoder, loader->trace, &loader->cancel, ret_bytes, err);
+}
+
+/* Fewer are read in full faster than anybody sees. */
+#define KEEP_FROM_EVENTS 500000u
+
+static bool is_sound (const struct hs_trace *trace)
+{
+    const struct hs_tables *tables = hs_trace_lock (trace);
+    bool is_sound = true;
+
+    for (size_t i = 0; i < tables->findings.n; i++)
+        is_sound &= !hs_note_kind_is_structural (tables->findings.items[i].kind);
+    hs_trace_unlock (trace);
+    return is_sound;
+}
+
+void hs_loader_keep_index (struct hs_loader *loader)
+{
+    struct hs_extent extent;
+    struct stat info;
+    uint64_t n_bytes;
+    bool is_own;
+    int fd;
+
+    if (loader->is_from_index || !is_sound (loader->trace) ||
+        hs_trace_snapshot (loader->trace).n_events < KEEP_FROM_EVENTS ||
+        hs_decoder_index (loader->decoder, &extent, &fd, NULL) != HS_OK)
+        return;
+    is_own = fstat (fd, &info) == 0 && info.st_uid == geteuid ();
+    (void)close (fd);
+    if (is_own && extent.index_bytes == 0)
+        (void)hs_loader_write_index (loader, &n_bytes, NULL);
+}
+
 static void tell_progress (struct hs_loader *loader, double fraction)
 {
     atomic_store_explicit (&loader->n_events, hs_trace_snapshot (loader->trace).n_events,
@@ -68,6 +110,7 @@ static bool use_index (struct hs_loader *loader)
     enum hs_status status = hs_closing_index_open (loader->decoder, loader->trace, &err);
 
     loader->may_use_index = false;
+    loader->is_from_index = status == HS_OK;
     if (status == HS_OK)
         tell_progress (loader, 1);
     if (!hs_status_is_error (status))

@@ -34,6 +34,17 @@ enum hs_status hs_loader_new_take (struct hs_decoder *decoder, struct hs_trace *
  */
 void hs_loader_leave_index (struct hs_loader *loader);
 
+/*
+ * After HS_END: writes the closing index behind the recording, in the place of one that is there.
+ * HS_UNSUPPORTED: not a closed .hst, or the trace came from its index. hs_loader_cancel ends it
+ * (HS_CANCELLED); when it fails the file is as long as the recording again.
+ */
+enum hs_status hs_loader_write_index (struct hs_loader *loader, uint64_t *ret_bytes,
+                                      struct hs_error *err);
+
+/* As above, when it is worth it and nobody minds: many events, no damage, the user's own file. */
+void hs_loader_keep_index (struct hs_loader *loader);
+
 /* One batch. HS_OK: call again; HS_AGAIN: wait for the file to grow; HS_END: complete;
  * HS_CANCELLED or an error: what was read so far is in the trace and stays usable. */
 enum hs_status hs_loader_step (struct hs_loader *loader, struct hs_error *err);

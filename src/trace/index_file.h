@@ -11,6 +11,7 @@
 #ifndef HS_TRACE_INDEX_FILE_H
 #define HS_TRACE_INDEX_FILE_H
 
+#include "base/cancel.h"
 #include "trace/trace.h"
 
 #define HS_INDEX_MAGIC "HSTIDX\r\n"     /* the section begins with it … */
@@ -34,10 +35,11 @@ struct hs_index_fallback {
 
 /*
  * Writes the index of a finished trace to `fd` behind the recording (pwrite). *ret_bytes is its
- * size. On failure what was written is the caller's to cut off.
+ * size. On failure what was written is the caller's to cut off. `cancel` may be NULL.
  */
 enum hs_status hs_index_write (const struct hs_trace *trace, int fd, const struct hs_extent *extent,
-                               uint64_t *ret_bytes, struct hs_error *err);
+                               const struct hs_cancel *cancel, uint64_t *ret_bytes,
+                               struct hs_error *err);
 
 /*
  * Makes a new trace the one that the index tells of, finished. Takes `fd` and the fallback over in

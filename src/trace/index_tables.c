@@ -258,6 +258,24 @@ static void pass_finding (struct pass *pass, struct hs_finding *finding)
     pass_u32 (pass, &finding->example);
 }
 
+/* Not those about an index: it was another one. */
+static void pass_findings (struct pass *pass, struct hs_tables *tables)
+{
+    size_t n = 0;
+
+    if (!pass->is_writing) {
+        PASS_ARRAY (pass, &tables->findings, pass_finding);
+        return;
+    }
+    for (size_t i = 0; i < tables->findings.n; i++)
+        n += tables->findings.items[i].kind != HS_NOTE_INDEX;
+    put_varint (pass, n);
+    for (size_t i = 0; i < tables->findings.n; i++) {
+        if (tables->findings.items[i].kind != HS_NOTE_INDEX)
+            pass_finding (pass, &tables->findings.items[i]);
+    }
+}
+
 static void pass_fact (struct pass *pass, struct hs_fact *fact)
 {
     uint32_t type = (uint32_t)fact->type;
@@ -415,7 +433,7 @@ static void pass_tables (struct pass *pass, struct hs_tables *tables)
     PASS_ARRAY (pass, &tables->modules, pass_module);
     PASS_ARRAY (pass, &tables->threads, pass_thread);
     PASS_ARRAY (pass, &tables->frame_names, pass_frame_name);
-    PASS_ARRAY (pass, &tables->findings, pass_finding);
+    pass_findings (pass, tables);
     PASS_ARRAY (pass, &tables->facts, pass_fact);
     PASS_ARRAY (pass, &tables->counts, pass_fact);
     PASS_ARRAY (pass, &tables->marks, pass_mark);

@@ -11,6 +11,7 @@ struct writer {
     const struct hs_trace *trace;
     const struct hs_extent *extent;
     int fd;
+    const struct hs_cancel *cancel;
     uint64_t n_bytes; /* of the section so far */
     struct hs_index_counts counts;
     struct hs_index_bytes head;
@@ -152,6 +153,8 @@ static enum hs_status write_chunk (struct writer *writer, enum hs_column_id id,
 
     if (at == NULL)
         return hs_error_no_memory (writer->err);
+    if (writer->cancel != NULL && hs_cancel_is_set (writer->cancel))
+        return HS_CANCELLED;
     if (id == HS_COLUMN_BIRTH_RANK) /* counted from the bits: only where it begins */
         entry.base = hs_column_u32 (column, first);
     else
@@ -213,9 +216,12 @@ static enum hs_status write_end (struct writer *writer)
 }
 
 enum hs_status hs_index_write (const struct hs_trace *trace, int fd, const struct hs_extent *extent,
-                               uint64_t *ret_bytes, struct hs_error *err)
+                               const struct hs_cancel *cancel, uint64_t *ret_bytes,
+                               struct hs_error *err)
 {
-    struct writer writer = { .trace = trace, .extent = extent, .fd = fd, .err = err };
+    struct writer writer = {
+        .trace = trace, .extent = extent, .fd = fd, .cancel = cancel, .err = err
+    };
     uint8_t start[HS_INDEX_START_BYTES] = HS_INDEX_MAGIC;
     enum hs_status status;
 

@@ -550,6 +550,51 @@ START_TEST (an_index_of_another_recording_is_not_used)
 }
 END_TEST
 
+/* Opened, read in full, and the index kept when that is worth it; then whether there is one. */
+static bool keeps_index (void)
+{
+    const char *const paths[] = { path };
+    struct hs_trace *trace = hs_trace_new ();
+    struct hs_loader *loader;
+    bool has_index;
+
+    ck_assert_int_eq (hs_loader_open (paths, 1, HS_SOURCE_WHOLE, trace, &loader, NULL), HS_OK);
+    ck_assert_int_eq (hs_loader_run (loader, NULL), HS_END);
+    hs_loader_keep_index (loader);
+    hs_loader_free (loader);
+    hs_trace_free (trace);
+    trace = open_trace (BY_INDEX);
+    has_index = trace->index != NULL;
+    hs_trace_free (trace);
+    return has_index;
+}
+
+START_TEST (an_index_is_kept_where_it_is_worth_it)
+{
+    size_t n, begin;
+    uint8_t *bytes;
+
+    record (100000, 0);
+    ck_assert (!keeps_index ());
+    record (501000, 0);
+    ck_assert_int_eq (chmod (path, 0400), 0);
+    if (geteuid () != 0) /* root may write everything */
+        ck_assert (!keeps_index ());
+    ck_assert_int_eq (chmod (path, 0600), 0);
+    ck_assert (keeps_index ());
+    ck_assert (keeps_index ()); /* it stays */
+    bytes = read_file (&n);
+    begin = index_begin (bytes, n);
+    ck_assert_uint_lt (begin, n);
+    write_file (bytes, begin + (n - begin) / 2); /* torn, as by a crash: made new */
+    ck_assert (keeps_index ());
+    bytes[begin / 2] ^= 1; /* a recording with damage is left alone */
+    write_file (bytes, begin);
+    ck_assert (!keeps_index ());
+    free (bytes);
+}
+END_TEST
+
 START_TEST (without_memory_the_recording_is_read)
 {
     const char *const paths[] = { path };
@@ -592,6 +637,7 @@ int main (void)
     tcase_add_test (rules, a_recording_that_is_lost_under_an_open_trace_gives_no_answer);
     tcase_add_test (rules, an_index_lost_under_an_open_trace_is_made_good);
     tcase_add_test (rules, an_index_of_another_recording_is_not_used);
+    tcase_add_test (rules, an_index_is_kept_where_it_is_worth_it);
     tcase_add_test (rules, without_memory_the_recording_is_read);
     suite_add_tcase (suite, rules);
     runner = srunner_create (suite);

@@ -55,6 +55,49 @@ START_TEST (axis_follows_and_stays_within)
 }
 END_TEST
 
+/* ---- the index that a large recording gets ---- */
+
+static const char *long_recording; /* without an index */
+
+static gsize size_of (const char *path)
+{
+    GStatBuf info;
+
+    ck_assert_int_eq (g_stat (path, &info), 0);
+    return (gsize)info.st_size;
+}
+
+/* Opens a copy of the long recording and waits for it and for what its thread does at last. */
+static gsize size_when_opened (gboolean keeps_index)
+{
+    g_autofree char *path = g_build_filename (g_get_tmp_dir (), "test_model-index.hst", NULL);
+    const char *const paths[] = { path, NULL };
+    HsDocument *document = hs_document_new ();
+    g_autofree char *bytes = NULL;
+    gsize n, size;
+
+    ck_assert (g_file_get_contents (long_recording, &bytes, &n, NULL));
+    ck_assert (g_file_set_contents (path, bytes, (gssize)n, NULL));
+    hs_document_set_keeps_index (document, keeps_index);
+    hs_document_open (document, paths);
+    while (hs_document_get_state (document) != HS_DOCUMENT_LOADED)
+        g_main_context_iteration (NULL, TRUE);
+    for (int i = 0; i < 100 && (size = size_of (path)) == n && keeps_index; i++)
+        wait_ms (100);
+    wait_ms (300);
+    size = size_of (path);
+    g_object_unref (document);
+    (void)g_unlink (path);
+    return size - n;
+}
+
+START_TEST (a_large_recording_gets_its_index)
+{
+    ck_assert_uint_eq (size_when_opened (FALSE), 0);
+    ck_assert_uint_gt (size_when_opened (TRUE), 1000000);
+}
+END_TEST
+
 /* ---- the query and its history ---- */
 
 START_TEST (each_change_is_a_step)
@@ -419,9 +462,11 @@ int main (int argc, char **argv)
     SRunner *runner = srunner_create (suite);
     int n_failed;
 
-    trace_path = argv[argc - 1];
+    trace_path = argv[argc - 2];
+    long_recording = argv[argc - 1];
     tcase_set_timeout (tests, 60);
     tcase_add_test (tests, axis_follows_and_stays_within);
+    tcase_add_test (tests, a_large_recording_gets_its_index);
     tcase_add_test (tests, each_change_is_a_step);
     tcase_add_test (tests, sizes_reach_the_ends);
     tcase_add_test (tests, the_newest_question_wins);

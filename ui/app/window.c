@@ -472,6 +472,7 @@ static void hs_window_init (HsWindow *self)
 {
     gtk_widget_init_template (GTK_WIDGET (self));
     self->document = hs_document_new ();
+    hs_document_set_keeps_index (self->document, hs_window_state_keeps_index ());
     self->selection = hs_selection_new (self->document);
     self->live = hs_live_new (self->document);
     hs_actions_add_to_window (self);

@@ -17,6 +17,13 @@ GSettings *hs_settings_new (void)
     return schema != NULL ? g_settings_new_full (schema, NULL, NULL) : NULL;
 }
 
+gboolean hs_window_state_keeps_index (void)
+{
+    g_autoptr (GSettings) settings = hs_settings_new ();
+
+    return settings != NULL && g_settings_get_boolean (settings, "keep-index");
+}
+
 void hs_window_state_restore (GtkWindow *window, GtkPaned *upper, GtkPaned *side)
 {
     g_autoptr (GSettings) settings = hs_settings_new ();

@@ -13,6 +13,10 @@ GSettings *hs_settings_new (void);
 void hs_window_state_restore (GtkWindow *window, GtkPaned *upper, GtkPaned *side);
 void hs_window_state_save (GtkWindow *window, GtkPaned *upper, GtkPaned *side);
 
+/* Whether recordings that were read in full get their index (document.h); without the schema they
+ * stay as they are. */
+gboolean hs_window_state_keeps_index (void);
+
 /* The translated status as headline, the core's sentence below. */
 void hs_window_state_show_failure (GtkInfoBar *bar, GtkLabel *title, GtkLabel *text,
                                    HsDocument *document);

@@ -24,6 +24,7 @@ typedef struct {
     HsTraceHold *hold;
     char **paths;
     HsFollow follow;
+    gboolean keeps_index;
     struct hs_error error; /* written before the task returns */
     GWeakRef owner;        /* a closed document must not wait for its file */
 } Load;
@@ -35,7 +36,7 @@ struct _HsDocument {
     Load *load;
     HsNameFinder *names;
     guint look_source;
-    gboolean is_paused;
+    gboolean is_paused, keeps_index;
     char *title;
 
     struct hs_snapshot snapshot;
@@ -88,8 +89,12 @@ static void unref_load (gpointer load)
 static void load_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
     Load *load = data;
+    enum hs_status status = hs_follow_run (&load->follow, load->hold->trace, &load->error);
 
-    g_task_return_int (task, hs_follow_run (&load->follow, load->hold->trace, &load->error));
+    g_task_return_int (task, status);
+    /* the trace is there; whoever has read it all may spare the next opening the work */
+    if (status == HS_END && load->keeps_index)
+        hs_loader_keep_index (load->follow.loader);
 }
 
 /* Takes a new snapshot when there is one. */
@@ -220,6 +225,7 @@ static void open_files (HsDocument *self, const char *const *paths, HsFollowMode
     self->load->paths = g_strdupv ((char **)paths);
     self->load->follow.paths = self->load->paths;
     self->load->follow.mode = mode;
+    self->load->keeps_index = self->keeps_index;
     self->state = HS_DOCUMENT_LOADING;
     self->look_source = g_timeout_add (LOOK_INTERVAL_MS, on_look, self);
     g_weak_ref_init (&self->load->owner, self);
@@ -229,6 +235,12 @@ static void open_files (HsDocument *self, const char *const *paths, HsFollowMode
     g_task_run_in_thread (task, load_in_thread);
     g_object_unref (task);
     g_signal_emit (self, signals[SIGNAL_PROGRESS], 0);
+}
+
+void hs_document_set_keeps_index (HsDocument *self, gboolean keeps_index)
+{
+    g_return_if_fail (HS_IS_DOCUMENT (self));
+    self->keeps_index = keeps_index;
 }
 
 void hs_document_open (HsDocument *self, const char *const *paths)

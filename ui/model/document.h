@@ -67,6 +67,10 @@ struct hs_trace *hs_trace_hold_trace (HsTraceHold *hold);
 
 HsDocument *hs_document_new (void);
 
+/* Whether large recordings get their closing index once they were read in full (loader.h:
+ * hs_loader_keep_index). Off at first; holds for files that are opened later. */
+void hs_document_set_keeps_index (HsDocument *self, gboolean keeps_index);
+
 /* Starts loading; `paths` ends with NULL. Only while the state is EMPTY or FAILED. Files that
  * somebody writes are followed until nobody does. */
 void hs_document_open (HsDocument *self, const char *const *paths);

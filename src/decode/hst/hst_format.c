@@ -253,6 +253,10 @@ static enum hs_status hst_index (void *data, struct hs_extent *ret, struct hs_er
         extent.index_bytes = extent.recording_bytes - begin;
         extent.recording_bytes = begin;
         status = read_end (self, begin, trailer, HS_HST_TRAILER_BYTES, err);
+    } else if (status == HS_OK && self->has_trailer) {
+        /* the recording was read to its end; what is behind it, if anything, is torn */
+        extent.recording_bytes = self->offset;
+        status = read_end (self, self->offset, trailer, HS_HST_TRAILER_BYTES, err);
     }
     if (status != HS_OK || !is_end (trailer, HS_HST_TRAILER_MAGIC))
         return hs_status_is_error (status) ? status : HS_END;
@@ -274,7 +278,8 @@ static void note_rest (struct hs_hst *self)
 
     if (size == self->offset)
         return;
-    if (hst_index (self, &extent, NULL) == HS_OK && extent.recording_bytes == self->offset)
+    if (hst_index (self, &extent, NULL) == HS_OK && extent.index_bytes > 0 &&
+        extent.recording_bytes == self->offset)
         return;
     if (hs_source_view (self->source, &self->window, self->offset, 8, &view, NULL) == HS_OK &&
         memcmp (view.data, HS_INDEX_MAGIC, 8) == 0)
