@@ -8,8 +8,6 @@
 
 #include <stdio.h>
 
-#define PREFETCH_SURVIVORS 24
-
 static void add (struct hs_size_class_sums *to, const struct hs_size_class_sums *from)
 {
     for (int i = 0; i < 4; i++) {
@@ -56,6 +54,7 @@ static void add_block (const struct hs_scan *scan, const struct hs_range_block *
                        bool is_inside, struct hs_size_class_sums *classes)
 {
     const struct hs_rows *rows = scan->snapshot.rows;
+    const bool has_ends = hs_range_index_has_ends (&scan->snapshot);
 
     for (unsigned k = 0; k < HS_N_SIZE_CLASSES; k++) {
         classes[k].whole_count += block->classes[k].count;
@@ -64,18 +63,16 @@ static void add_block (const struct hs_scan *scan, const struct hs_range_block *
             add_bytes (&classes[k], 0, block->classes[k].count, block->classes[k].bytes);
     }
     for (uint32_t i = 0; i < block->n_survivors; i++) {
-        hs_row_no row = block->survivors[i];
-        hs_event_no ended = hs_column_peek (&rows->end, row);
+        const struct hs_survivor *survivor = &block->survivors[i];
+        hs_event_no ended =
+            has_ends ? hs_run_peek (&survivor->end, 0) : hs_column_peek (&rows->end, survivor->row);
         uint64_t size;
         struct hs_size_class_sums *sums;
 
-        if (i + PREFETCH_SURVIVORS < block->n_survivors) {
-            hs_column_prefetch (&rows->end, block->survivors[i + PREFETCH_SURVIVORS]);
-            hs_column_prefetch (&rows->size, block->survivors[i + PREFETCH_SURVIVORS]);
-        }
         if (ended < (is_inside ? scan->end : scan->begin))
             continue;
-        size = hs_rows_size (rows, row);
+        size =
+            survivor->size != HS_SIZE_LARGE ? survivor->size : hs_rows_size (rows, survivor->row);
         sums = &classes[hs_size_class (size)];
         if (is_inside) {
             sums->count[0]--;

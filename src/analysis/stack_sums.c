@@ -170,8 +170,6 @@ static void add_block_sums (struct build *build, const struct hs_range_block *bl
     }
 }
 
-#define PREFETCH_SURVIVORS 24
-
 /* The survivors of a block: those of a block inside the range are in its sums already, as ended. */
 static void scan_survivors (struct build *build, const struct hs_range_block *block,
                             enum run_place place, bool has_peak)
@@ -179,37 +177,30 @@ static void scan_survivors (struct build *build, const struct hs_range_block *bl
     const struct hs_scan *scan = &build->scan;
     const struct hs_rows *rows = scan->snapshot.rows;
 
+    const bool has_ends = hs_range_index_has_ends (&scan->snapshot);
+
     for (uint32_t i = 0; i < block->n_survivors; i++) {
-        hs_row_no row = block->survivors[i];
-        hs_event_no ended = hs_column_peek (&rows->end, row);
+        const struct hs_survivor *survivor = &block->survivors[i];
+        hs_row_no row = survivor->row;
+        hs_event_no ended =
+            has_ends ? hs_run_peek (&survivor->end, 0) : hs_column_peek (&rows->end, row);
         bool is_in_range = place == RUN_INSIDE || (place == RUN_BEFORE && ended >= scan->begin);
-        bool is_at_peak = has_peak && ended > build->peak_event;
+        bool is_at_peak =
+            has_peak && ended > build->peak_event && build->context_at_peak[survivor->context];
         bool is_ended = ended < scan->end;
-        uint32_t stack, context;
         struct slot_sums *sums;
+        uint32_t stack;
         uint64_t size;
         size_t at;
 
-        if (i + PREFETCH_SURVIVORS < block->n_survivors) {
-            hs_row_no ahead = block->survivors[i + PREFETCH_SURVIVORS];
-
-            hs_column_prefetch (&rows->end, ahead);
-            hs_column_prefetch (&rows->stack, ahead);
-            hs_column_prefetch (&rows->size, ahead);
-        }
-        if (!is_at_peak && !is_in_range)
+        if ((!is_at_peak && !is_in_range) ||
+            (!scan->passes_all && !scan->context_passes[survivor->context]))
             continue;
-        stack = hs_column_peek (&rows->stack, row);
+        stack = has_ends ? hs_run_peek (&survivor->stack, 0) : hs_column_peek (&rows->stack, row);
         at = stack & HS_ROW_SLOT_MASK;
-        if (at == HS_NO_STACK || !scan->passes_all || is_at_peak) {
-            context = hs_column_u32 (&rows->context, row);
-            is_at_peak = is_at_peak && build->context_at_peak[context];
-            if (!scan->passes_all && !scan->context_passes[context])
-                continue;
-            if (at == HS_NO_STACK)
-                at = (size_t)build->n_slots + hs_column_u32 (&rows->context_process, context);
-        }
-        size = hs_rows_size (rows, row);
+        if (at == HS_NO_STACK)
+            at = (size_t)build->n_slots + hs_column_u32 (&rows->context_process, survivor->context);
+        size = survivor->size != HS_SIZE_LARGE ? survivor->size : hs_rows_size (rows, row);
         sums = &build->slots[at];
         if (place == RUN_INSIDE) {
             sums->count[0] -= !is_ended;
@@ -345,8 +336,8 @@ static void add_unsure_survivors (struct build *build, const struct hs_range_blo
     const struct hs_rows *rows = scan->snapshot.rows;
 
     for (uint32_t i = 0; i < block->n_survivors; i++) {
-        hs_row_no row = block->survivors[i];
-        uint32_t context = hs_column_u32 (&rows->context, row);
+        hs_row_no row = block->survivors[i].row;
+        uint32_t context = block->survivors[i].context;
 
         if (hs_column_peek (&rows->end, row) >= scan->end &&
             (scan->passes_all || scan->context_passes[context]))

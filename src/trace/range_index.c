@@ -45,6 +45,8 @@ const struct hs_range_block *hs_range_index_block (const struct hs_snapshot *sna
 {
     const struct hs_range_index *index = &snapshot->trace->range_index;
 
+    if (atomic_load_explicit (&index->is_off, memory_order_relaxed))
+        return NULL;
     for (unsigned level = HS_RANGE_LEVELS; level > 0; level--) {
         unsigned shift = shift_of (index, level - 1);
         const struct hs_range_block *block;
@@ -56,6 +58,11 @@ const struct hs_range_block *hs_range_index_block (const struct hs_snapshot *sna
             return block;
     }
     return NULL;
+}
+
+bool hs_range_index_has_ends (const struct hs_snapshot *snapshot)
+{
+    return atomic_load_explicit (&snapshot->trace->range_index.has_ends, memory_order_acquire);
 }
 
 hs_row_no hs_range_index_border (const struct hs_snapshot *snapshot, hs_row_no row)
@@ -114,11 +121,11 @@ static struct hs_block_sum *find_sum (struct hs_range_index *index, uint32_t slo
     return &index->sums.items[i];
 }
 
-static bool add_survivor (struct hs_range_index *index, hs_row_no row)
+static bool add_survivor (struct hs_range_index *index, const struct hs_survivor *survivor)
 {
     if (!hs_array_reserve (&index->survivors, 1))
         return false;
-    index->survivors.items[index->survivors.n++] = row;
+    index->survivors.items[index->survivors.n++] = *survivor;
     return true;
 }
 
@@ -130,17 +137,20 @@ static bool sum_rows (struct hs_trace *trace, struct hs_range_block *block, hs_e
 
     for (hs_row_no row = block->first; row < block->first + block->n_rows; row++) {
         uint32_t stack = hs_column_u32 (&rows->stack, row), slot = stack & HS_ROW_SLOT_MASK;
-        uint32_t process =
-            hs_column_u32 (&rows->context_process, hs_column_u32 (&rows->context, row));
-        bool is_survivor = hs_column_u32 (&rows->end, row) >= border;
+        uint32_t context = hs_column_u32 (&rows->context, row);
+        uint32_t process = hs_column_u32 (&rows->context_process, context);
+        hs_event_no end = hs_column_u32 (&rows->end, row);
+        bool is_survivor = end >= border;
         uint64_t size = hs_rows_size (rows, row);
+        struct hs_survivor survivor = { row, hs_column_u32 (&rows->size, row), context, stack,
+                                        end };
         struct hs_block_class *class = &block->classes[hs_size_class (size)];
         struct hs_block_sum *sum;
 
         if (slot >= trace->stacks.slot_node.n)
             return false; /* does not happen: slots are made with their first use */
         sum = find_sum (index, slot, process);
-        if (sum == NULL || (is_survivor && !add_survivor (index, row)))
+        if (sum == NULL || (is_survivor && !add_survivor (index, &survivor)))
             return false;
         sum->bytes += size;
         sum->count++;
@@ -161,17 +171,18 @@ static bool add_survivors (struct hs_trace *trace, const struct hs_range_block *
     const struct hs_rows *rows = &trace->rows;
 
     for (uint32_t i = 0; i < part->n_survivors; i++) {
-        hs_row_no row = part->survivors[i];
-        uint32_t stack = hs_column_u32 (&rows->stack, row);
+        struct hs_survivor survivor = part->survivors[i];
+        uint32_t stack = hs_column_u32 (&rows->stack, survivor.row);
         struct hs_block_sum *sum;
 
-        if (hs_column_u32 (&rows->end, row) >= border) {
-            if (!add_survivor (index, row))
+        survivor.stack = stack;
+        survivor.end = hs_column_u32 (&rows->end, survivor.row);
+        if (survivor.end >= border) {
+            if (!add_survivor (index, &survivor))
                 return false;
         } else if ((stack & HS_ROW_IS_TEMPORARY) != 0) {
-            sum = find_sum (
-                index, stack & HS_ROW_SLOT_MASK,
-                hs_column_u32 (&rows->context_process, hs_column_u32 (&rows->context, row)));
+            sum = find_sum (index, stack & HS_ROW_SLOT_MASK,
+                            hs_column_u32 (&rows->context_process, survivor.context));
             if (sum == NULL)
                 return false;
             sum->temporary++;
@@ -323,6 +334,28 @@ static bool rebuild_all (struct hs_trace *trace)
     return true;
 }
 
+/* At the end of the trace: readers may be at it, but they read the columns until has_ends is set.
+ */
+static void set_ends (struct hs_trace *trace)
+{
+    struct hs_range_index *index = &trace->range_index;
+    const struct hs_rows *rows = &trace->rows;
+
+    for (uint32_t at = 0; at < HS_RANGE_MAX_BLOCKS; at++) {
+        struct hs_range_block *block = atomic_load (&index->blocks[at]);
+
+        for (uint32_t i = 0; block != NULL && i < block->n_survivors; i++) {
+            struct hs_survivor *survivor = &block->survivors[i];
+
+            __atomic_store_n (&survivor->end, hs_column_u32 (&rows->end, survivor->row),
+                              __ATOMIC_RELAXED);
+            __atomic_store_n (&survivor->stack, hs_column_u32 (&rows->stack, survivor->row),
+                              __ATOMIC_RELAXED);
+        }
+    }
+    atomic_store_explicit (&index->has_ends, true, memory_order_release);
+}
+
 bool hs_range_index_build (struct hs_trace *trace, bool is_last)
 {
     struct hs_range_index *index = &trace->range_index;
@@ -338,6 +371,8 @@ bool hs_range_index_build (struct hs_trace *trace, bool is_last)
     if (is_done && is_last && index->n_stale > 0)
         is_done = rebuild_all (trace);
     index->is_off = !is_done;
+    if (is_last && is_done)
+        set_ends (trace);
     return is_done;
 }
 

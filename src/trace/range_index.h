@@ -32,6 +32,16 @@ struct hs_block_sum { /* rows of one stack slot and process */
     hs_row_no last_row;
 };
 
+/* A row that outlives its block, with what questions want of it: reading four columns at random
+ * costs ten times as much. */
+struct hs_survivor {
+    hs_row_no row;
+    uint32_t size; /* HS_SIZE_LARGE: look up */
+    uint32_t context;
+    uint32_t stack;  /* its slot; its flags only when has_ends */
+    hs_event_no end; /* only when has_ends */
+};
+
 struct hs_block_class {
     uint64_t bytes;
     uint32_t count;
@@ -43,7 +53,7 @@ struct hs_range_block {
     uint32_t n_sums, n_survivors;
     uint32_t max_slot;
     struct hs_block_sum *sums;
-    hs_row_no *survivors; /* ascending */
+    struct hs_survivor *survivors; /* ascending rows */
     struct hs_block_class classes[HS_N_SIZE_CLASSES];
     _Atomic bool is_stale; /* a row got its call stack since */
 };
@@ -55,13 +65,14 @@ struct hs_range_index {
     /* the writer's */
     uint32_t n_built; /* of level 0 */
     uint64_t n_built_rows;
-    uint32_t n_stale; /* rows of blocks that got their stack too late */
-    bool is_off;
-    uint8_t shift;    /* rows of a block of level 0, as a power of two */
-    uint32_t *places; /* per slot: 1 + place in sums of the block being built; all 0 between */
+    uint32_t n_stale;      /* rows of blocks that got their stack too late */
+    _Atomic bool is_off;   /* readers see no block any more */
+    _Atomic bool has_ends; /* nothing will come any more: survivors know their ends */
+    uint8_t shift;         /* rows of a block of level 0, as a power of two */
+    uint32_t *places;      /* per slot: 1 + place in sums of the block being built; all 0 between */
     uint32_t n_places;
     HS_ARRAY (struct hs_block_sum) sums;
-    HS_ARRAY (hs_row_no) survivors;
+    HS_ARRAY (struct hs_survivor) survivors;
     HS_ARRAY (struct hs_range_block *) replaced; /* readers may still use them */
 };
 
@@ -71,6 +82,9 @@ struct hs_snapshot;
 /* The largest sound block that begins with row `first` and has no row from `end` on; else NULL. */
 const struct hs_range_block *hs_range_index_block (const struct hs_snapshot *snapshot,
                                                    hs_row_no first, hs_row_no end);
+
+/* Whether survivors know their ends and flags, or these are to be read from the columns. */
+bool hs_range_index_has_ends (const struct hs_snapshot *snapshot);
 
 /* Where the next block may begin behind `row`: rows up to there are read one by one. */
 hs_row_no hs_range_index_border (const struct hs_snapshot *snapshot, hs_row_no row);
