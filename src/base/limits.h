@@ -63,6 +63,9 @@
 #define HS_LIMIT_TARGET_MODULES (1u << 14)
 #define HS_LIMIT_MODULE_TABLE_BYTES (UINT64_C (256) << 20)
 
+/* A symbol file from a server; the largest PDB known (a browser's) has some 3 GiB. */
+#define HS_LIMIT_DOWNLOAD_BYTES (UINT64_C (8) << 30)
+
 /* Slots of call stacks: 30 bits of a row's stack column. */
 #define HS_LIMIT_STACK_SLOTS (UINT32_C (1) << 30)
 

@@ -169,7 +169,8 @@ const struct cli_command cli_command_addr2line = {
     .description = N_ ("Addresses are those of the file itself, hexadecimal, and are looked up as "
                        "they are. Without\nany they are read from standard input. For each, the "
                        "function, its source line, and the\nfunctions it was inlined into are "
-                       "printed."),
+                       "printed. FILE is an ELF file, a PDB, or a Windows image\n(relative "
+                       "addresses), whose PDB is looked for beside it and by _NT_SYMBOL_PATH."),
     .shared_options = CLI_OPTION_JSON | CLI_OPTION_DEBUG_PATH,
     .json_fields = fields,
     .run = run,

@@ -15,10 +15,29 @@ static bool has_lines (Dwarf *dwarf)
     return dwarf != NULL && dwarf_get_units (dwarf, NULL, &unit, NULL, NULL, NULL, NULL) == 0;
 }
 
-void hs_module_reader_open (struct hs_module_reader *reader, const struct hs_elf_places *places)
+static void open_windows (struct hs_module_reader *reader, const struct hs_places *places)
 {
-    reader->state = hs_elf_file_open (&reader->file, places, &reader->wanted);
+    reader->state =
+        hs_windows_file_open (&reader->windows, &places->windows, &reader->windows_wanted);
+    reader->file = (struct hs_elf_file){ .alternative_fd = -1 };
+    memcpy (reader->file.build_id, reader->windows.id, reader->windows.id_size);
+    reader->file.build_id_size = reader->windows.id_size;
+    (void)snprintf (reader->file.detail, sizeof reader->file.detail, "%s", reader->windows.detail);
+}
+
+void hs_module_reader_open (struct hs_module_reader *reader, const struct hs_places *places)
+{
     reader->is_open = true;
+    if (!reader->is_windows && reader->wanted.any_build_id &&
+        hs_windows_file_is_one (reader->wanted.path)) {
+        reader->is_windows = true;
+        reader->windows_wanted.file = reader->wanted.path;
+    }
+    if (reader->is_windows) {
+        open_windows (reader, places);
+        return;
+    }
+    reader->state = hs_elf_file_open (&reader->file, &places->elf, &reader->wanted);
     if (reader->state != HS_SYMBOLS_FUNCTIONS)
         return;
     hs_elf_file_load_dwarf (&reader->file);
@@ -42,6 +61,7 @@ void hs_module_reader_close (struct hs_module_reader *reader)
     reader->dwarf = NULL;
     hs_elf_symbols_clear (&reader->symbols);
     hs_elf_file_close (&reader->file);
+    hs_windows_file_close (&reader->windows);
     reader->is_open = false;
 }
 
@@ -84,12 +104,33 @@ static bool is_better (const char *symbol, const char *function)
            (is_mangled (symbol) && !is_mangled (function));
 }
 
+static void answer_windows (struct hs_module_reader *reader, uint64_t address,
+                            struct hs_wire_out *out)
+{
+    struct hs_pdb_frame frames[HS_WIRE_MAX_INLINED];
+    size_t n = hs_windows_file_look_up (&reader->windows, address, frames, HS_WIRE_MAX_INLINED);
+
+    hs_wire_put_u16 (out, (uint16_t)n);
+    for (size_t i = 0; i < n; i++) {
+        hs_wire_put_text (out, frames[i].function);
+        hs_wire_put_text (out, frames[i].file);
+        hs_wire_put_u32 (out, frames[i].line);
+        hs_wire_put_u8 (out, frames[i].is_inlined);
+    }
+}
+
 void hs_module_reader_answer (struct hs_module_reader *reader, uint64_t address,
                               struct hs_arena *arena, struct hs_wire_out *out)
 {
     struct hs_dwarf_frame frames[HS_WIRE_MAX_INLINED], line = { .file = "" };
-    const struct hs_elf_symbol *symbol = hs_elf_symbols_find (&reader->symbols, address);
+    const struct hs_elf_symbol *symbol;
     uint32_t n = 0;
+
+    if (reader->is_windows) {
+        answer_windows (reader, address, out);
+        return;
+    }
+    symbol = hs_elf_symbols_find (&reader->symbols, address);
 
     if (reader->dwarf != NULL)
         n = hs_dwarf_frames_find (reader->dwarf, address - reader->file.dwarf_bias, frames,

@@ -5,7 +5,9 @@
  *
  *   to the worker
  *     SETUP    text sysroot, text folders (separated by ':'), u8 may_download
- *     OPEN     u32 module, u8 any_build_id, bytes build_id, text path
+ *     OPEN     u32 module, u8 flags (1: any build id will do, 2: a Windows module), bytes build_id,
+ *              text path; of a Windows module, whose build_id is the PDB's GUID, also: text PDB,
+ *              u32 its age, u32 time stamp of the image
  *     ASK      u32 module, u32 n, n times u64 address (ELF's own, looked up as it is)
  *   from the worker
  *     STATE    u32 module, u8 state, u64 base (ELF address of the first mapped page),
@@ -26,6 +28,8 @@
 #define HS_WIRE_PACKET_BYTES (UINT32_C (1) << 24) /* no packet is larger */
 #define HS_WIRE_MAX_ADDRESSES 4096u               /* of one ASK */
 #define HS_WIRE_MAX_INLINED 256u                  /* frames of one address */
+#define HS_WIRE_ANY_BUILD_ID 1u
+#define HS_WIRE_WINDOWS 2u
 
 enum hs_wire_kind {
     HS_WIRE_SETUP = 1,

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The program heapstrata-symbols: reads ELF and DWARF for a symbolizer (symbolizer.h), which talks
- * to it over standard input and output (symbol_wire.h). It is a process of its own because those
- * files are not to be trusted: when one makes it crash, run away or eat memory, only it dies.
+ * The program heapstrata-symbols: reads ELF, DWARF and PDB for a symbolizer (symbolizer.h), which
+ * talks to it over standard input and output (symbol_wire.h). It is a process of its own because
+ * those files are not to be trusted: when one makes it crash, run away or eat memory, only it dies.
  */
 #include "symbols/module_reader.h"
 
 #include "base/memory.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -24,8 +25,9 @@
 #define PROGRESS_NS 200000000
 
 struct worker {
-    struct hs_elf_places places;
+    struct hs_places places;
     struct hs_fetch fetch;
+    struct hs_http_fetch http;
     struct hs_arena texts; /* of SETUP and OPEN */
     HS_ARRAY (struct hs_module_reader *) modules;
     HS_ARRAY (uint8_t) in;
@@ -107,10 +109,23 @@ static const char *get_text (struct worker *worker, struct hs_reader *reader)
 
 static bool set_up (struct worker *worker, struct hs_reader *reader)
 {
-    worker->places.sysroot = get_text (worker, reader);
-    worker->places.folders = get_text (worker, reader);
-    worker->fetch.is_allowed = hs_reader_u8 (reader) != 0;
-    return worker->places.sysroot != NULL && worker->places.folders != NULL;
+    struct hs_nt_path *path = &worker->places.windows.path;
+    const char *nt_path = getenv ("_NT_SYMBOL_PATH");
+    char *folders;
+
+    worker->places.elf.sysroot = worker->places.windows.sysroot = get_text (worker, reader);
+    worker->places.elf.folders = get_text (worker, reader);
+    worker->fetch.is_allowed = worker->http.is_allowed = hs_reader_u8 (reader) != 0;
+    if (worker->places.elf.sysroot == NULL || worker->places.elf.folders == NULL)
+        return false;
+    folders = hs_arena_strndup (&worker->texts, worker->places.elf.folders,
+                                strlen (worker->places.elf.folders));
+    for (char *at = folders; at != NULL && *at != '\0'; at++) {
+        if (*at == ':')
+            *at = ';';
+    }
+    return folders != NULL && hs_nt_path_add (path, folders) &&
+           (nt_path == NULL || hs_nt_path_add (path, nt_path));
 }
 
 static void close_one (struct worker *worker)
@@ -162,22 +177,39 @@ static struct hs_module_reader *add_module (struct worker *worker, uint32_t numb
     return module;
 }
 
+static bool read_windows_wanted (struct worker *worker, struct hs_reader *reader,
+                                 struct hs_module_reader *module)
+{
+    struct hs_windows_wanted *wanted = &module->windows_wanted;
+
+    module->is_windows = true;
+    wanted->image_path = module->wanted.path;
+    wanted->pdb_name = get_text (worker, reader);
+    wanted->age = hs_reader_u32 (reader);
+    wanted->time_stamp = hs_reader_u32 (reader);
+    memcpy (wanted->guid, module->wanted.build_id, sizeof wanted->guid);
+    return wanted->pdb_name != NULL;
+}
+
 static bool open_module (struct worker *worker, struct hs_reader *reader)
 {
     uint32_t number = hs_reader_u32 (reader);
     struct hs_module_reader *module = add_module (worker, number);
     struct hs_span build_id;
+    unsigned flags;
 
     if (module == NULL)
         return false;
-    module->wanted.any_build_id = hs_reader_u8 (reader) != 0;
+    flags = hs_reader_u8 (reader);
+    module->wanted.any_build_id = flags & HS_WIRE_ANY_BUILD_ID;
     build_id = hs_wire_get_bytes (reader);
     if (build_id.size > sizeof module->wanted.build_id)
         build_id.size = 0;
     memcpy (module->wanted.build_id, build_id.data, build_id.size);
     module->wanted.build_id_size = (uint32_t)build_id.size;
     module->wanted.path = get_text (worker, reader);
-    if (module->wanted.path == NULL)
+    if (module->wanted.path == NULL ||
+        (flags & HS_WIRE_WINDOWS && !read_windows_wanted (worker, reader, module)))
         return false;
     need_open (worker, module);
     hs_wire_begin (&worker->out, HS_WIRE_STATE);
@@ -280,7 +312,8 @@ static bool serve (struct worker *worker)
 
 int main (void)
 {
-    struct worker worker = { .places = { .sysroot = "", .folders = "" } };
+    struct worker worker = { .places = { .elf = { .sysroot = "", .folders = "" },
+                                         .windows = { .sysroot = "" } } };
     bool is_done;
 
     limit_memory ();
@@ -288,7 +321,10 @@ int main (void)
         return 1;
     worker.fetch.on_progress = on_progress;
     worker.fetch.data = &worker;
-    worker.places.fetch = &worker.fetch;
+    worker.places.elf.fetch = &worker.fetch;
+    worker.http.on_progress = on_progress;
+    worker.http.data = &worker;
+    worker.places.windows.fetch = &worker.http;
     (void)elf_version (EV_CURRENT);
     is_done = serve (&worker);
     for (size_t i = 0; i < worker.modules.n; i++) {
@@ -300,6 +336,7 @@ int main (void)
     hs_array_clear (&worker.in);
     hs_array_clear (&worker.out.bytes);
     hs_arena_clear (&worker.texts);
+    hs_nt_path_clear (&worker.places.windows.path);
     hs_fetch_clear (&worker.fetch);
     return is_done ? 0 : 1;
 }

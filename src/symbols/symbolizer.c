@@ -24,6 +24,9 @@ struct module {
     char *detail;
     uint8_t wanted_id[HS_BUILD_ID_MAX];
     uint32_t wanted_id_size;
+    bool is_windows;
+    char *pdb_name;
+    uint32_t age, time_stamp;
     enum hs_symbol_offsets offsets;
     struct hs_symbol_module info;
     uint64_t base;
@@ -99,6 +102,7 @@ void hs_symbolizer_free (struct hs_symbolizer *self)
     hs_worker_process_stop (&self->worker);
     for (size_t i = 0; i < self->modules.n; i++) {
         hs_free (self->modules.items[i].path);
+        hs_free (self->modules.items[i].pdb_name);
         hs_free (self->modules.items[i].detail);
     }
     for (size_t i = self->first_batch; i < self->batches.n; i++)
@@ -129,6 +133,27 @@ bool hs_symbolizer_add_module (struct hs_symbolizer *self, const char *path,
     }
     *ret_module = (uint32_t)self->modules.n;
     self->modules.items[self->modules.n++] = module;
+    return true;
+}
+
+bool hs_symbolizer_add_windows_module (struct hs_symbolizer *self,
+                                       const struct hs_symbol_windows_module *wanted,
+                                       uint32_t *ret_module)
+{
+    char *pdb_name = copy_text (wanted->pdb_name);
+    struct module *module;
+
+    if (pdb_name == NULL ||
+        !hs_symbolizer_add_module (self, wanted->image_path, wanted->guid, sizeof wanted->guid,
+                                   HS_OFFSETS_FROM_BASE, ret_module)) {
+        hs_free (pdb_name);
+        return false;
+    }
+    module = &self->modules.items[*ret_module];
+    module->is_windows = true;
+    module->pdb_name = pdb_name;
+    module->age = wanted->age;
+    module->time_stamp = wanted->time_stamp;
     return true;
 }
 
@@ -251,9 +276,15 @@ static void put_open (struct hs_wire_out *out, uint32_t number, const struct mod
 {
     hs_wire_begin (out, HS_WIRE_OPEN);
     hs_wire_put_u32 (out, number);
-    hs_wire_put_u8 (out, module->offsets == HS_OFFSETS_ARE_ELF_OWN);
+    hs_wire_put_u8 (out, (module->offsets == HS_OFFSETS_ARE_ELF_OWN ? HS_WIRE_ANY_BUILD_ID : 0) |
+                             (module->is_windows ? HS_WIRE_WINDOWS : 0));
     hs_wire_put_bytes (out, module->wanted_id, module->wanted_id_size);
     hs_wire_put_text (out, module->path);
+    if (module->is_windows) {
+        hs_wire_put_text (out, module->pdb_name);
+        hs_wire_put_u32 (out, module->age);
+        hs_wire_put_u32 (out, module->time_stamp);
+    }
     hs_wire_end (out);
 }
 

@@ -16,7 +16,7 @@ struct hs_symbolizer_options {
     const char *worker;  /* path of heapstrata-symbols; NULL: where it was installed */
     const char *sysroot; /* "" or NULL: none */
     const char *folders; /* more folders with debug files, separated by ':'; or NULL */
-    bool may_download;   /* from the servers of DEBUGINFOD_URLS */
+    bool may_download;   /* from the servers of DEBUGINFOD_URLS and _NT_SYMBOL_PATH */
     int timeout_ms;      /* without any sign of life; 0 = a minute */
 };
 
@@ -60,6 +60,19 @@ void hs_symbolizer_free (struct hs_symbolizer *symbolizer); /* NULL is allowed *
 bool hs_symbolizer_add_module (struct hs_symbolizer *symbolizer, const char *path,
                                const uint8_t *build_id, uint32_t build_id_size,
                                enum hs_symbol_offsets offsets, uint32_t *ret_module);
+
+struct hs_symbol_windows_module {
+    const char *image_path; /* as in the trace */
+    const char *pdb_name;   /* path or name; "" when the trace does not say */
+    uint8_t guid[16];       /* of the PDB, as stored */
+    uint32_t age;
+    uint32_t time_stamp; /* of the image; 0 = not known */
+};
+
+/* As hs_symbolizer_add_module, of a Windows module; offsets from its base. */
+bool hs_symbolizer_add_windows_module (struct hs_symbolizer *symbolizer,
+                                       const struct hs_symbol_windows_module *wanted,
+                                       uint32_t *ret_module);
 
 /*
  * Asks for names. Offsets are looked up as they are: subtract one from return addresses. Batches

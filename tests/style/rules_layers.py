@@ -15,7 +15,7 @@ trace:     event base                                                +
 decode:    trace/index_file.h event base                             + zlib zstd libarchive
 encode:    trace/index_file.h event base                             + zstd
 load:      decode trace event base                                   +
-symbols:   base                                                      + elfutils libiberty
+symbols:   base                                                      + elfutils libiberty curl
 analysis:  trace symbols event base                                  + pcre2
 draw:      analysis event base                                       + cairo pango
 control:   base                                                      +
@@ -34,6 +34,7 @@ app:       views model base                                          + glib gtk 
 FOREIGN = {
     "zlib": r"zlib\.h", "zstd": r"zstd\.h|zstd_errors\.h", "libarchive": r"archive(_entry)?\.h",
     "elfutils": r"elfutils/.*|dwarf\.h|gelf\.h|libelf\.h", "libiberty": r"libiberty/demangle\.h",
+    "curl": r"curl/.*",
     "pcre2": r"pcre2\.h",
     "cairo": r"(cairo/)?cairo.*\.h", "pango": r"pango/.*",
     "glib": r"glib\.h|glib/.*|glib-.*|gio/.*|gobject/.*", "json": r"json-glib/.*",

@@ -93,7 +93,9 @@ static bool read_lines (struct hs_pdb_module *module, struct hs_span part)
             uint32_t line = hs_get_u32 (reader.rest.data + 8 * (size_t)i + 4) & LINE_MASK;
 
             /* the first line holds from the beginning: what stands before it is inlined there */
-            if (!add_line (module, section, begin + (is_first ? 0 : offset), line, file))
+            if (is_first && offset > 0 && !add_line (module, section, begin, line, file))
+                return false;
+            if (!add_line (module, section, begin + offset, line, file))
                 return false;
             is_first = false;
         }

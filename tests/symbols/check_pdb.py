@@ -1,0 +1,315 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`heapstrata addr2line` on the symbols of Windows against llvm-symbolizer 14: on PDBs made here
+with clang and lld-link, and on the pairs of ../shared/data/pdb where they are. Then the ways to a
+PDB: beside the image, _NT_SYMBOL_PATH with folders, a store, a cache, and a server on loopback that
+may be slow, broken or lying.
+
+Lines inside inlined functions are compared where a range begins: there llvm-symbolizer 14 is right;
+inside a range it says the next range's line. Names are compared without parameters, blanks and
+"class "; addresses lie in functions, not in the padding between."""
+
+import glob
+import http.server
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+
+PROGRAM = sys.argv[1]
+SHARED = os.environ.get("HEAPSTRATA_SHARED") or os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "shared")
+CLANG = ["clang", "-O2", "-fno-exceptions", "-fno-rtti", "-g", "-gcodeview"]
+SOURCE = """
+namespace ns {
+struct S {
+    int x;
+    __declspec(noinline) int get (int k);
+    template <class T> __declspec(noinline) T twice (T t);
+    S (int v);
+    ~S ();
+    int operator+ (int o);
+};
+}
+extern "C" int counter;
+int counter;
+static inline int small (int a)
+{
+    counter += a;
+    return a * 3 + counter;
+}
+static inline int middle (int a)
+{
+    int b = small (a + 1);
+    counter ^= b;
+    return small (b) + b;
+}
+int ns::S::get (int k) { return middle (k) + x; }
+template <class T> T ns::S::twice (T t) { return (T)(t + t + counter); }
+ns::S::S (int v) : x (v) { counter++; }
+ns::S::~S () { counter--; }
+int ns::S::operator+ (int o) { return x + o; }
+extern "C" int entry ()
+{
+    ns::S s (5);
+    int r = 0;
+    for (int i = 0; i < counter; i++)
+        r += s.get (i) + s.twice (7L) + (s + 4);
+    return r;
+}
+"""
+
+n_tests = n_failed = 0
+
+
+def check(label, is_good, why=""):
+    global n_tests, n_failed
+    n_tests += 1
+    n_failed += not is_good
+    print("%s %d - %s%s" % ("ok" if is_good else "not ok", n_tests, label,
+                            "" if is_good else ": %s" % (why,)), flush=True)
+
+
+def skip(label, why):
+    global n_tests
+    n_tests += 1
+    print("ok %d - %s # SKIP %s" % (n_tests, label, why))
+
+
+def ours(path, addresses, symbol_path="", home=None):
+    environment = dict(os.environ, _NT_SYMBOL_PATH=symbol_path)
+    if home:
+        environment["XDG_CACHE_HOME"] = home
+    run = subprocess.run([PROGRAM, "addr2line", "--json", path], text=True, capture_output=True,
+                         input="\n".join("%x" % a for a in addresses), env=environment, check=False)
+    answers = json.loads(run.stdout)["addresses"] if run.stdout else []
+    return {int(a["address"], 16): [(f["function"], f["file"], f["line"]) for f in a["frames"]]
+            for a in answers}, run
+
+
+def llvm(path, addresses):
+    run = subprocess.run(["llvm-symbolizer", "--obj=" + path, "--relative-address", "--inlines",
+                          "--output-style=JSON"], text=True, capture_output=True, check=True,
+                         input="\n".join("0x%x" % a for a in addresses) + "\n")
+    answers = {}
+    for line in run.stdout.splitlines():
+        for entry in json.loads(line) if line.startswith("[") else [json.loads(line)]:
+            answers[int(entry["Address"], 16)] = [
+                (s["FunctionName"], s["FileName"], s["Line"]) for s in entry["Symbol"]]
+    return answers
+
+
+def plain(name):
+    """Without parameters and what differs in style only."""
+    depth = 0
+    for i, letter in enumerate(name):
+        depth += {"<": 1, ">": -1}.get(letter, 0) if "operator" not in name[max(0, i - 10):i] else 0
+        if letter == "(" and depth <= 0 and i > 0:
+            name = name[:i]
+            break
+    name = re.sub(r"\b(class|struct|enum|union) ", "", name).replace(" ", "")
+    parts = re.split(r"::(?![^<]*>)", name)
+    # a template's constructor: llvm repeats the arguments
+    parts = [re.sub(r"<.*$", "", p) if i and p.lstrip("~").split("<")[0] ==
+             parts[i - 1].split("<")[0] else p for i, p in enumerate(parts)]
+    name = "::".join(parts)
+    if "::" not in name:  # decorations of C on x86
+        name = re.sub(r"^[_@]*", "", name).split("@")[0]
+    return re.sub(r"dtor|destructor", "dtor", name)
+
+
+def functions_of(pdb):
+    """(first address, bytes, name) of every function that has private symbols."""
+    dump = subprocess.run(["llvm-pdbutil", "dump", "--section-headers", "--symbols", pdb],
+                          text=True, capture_output=True, check=True).stdout
+    sections = [int(a, 16) for a in re.findall(r"^\s+([0-9A-F]+) virtual address$", dump, re.M)]
+    found = re.findall(r"S_[GL]PROC32 \[size = \d+\] `(.*)`\n.*addr = (\d+):(\d+), code size = "
+                       r"(\d+)", dump)
+    return [(sections[int(section) - 1] + int(offset), int(size), name)
+            for name, section, offset, size in found if int(section) <= len(sections)]
+
+
+def line_starts(pdb):
+    dump = subprocess.run(["llvm-pdbutil", "dump", "--section-headers", "-l", pdb],
+                          text=True, capture_output=True, check=True).stdout
+    sections = [int(a, 16) for a in re.findall(r"^\s+([0-9A-F]+) virtual address$", dump, re.M)]
+    starts, section = set(), 0
+    for line in dump.splitlines():
+        head = re.match(r"\s+(\d{4}):([0-9A-F]{8})-", line)
+        if head:
+            section = int(head[1])
+        elif section and re.match(r"\s+\d+ [0-9A-F]{8}", line):
+            starts |= {sections[section - 1] + int(a, 16)
+                       for a in re.findall(r"\d+ ([0-9A-F]{8})", line)}
+    return starts
+
+
+def compare(label, image, pdb):
+    rng = random.Random(1)
+    functions = functions_of(pdb)
+    addresses = {begin + rng.randrange(size) for begin, size, _ in functions if size
+                 for _ in range(40)}
+    starts = line_starts(pdb) | {begin for begin, _, _ in functions}
+    addresses = sorted(addresses | starts)
+    here, run = ours(pdb, addresses)
+    there = llvm(image, addresses)
+    wrong = []
+    for address in addresses:
+        a, b = here.get(address, []), there[address]
+        if not a or plain(a[-1][0]) != plain(b[-1][0]) or (
+                b[-1][2] not in (0xfeefee, 0xf00f00) and (a[-1][1:]) != b[-1][1:]):
+            wrong.append((hex(address), a[-1:], b[-1:]))
+        elif address in starts and len(b) > 1 and [plain(f[0]) for f in a] != \
+                [plain(f[0]) for f in b]:
+            wrong.append((hex(address), a, b))
+    check("%s: %d addresses of %d functions" % (label, len(addresses), len(functions)),
+          functions and not wrong, (len(wrong), wrong[:3], run.stderr))
+
+
+def build(folder, target):
+    """A program of its own, small enough to know; the image's path."""
+    source = os.path.join(folder, "made.cpp")
+    with open(source, "w", encoding="utf-8") as file:
+        file.write(SOURCE)
+    extra = ["/safeseh:no"] if target.startswith("i686") else []
+    subprocess.run([*CLANG, "--target=" + target, "-c", "made.cpp", "-o", "made.obj"], cwd=folder,
+                   check=True)
+    # x86 decorates C names: _entry; the option takes them undecorated
+    subprocess.run(["lld-link", "/debug", "/nodefaultlib", "/entry:entry", "/subsystem:console",
+                    "/pdbaltpath:made.pdb", *extra, "made.obj", "/out:made.exe"], cwd=folder,
+                   check=True)
+    return os.path.join(folder, "made.exe")
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    files = {}  # path -> bytes, or a number of the answer
+    asked = []
+
+    def do_GET(self):
+        Server.asked.append(self.path)
+        answer = Server.files.get(self.path, 404)
+        if isinstance(answer, int):
+            self.send_error(answer)
+            return
+        claimed, content = answer if isinstance(answer, tuple) else (len(answer), answer)
+        self.send_response(200)
+        self.send_header("Content-Length", str(claimed))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+def places(folder, image):
+    pdb = image[:-3] + "pdb"
+    guid = subprocess.run(["llvm-pdbutil", "dump", "--summary", pdb], text=True,
+                          capture_output=True, check=True).stdout
+    key = re.search(r"GUID: \{(.*)\}", guid)[1].replace("-", "") + "1"
+    begin = functions_of(pdb)[0][0]
+    alone = os.path.join(folder, "alone")
+    os.mkdir(alone)
+    lonely = shutil.copy(image, alone)
+    relative = "made.pdb/%s/made.pdb" % key
+
+    def named(label, symbol_path, wanted=True, home=None):
+        answer, run = ours(lonely, [begin], symbol_path, home or folder)
+        is_named = bool(answer.get(begin)) and answer[begin][-1][2] > 0
+        check(label, is_named == wanted, (answer, run.stderr))
+        return run
+
+    named("an image alone has no lines", "", False)
+    named("a folder of _NT_SYMBOL_PATH", "/nowhere;" + folder)
+    store = os.path.join(folder, "store")
+    os.makedirs(os.path.join(store, "made.pdb", key))
+    shutil.copy(pdb, os.path.join(store, relative))
+    named("a store", "srv*" + store)
+    named("a store is no folder", "cache*" + folder, False)
+    with open(pdb, "rb") as file:
+        good = file.read()
+    bad_id = bytearray(good)
+    guid = bytes.fromhex(key[6:8] + key[4:6] + key[2:4] + key[0:2] + key[10:12] + key[8:10] +
+                         key[14:16] + key[12:14] + key[16:32])
+    bad_id[good.index(guid)] ^= 1
+    other = os.path.join(folder, "other")
+    os.mkdir(other)
+    with open(os.path.join(other, "made.pdb"), "wb") as file:
+        file.write(bad_id)
+    named("a PDB of another build is not used", other, False)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = "http://127.0.0.1:%d/s" % server.server_address[1]
+    Server.files = {"/s/" + relative: good}
+    cache = os.path.join(folder, "cache")
+    named("a server, into a cache", "srv*%s*%s" % (cache, url))
+    check("the cache holds the file whole", os.path.isfile(os.path.join(cache, relative)) and
+          os.path.getsize(os.path.join(cache, relative)) == len(good))
+    Server.asked.clear()
+    named("from the cache the second time", "srv*%s*%s" % (cache, url))
+    check("the server was not asked again", not Server.asked, Server.asked)
+    home = os.path.join(folder, "home")
+    named("the user's own cache", "srv*" + url, home=home)
+    check("it is below XDG_CACHE_HOME", glob.glob(home + "/heapstrata/symbols/made.pdb/*/made.pdb"))
+    for label, answer in (("has nothing", 404), ("fails", 500), ("lies about the build",
+                          bytes(bad_id)), ("sends half", (len(good), good[:9000])),
+                          ("sends rubbish", b"<html>" * 100)):
+        Server.files = {"/s/" + relative: answer}
+        empty = tempfile.mkdtemp(dir=folder)
+        named("a server that " + label, "srv*%s*%s" % (empty, url), False)
+        check("leaves no half file (%s)" % label,
+              not [f for f in glob.glob(empty + "/**/*", recursive=True) if ".pdb." in f])
+    Server.asked.clear()
+    named("no server is asked that nobody named", "srv*", False)
+    check("nothing was asked", not Server.asked)
+    server.shutdown()
+
+
+def damage(folder, image):
+    """Bytes turned round all over: an answer, a state, never the end of the program."""
+    pdb = image[:-3] + "pdb"
+    with open(pdb, "rb") as file:
+        good = bytearray(file.read())
+    rng = random.Random(2)
+    addresses = [begin for begin, _, _ in functions_of(pdb)]
+    broken = os.path.join(folder, "broken.pdb")
+    codes = set()
+    for _ in range(40):
+        bad = bytearray(good)
+        for _ in range(30):
+            bad[rng.randrange(len(bad))] = rng.randrange(256)
+        with open(broken, "wb") as file:
+            file.write(bad[:rng.randrange(len(bad))] if rng.random() < 0.3 else bad)
+        codes.add(ours(broken, addresses)[1].returncode)
+    check("40 damaged files end with an answer or a sentence", codes <= {0, 1}, codes)
+
+
+def main():
+    tools = [t for t in ("clang", "lld-link", "llvm-symbolizer", "llvm-pdbutil")
+             if not shutil.which(t)]
+    if tools:
+        skip("PDB files", " ".join(tools) + " not installed")
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            x86 = os.path.join(folder, "x86")
+            os.mkdir(x86)
+            image = build(folder, "x86_64-pc-windows-msvc")
+            compare("clang, x64", image, image[:-3] + "pdb")
+            image32 = build(x86, "i686-pc-windows-msvc")
+            compare("clang, x86", image32, image32[:-3] + "pdb")
+            places(folder, image)
+            damage(folder, image)
+        pairs = sorted(glob.glob(os.path.join(SHARED, "data", "pdb", "*.pdb")))
+        if not pairs:
+            skip("pairs of ../shared/data/pdb", "the folder is not there")
+        for pdb in pairs:
+            compare(os.path.basename(pdb), pdb[:-3] + "exe", pdb)
+    print("1..%d" % n_tests)
+    sys.exit(1 if n_failed else 0)
+
+
+main()
