@@ -46,6 +46,12 @@ START_TEST (axis_follows_and_stays_within)
     hs_time_axis_set_bounds (axis, 0, 5000); /* at the end: goes with it */
     ck_assert_int_eq (hs_time_axis_get_from (axis), 4000);
     ck_assert_int_eq (hs_time_axis_get_to (axis), 5000);
+    hs_time_axis_set_held (axis, TRUE); /* somebody drags */
+    hs_time_axis_set_bounds (axis, 0, 6000);
+    ck_assert_int_eq (hs_time_axis_get_to (axis), 5000);
+    hs_time_axis_set_held (axis, FALSE);
+    ck_assert_int_eq (hs_time_axis_get_from (axis), 5000);
+    ck_assert_int_eq (hs_time_axis_get_to (axis), 6000);
     hs_time_axis_zoom (axis, 3500, 1e9);
     ck_assert (hs_time_axis_is_whole (axis));
     hs_time_axis_zoom (axis, 1234, 1e-9);

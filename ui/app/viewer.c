@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* heapstrata-viewer: the window. */
 #include "app/application.h"
+#include "app/dispatch_times.h"
 
 #include <glib/gi18n.h>
 #include <locale.h>
@@ -36,6 +37,8 @@ int main (int argc, char **argv)
     setlocale (LC_NUMERIC, "C");
     g_set_application_name (_ ("Heapstrata"));
     application = hs_application_new ();
+    hs_dispatch_times_begin ();
     status = g_application_run (G_APPLICATION (application), argc, argv);
+    hs_dispatch_times_end ();
     return status != 0 ? status : hs_application_get_status (application);
 }

@@ -9,6 +9,8 @@ struct _HsTimeAxis {
 
     gint64 first, last; /* bounds; first < last */
     gint64 from, to;
+    gboolean is_held;
+    gint64 next_first, next_last; /* bounds that wait; equal: none */
 };
 
 G_DEFINE_TYPE (HsTimeAxis, hs_time_axis, G_TYPE_OBJECT)
@@ -34,6 +36,11 @@ void hs_time_axis_set_bounds (HsTimeAxis *self, gint64 from, gint64 to)
     gint64 span = self->to - self->from;
 
     g_return_if_fail (HS_IS_TIME_AXIS (self));
+    if (self->is_held) {
+        self->next_first = from;
+        self->next_last = MAX (to, from + 1);
+        return;
+    }
     self->first = from;
     self->last = MAX (to, from + 1);
     if (was_whole)
@@ -42,6 +49,17 @@ void hs_time_axis_set_bounds (HsTimeAxis *self, gint64 from, gint64 to)
         hs_time_axis_show (self, MAX (self->first, self->last - span), self->last);
     else
         hs_time_axis_show (self, self->from, self->to);
+}
+
+void hs_time_axis_set_held (HsTimeAxis *self, gboolean is_held)
+{
+    g_return_if_fail (HS_IS_TIME_AXIS (self));
+    if (self->is_held == is_held)
+        return;
+    self->is_held = is_held;
+    if (!is_held && self->next_first < self->next_last)
+        hs_time_axis_set_bounds (self, self->next_first, self->next_last);
+    self->next_first = self->next_last = 0;
 }
 
 gint64 hs_time_axis_get_first (HsTimeAxis *self)

@@ -18,6 +18,9 @@ HsTimeAxis *hs_time_axis_new (void);
 /* The whole trace, ticks. What is shown follows as long as it was the whole, or reached the end:
  * then its length stays and the newest is always in view. Anything else stays where it is. */
 void hs_time_axis_set_bounds (HsTimeAxis *self, gint64 from, gint64 to);
+/* While held, nothing follows: what is dragged over stays under the pointer. */
+void hs_time_axis_set_held (HsTimeAxis *self, gboolean is_held);
+
 gint64 hs_time_axis_get_first (HsTimeAxis *self);
 gint64 hs_time_axis_get_last (HsTimeAxis *self);
 

@@ -37,6 +37,15 @@ static void select_to (HsChart *self, int anchor, int mark)
     priv->has_selected = TRUE;
 }
 
+/* In a trace that grows the times stay under pointer and cursor until the hand is off. */
+static void hold_axis (HsChart *self, gboolean is_held)
+{
+    HsSelection *selection = hs_chart_get_private (self)->selection;
+
+    if (selection != NULL)
+        hs_time_axis_set_held (hs_selection_get_axis (selection), is_held);
+}
+
 static gboolean hs_chart_button_press (GtkWidget *widget, GdkEventButton *event)
 {
     HsChart *self = HS_CHART (widget);
@@ -69,6 +78,7 @@ static gboolean hs_chart_button_press (GtkWidget *widget, GdkEventButton *event)
         return GDK_EVENT_STOP;
     }
     priv->drag = HS_DRAG_PRESSED;
+    hold_axis (self, TRUE);
     return GDK_EVENT_STOP;
 }
 
@@ -80,6 +90,7 @@ static gboolean hs_chart_button_release (GtkWidget *widget, GdkEventButton *even
     HsDrag drag = priv->drag;
 
     priv->drag = HS_DRAG_NONE;
+    hold_axis (self, FALSE);
     if (drag == HS_DRAG_PRESSED && priv->drag_mark != HS_CHART_WHOLE) {
         hs_chart_set_cursor (self, priv->drag_mark);
         if (class->choose != NULL)
@@ -184,6 +195,7 @@ static void move_cursor (HsChart *self, int mark, GdkModifierType modifiers)
         priv->anchor = HS_CHART_WHOLE;
         return;
     }
+    hold_axis (self, TRUE);
     if (priv->anchor == HS_CHART_WHOLE) {
         priv->anchor = before == HS_CHART_WHOLE ? mark : before;
         priv->has_selected = FALSE;
@@ -309,6 +321,8 @@ static gboolean hs_chart_key_release (GtkWidget *widget, GdkEventKey *event)
 {
     if (event->keyval == GDK_KEY_space)
         hs_chart_get_private (HS_CHART (widget))->is_space_down = FALSE;
+    if (event->keyval == GDK_KEY_Shift_L || event->keyval == GDK_KEY_Shift_R)
+        hold_axis (HS_CHART (widget), FALSE);
     return GDK_EVENT_PROPAGATE;
 }
 
@@ -318,6 +332,7 @@ static gboolean hs_chart_focus_out (GtkWidget *widget, GdkEventFocus *event)
     HsChartPrivate *priv = hs_chart_get_private (self);
 
     priv->is_space_down = FALSE;
+    hold_axis (self, FALSE);
     hs_chart_tell (self, priv->hover);
     gtk_widget_queue_draw (widget);
     return GDK_EVENT_PROPAGATE;

@@ -128,6 +128,10 @@ static void hs_time_chart_select (HsChart *self, int anchor, int mark, HsStep st
     gint64 from, to;
 
     range_of_marks (self, anchor, mark, &from, &to);
+    /* the last mark of all is the newest, even while the axis is held for the drag */
+    if (MAX (anchor, mark) == hs_time_chart_n_marks (self) - 1 &&
+        hs_time_axis_is_at_end (axis_of (self)))
+        to = G_MAXINT64;
     hs_selection_set_range (hs_chart_get_selection (self), from, MAX (from, to), step);
 }
 

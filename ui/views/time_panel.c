@@ -19,6 +19,7 @@ struct _HsTimePanel {
 
     HsSelection *selection;
     HsQuery *part, *whole; /* of what is shown; of the whole trace */
+    HsDocumentState state; /* that the charts were painted for */
 };
 
 G_DEFINE_TYPE (HsTimePanel, hs_time_panel, GTK_TYPE_BOX)
@@ -67,6 +68,17 @@ static void repaint (HsTimePanel *self)
     hs_chart_invalidate (HS_CHART (self->overview));
 }
 
+/* What charts say without a curve depends on whether one may still come. */
+static void on_progress (HsTimePanel *self)
+{
+    HsDocumentState state = hs_document_get_state (hs_selection_get_document (self->selection));
+
+    if (state == self->state)
+        return;
+    self->state = state;
+    repaint (self);
+}
+
 /* The old picture moves along until the answer is there. */
 static void on_axis_changed (HsTimePanel *self)
 {
@@ -112,7 +124,8 @@ void hs_time_panel_set_selection (HsTimePanel *self, HsSelection *selection)
     g_signal_connect_object (hs_selection_get_axis (selection), "changed",
                              G_CALLBACK (on_axis_changed), self, G_CONNECT_SWAPPED);
     g_signal_connect_object (selection, "changed", G_CALLBACK (repaint), self, G_CONNECT_SWAPPED);
-    g_signal_connect_object (document, "progress", G_CALLBACK (repaint), self, G_CONNECT_SWAPPED);
+    g_signal_connect_object (document, "progress", G_CALLBACK (on_progress), self,
+                             G_CONNECT_SWAPPED);
     hs_busy_line_watch (self->busy_line, self->part);
     hs_refresh_watch (GTK_WIDGET (self), selection, refresh);
 }

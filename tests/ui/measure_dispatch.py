@@ -1,0 +1,102 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`./dev bench window`: how long the main loop is busy at a time, while a large trace is read, while
+ranges are selected, and while a busy program is recorded. Thread CPU time, a turn of the loop
+at a time. BUILD [MILLIONS-OF-EVENTS [SECONDS]]; nothing passes or fails here."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+from desktop import Atspi, Viewer, press, wait_for
+
+BUILD = sys.argv[1]
+MILLIONS = float(sys.argv[2]) if len(sys.argv) > 2 else 5
+SECONDS = float(sys.argv[3]) if len(sys.argv) > 3 else 10
+CHART = "Outstanding over time"
+
+
+# Making the window and closing it are told apart: nobody waits for an answer then.
+START_SECONDS = 1.5
+
+
+def report(name, path, closed_at):
+    with open(path) as read:
+        found = json.load(read)
+    shown = [ms for at, ms in found["worst"] if START_SECONDS <= at < closed_at] + [0]
+    around = [ms for at, ms in found["worst"] if not START_SECONDS <= at < closed_at] + [0]
+    print("%-22s %5d turns, worst %5.2f ms, %d over 16 ms, p99 %5.2f ms, %.2f s CPU; "
+          "opening and closing the window: worst %.2f ms" % (
+              name, found["turns"], max(shown), sum(ms > 16 for ms in shown), found["p99_ms"],
+              found["cpu_seconds"], max(around)), flush=True)
+
+
+def measure(name, folder, arguments, drive):
+    path = os.path.join(folder, "times")
+    began = time.monotonic()
+    viewer = Viewer(BUILD, *arguments, HEAPSTRATA_DISPATCH_TIMES=path)
+    drive(viewer)
+    closed_at = time.monotonic() - began
+    viewer.close()
+    report(name, path, closed_at)
+
+
+def drag(viewer):
+    viewer.focus(Atspi.Role.CHART, CHART)
+    press("Home")
+    for _ in range(25):
+        press("Shift+Page_Down")
+    for _ in range(10):
+        press("plus")
+    for _ in range(10):
+        press("Page_Down")
+    press("0")
+    press("Escape")
+
+
+def is_read(viewer):
+    return not viewer.has(Atspi.Role.LABEL, "^Reading ")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        trace = os.path.join(folder, "large.etl")
+        recording = os.path.join(folder, "busy.hst")
+        maker = os.path.join(BUILD, "tests/bench/make_history")
+        subprocess.run([maker, "etl", str(int(MILLIONS * 1e6)), trace], check=True)
+        print("%.0f MiB, %.1f million events" % (os.path.getsize(trace) / 2**20, MILLIONS))
+
+        def read(viewer):
+            time.sleep(1)
+            wait_for("the end of reading", lambda: is_read(viewer))
+            time.sleep(2)
+
+        def read_and_drag(viewer):
+            read(viewer)
+            drag(viewer)
+
+        measure("reading", folder, [trace], read)
+        measure("reading, then ranges", folder, [trace], read_and_drag)
+
+        program = subprocess.Popen(
+            [os.environ["HEAPSTRATA_PROGRAM"], "record", "-o", recording, "--", "/usr/bin/python3",
+             "-c", "import time\nend = time.time() + %f\nkept = []\nwhile time.time() < end:\n"
+             "    kept.append([bytearray(600 + i) for i in range(40)][:1])" % (SECONDS + 5)],
+            stderr=subprocess.DEVNULL)
+        wait_for("the recording", lambda: os.path.exists(recording))
+
+        def live(viewer):
+            time.sleep(SECONDS / 2)
+            drag(viewer)
+            time.sleep(SECONDS / 2)
+
+        measure("live", folder, [recording], live)
+        program.terminate()
+        program.wait()
+
+
+if __name__ == "__main__":
+    main()

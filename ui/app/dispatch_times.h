@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * For measuring only: how long the main loop was busy, in CPU time of its thread, each time it
+ * woke. A turn of the loop may run several handlers, so this is never less than what one of them
+ * took.
+ */
+#ifndef HS_APP_DISPATCH_TIMES_H
+#define HS_APP_DISPATCH_TIMES_H
+
+/* Begins when the environment names a file to write to: HEAPSTRATA_DISPATCH_TIMES. */
+void hs_dispatch_times_begin (void);
+
+/* Writes what was seen as JSON: turns, p99_ms, cpu_seconds, and the worst turns as pairs: when, in
+ * seconds since the beginning, and how long, in ms. */
+void hs_dispatch_times_end (void);
+
+#endif
