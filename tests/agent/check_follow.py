@@ -120,6 +120,11 @@ def others():
                 and all(len(trace.owners(6000 + depth)) == 1 for depth in range(5)))
     trace = Trace("busy", KIN, "busy")
     trace.check("busy: every child", trace.status == 0 and len(trace.owners(7001)) == 20)
+    threads = [event for event in trace.events if event["kind"] == "thread"
+               and event["process"] == 0]
+    names = {event["thread"]: event["name"] for event in threads if event.get("name")}
+    check("busy: five threads, by name", sorted(names.values()) == ["even", "even", "kin", "odd",
+                                                                    "odd"], threads)
     trace.check("busy: in order, nothing wrong", trace.is_in_order()
                 and trace.totals["duplicate_allocs"] == 0)
 

@@ -125,8 +125,11 @@ static int run_busy (void)
 {
     pthread_t threads[4];
 
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         (void)pthread_create (&threads[i], NULL, churn, NULL);
+        (void)pthread_setname_np (threads[i], i % 2 == 0 ? "even" : "odd");
+    }
+    (void)usleep (300000);
     for (int i = 0; i < 20; i++) {
         if (fork () == 0) {
             (void)keep (7001);

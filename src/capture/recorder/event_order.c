@@ -563,6 +563,21 @@ enum hs_status hs_event_order_sample (struct hs_event_order *order, uint64_t sta
     return make_room (order, err);
 }
 
+enum hs_status hs_event_order_thread (struct hs_event_order *order, uint32_t tid, const char *name,
+                                      bool is_end, struct hs_error *err)
+{
+    struct hs_event *thread =
+        hs_batch_add (order->batch, HS_EVENT_THREAD, order->trace->newest_time);
+
+    thread->process = order->process;
+    thread->thread = tid;
+    thread->thread_info = (struct hs_thread_fields){
+        .name = hs_batch_text (order->batch, name, strlen (name)),
+        .is_end = is_end,
+    };
+    return make_room (order, err);
+}
+
 enum hs_status hs_event_order_mark (struct hs_event_order *order, uint64_t stamp, const char *name,
                                     struct hs_error *err)
 {

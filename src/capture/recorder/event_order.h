@@ -69,6 +69,10 @@ enum hs_status hs_event_order_end (struct hs_event_order *order, uint64_t stamp,
                                    enum hs_process_end_reason reason, int exit_status,
                                    struct hs_error *err);
 
+/* A thread of the process: its name, or its end. */
+enum hs_status hs_event_order_thread (struct hs_event_order *order, uint32_t tid, const char *name,
+                                      bool is_end, struct hs_error *err);
+
 /* What the process did before the trace's zero is unknown. */
 enum hs_status hs_event_order_gap_at_start (struct hs_event_order *order, struct hs_error *err);
 

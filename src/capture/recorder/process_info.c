@@ -82,6 +82,17 @@ bool hs_process_has_thread (pid_t pid, uint32_t tid)
     return access (path, F_OK) == 0;
 }
 
+void hs_process_thread_name (pid_t pid, uint32_t tid, char ret[HS_THREAD_NAME_BYTES])
+{
+    char name[32];
+    size_t n;
+
+    (void)snprintf (name, sizeof name, "task/%u/comm", tid);
+    n = read_file (pid, name, ret, HS_THREAD_NAME_BYTES);
+    if (n > 0 && ret[n - 1] == '\n')
+        ret[n - 1] = '\0';
+}
+
 bool hs_process_is_running (int pidfd, pid_t pid)
 {
     struct pollfd polled = { pidfd, POLLIN, 0 };

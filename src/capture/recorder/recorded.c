@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define NAME_LOOKS 3u
 #define EXEC_LOOKS 20u /* an exec that fails has said so after that many looks */
 
 enum hs_status hs_recorded_new (struct hs_order_trace *trace, int fd, struct hs_recorded **ret,
@@ -122,6 +123,44 @@ enum hs_recorded_state hs_recorded_look (struct hs_recorded *process)
                                                                             : HS_RECORDED_RUNS;
 }
 
+static enum hs_status end_thread (struct hs_recorded *process, uint32_t i, struct hs_error *err)
+{
+    uint32_t tid = process->threads[i].tid;
+
+    process->threads[i].tid = 0;
+    return tid != 0 ? hs_event_order_thread (process->order, tid, "", true, err) : HS_OK;
+}
+
+static enum hs_status tell_name (struct hs_recorded *process, uint32_t i, struct hs_error *err)
+{
+    char name[HS_THREAD_NAME_BYTES];
+
+    process->threads[i].n_looks++;
+    hs_process_thread_name (process->pid, process->threads[i].tid, name);
+    return hs_event_order_thread (process->order, process->threads[i].tid, name, false, err);
+}
+
+/* The threads that the rings belong to now. */
+static enum hs_status tell_threads (struct hs_recorded *process, struct hs_error *err)
+{
+    enum hs_status status = HS_OK;
+
+    for (uint32_t n = 0; n < process->reader.n_seen && status == HS_OK; n++) {
+        uint32_t i = process->reader.seen[n];
+        const struct hs_ring_queue *queue = &process->reader.queues[i];
+
+        if (process->threads[i].owner == queue->owner || queue->tid == 0)
+            continue;
+        status = end_thread (process, i, err);
+        process->threads[i].owner = queue->owner;
+        process->threads[i].tid = queue->tid;
+        process->threads[i].n_looks = 0;
+        if (status == HS_OK)
+            status = tell_name (process, i, err);
+    }
+    return status;
+}
+
 enum hs_status hs_recorded_drain (struct hs_recorded *process, uint64_t *n_bytes,
                                   struct hs_error *err)
 {
@@ -131,6 +170,9 @@ enum hs_status hs_recorded_drain (struct hs_recorded *process, uint64_t *n_bytes
     /* nobody is there any more who could publish an older record */
     if (process->is_ending)
         process->horizon = UINT64_MAX;
+    /* not before the process has its place in the trace */
+    if (status == HS_OK && process->texts == NULL)
+        status = tell_threads (process, err);
     return status;
 }
 
@@ -146,26 +188,32 @@ enum hs_status hs_recorded_tell_loss (struct hs_recorded *process, struct hs_err
     return status;
 }
 
-void hs_recorded_reclaim_rings (struct hs_recorded *process)
+enum hs_status hs_recorded_reclaim_rings (struct hs_recorded *process, struct hs_error *err)
 {
-    for (uint32_t i = 0; i < HS_RINGS; i++) {
+    enum hs_status status = HS_OK;
+
+    for (uint32_t i = 0; i < HS_RINGS && status == HS_OK; i++) {
         struct hs_ring_head *ring = hs_ring_reader_head (&process->reader, i);
         struct hs_ring_queue *queue = &process->reader.queues[i];
         uint32_t n_words, tid = atomic_load (&ring->tid);
 
+        if (process->threads[i].tid != 0 && process->threads[i].n_looks < NAME_LOOKS)
+            status = tell_name (process, i, err);
         /* 0: the next thread has taken the ring and is about to say who it is. The one before it is
          * gone, but the ring is not free: given to a third, it would lose what one of them writes
          */
         if (atomic_load (&ring->state) != HS_RING_OWNED || !queue->is_seen || tid == 0 ||
             tid != queue->tid || hs_ring_queue_peek (queue, &n_words) != NULL)
             continue;
-        if (!hs_process_has_thread (process->pid, queue->tid) &&
+        if (status == HS_OK && !hs_process_has_thread (process->pid, queue->tid) &&
             atomic_load (&ring->head) == queue->tail) {
             atomic_store (&ring->pending, 0);
             atomic_store (&ring->tid, 0);
             atomic_store (&ring->state, HS_RING_FREE);
+            status = end_thread (process, i, err);
         }
     }
+    return status;
 }
 
 void hs_recorded_add_totals (const struct hs_recorded *process, struct hs_record_totals *totals)

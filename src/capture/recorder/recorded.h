@@ -27,6 +27,10 @@ struct hs_recorded {
     unsigned n_exec_looks; /* how often the agent was found on its way into an exec */
     uint64_t horizon, next_stamp;
     struct hs_process_texts *texts; /* until it is described */
+    struct {
+        uint32_t owner, tid; /* of the ring, as told in the trace; 0 = none */
+        unsigned n_looks;    /* at its name, which often comes after the first allocations */
+    } threads[HS_RINGS];
     struct hs_recorded *next;
 };
 
@@ -53,7 +57,7 @@ enum hs_status hs_recorded_drain (struct hs_recorded *process, uint64_t *n_bytes
 enum hs_status hs_recorded_tell_loss (struct hs_recorded *process, struct hs_error *err);
 
 /* Gives rings of threads that are gone to new ones. */
-void hs_recorded_reclaim_rings (struct hs_recorded *process);
+enum hs_status hs_recorded_reclaim_rings (struct hs_recorded *process, struct hs_error *err);
 
 /* Adds its counts to `totals`. */
 void hs_recorded_add_totals (const struct hs_recorded *process, struct hs_record_totals *totals);

@@ -237,20 +237,22 @@ static enum hs_status drain (struct hs_session *session, bool is_last, uint64_t 
 }
 
 /* Where threads come and go the rings of those that are gone are needed again soon. */
-static void reclaim_rings (struct hs_session *session)
+static enum hs_status reclaim_rings (struct hs_session *session, struct hs_error *err)
 {
     int64_t now = now_ns (), age_ns = now - session->newest_reclaim_ns;
     bool are_scarce = false;
+    enum hs_status status = HS_OK;
 
     for (struct hs_recorded *p = session->processes; p != NULL; p = p->next)
         are_scarce |= p->reader.n_seen > HS_RINGS / 2;
     if (age_ns < (are_scarce ? SCARCE_NS : SAMPLE_NS))
-        return;
+        return HS_OK;
     session->newest_reclaim_ns = now;
-    for (struct hs_recorded *p = session->processes; p != NULL; p = p->next) {
+    for (struct hs_recorded *p = session->processes; p != NULL && status == HS_OK; p = p->next) {
         if (!p->is_ending)
-            hs_recorded_reclaim_rings (p);
+            status = hs_recorded_reclaim_rings (p, err);
     }
+    return status;
 }
 
 /* Ten times a second: what does not follow from the rings, and the file brought up to date. */
@@ -316,11 +318,16 @@ static const char *resume_recording (struct hs_session *session)
 
 static const char *mark (struct hs_session *session, const char *name)
 {
-    struct moment moment = { .kind = MOMENT_MARK, .process = session->processes };
+    struct moment moment = { .kind = MOMENT_MARK, .process = session->first };
 
     if (name[0] == '\0')
         return "a mark needs a name";
+    /* the launched program's, else any that has not ended */
     if (moment.process == NULL || moment.process->is_ending)
+        moment.process = session->processes;
+    while (moment.process != NULL && moment.process->is_ending)
+        moment.process = moment.process->next;
+    if (moment.process == NULL)
         return "the process has ended";
     moment.name = hs_alloc_array (1, strlen (name) + 1);
     if (moment.name == NULL)
@@ -548,7 +555,8 @@ enum hs_status hs_session_run (struct hs_session *session, struct hs_error *err)
             status = drain (session, false, &n_bytes, err);
         if (status == HS_OK)
             status = sample (session, err);
-        reclaim_rings (session);
+        if (status == HS_OK)
+            status = reclaim_rings (session, err);
         if (status == HS_OK && session->root.tick != NULL)
             status = session->root.tick (session->root.tick_self, err);
         if (status != HS_OK)
