@@ -139,6 +139,10 @@ static enum hs_status copy_out (struct hs_ring_reader *reader, uint32_t i, uint6
     queue->tail = head;
     atomic_store_explicit (&ring->tail, head, memory_order_release);
     *n_bytes += n;
+    /* whose they are: said before the first of them was published, and one owner's are taken up
+     * before the next one comes */
+    queue->tid = atomic_load (&ring->tid);
+    queue->owner = atomic_load (&ring->owner);
     return HS_OK;
 }
 
