@@ -49,6 +49,8 @@ static const struct {
                                  N_ ("Usually blocks allocated before the recording began.") },
     [HS_NOTE_DUPLICATE_ALLOC] = { HS_SEVERITY_WARNING, N_ ("The free in between was lost; the "
                                                            "older block was closed.") },
+    [HS_NOTE_UNSEEN] = { HS_SEVERITY_WARNING,
+                         N_ ("What was allocated and freed there is not in the recording.") },
     [HS_NOTE_INDEX] = { HS_SEVERITY_INFO,
                         N_ ("The recording itself was read instead; every number is right.") },
     [HS_NOTE_MISMATCHED_FREE] = { HS_SEVERITY_WARNING,

@@ -293,6 +293,10 @@ static void put_fields (struct dump *dump, const struct hs_event *event)
     case HS_EVENT_FRAME_NAME:
         put_frame_name (dump, event->frame);
         break;
+    case HS_EVENT_HEAP_NAME:
+        put_hex (dump, "heap", event->heap_name.heap);
+        put_lent (dump, "name", event->heap_name.name);
+        break;
     case HS_EVENT_SUPPRESSION:
     case HS_EVENT_MARK:
         put_lent (dump, "text", event->text);

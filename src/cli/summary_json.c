@@ -146,6 +146,8 @@ static void put_heap (struct json_out *json, const struct summary *summary,
 
     json_begin_object (json, NULL, JSON_LINES);
     json_hex (json, "heap", heap->handle);
+    if (heap->name != 0)
+        json_string (json, "name", hs_intern_text (&summary->tables->strings, heap->name));
     json_uint (json, "instance", heap->instance);
     put_seconds (json, summary, "created", heap->created, heap->is_created);
     put_seconds (json, summary, "destroyed", heap->destroyed, heap->is_destroyed);

@@ -134,6 +134,11 @@ static void own_event (struct hs_etl_state *state, const struct hs_event *event)
     if (event->kind == HS_EVENT_MARK || event->kind == HS_EVENT_SUPPRESSION) {
         id = event->kind == HS_EVENT_MARK ? HS_OWN_MARK : HS_OWN_SUPPRESSION;
         hs_etl_put_text (&state->payload, event->text, MAX_TEXT_BYTES);
+    } else if (event->kind == HS_EVENT_HEAP_NAME) {
+        id = HS_OWN_HEAP_NAME;
+        hs_etl_put_u32 (&state->payload, pid);
+        hs_etl_put_u64 (&state->payload, event->heap_name.heap);
+        hs_etl_put_text (&state->payload, event->heap_name.name, MAX_TEXT_BYTES);
     } else if (event->kind == HS_EVENT_MEMORY_SAMPLE) {
         id = HS_OWN_MEMORY_SAMPLE;
         hs_etl_put_u32 (&state->payload, pid);
@@ -201,6 +206,7 @@ static void append_event (struct hs_etl_state *state, const struct hs_event *eve
     case HS_EVENT_MEMORY_SAMPLE:
     case HS_EVENT_SUPPRESSION:
     case HS_EVENT_MARK:
+    case HS_EVENT_HEAP_NAME:
     case HS_EVENT_GAP:
     case HS_EVENT_RESET:
         own_event (state, event);

@@ -254,6 +254,10 @@ static unsigned put_body (struct hs_hst_state *state, const struct hs_event *eve
     case HS_EVENT_MARK:
         put_text (state, event->text);
         return HS_HST_MARK;
+    case HS_EVENT_HEAP_NAME:
+        hs_hst_bytes_put_varint (&state->record, event->heap_name.heap);
+        put_text (state, event->heap_name.name);
+        return HS_HST_HEAP_NAME;
     case HS_EVENT_FACT:
         put_fact (state, event->fact);
         return HS_HST_FACT;

@@ -56,6 +56,13 @@ static inline struct hs_event *hs_batch_add (struct hs_event_batch *batch, enum 
     return event;
 }
 
+/* The opposite of hs_event_origin(). */
+static inline void hs_event_set_origin (struct hs_event *event, uint16_t origin)
+{
+    event->source = (uint8_t)origin;
+    event->call = (uint8_t)(origin >> 8);
+}
+
 /* Copies into the arena. On no memory: is_out_of_memory is set and an empty text / NULL returned.
  */
 struct hs_text hs_batch_text (struct hs_event_batch *batch, const char *bytes, size_t length);

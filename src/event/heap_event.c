@@ -49,6 +49,8 @@ const char *hs_event_kind_name (enum hs_event_kind kind)
         return "suppression";
     case HS_EVENT_MARK:
         return "mark";
+    case HS_EVENT_HEAP_NAME:
+        return "heap-name";
     case HS_EVENT_FACT:
         return "fact";
     case HS_EVENT_COUNT:
@@ -94,6 +96,7 @@ static const struct note_kind note_kinds[HS_N_NOTE_KINDS] = {
     [HS_NOTE_STACK_UNRESOLVED] = { "stack-unresolved", N_ ("Call stacks not found"), false },
     [HS_NOTE_UNMATCHED_FREE] = { "unmatched-free", N_ ("Frees of unknown blocks"), false },
     [HS_NOTE_DUPLICATE_ALLOC] = { "duplicate-alloc", N_ ("Allocations over live blocks"), false },
+    [HS_NOTE_UNSEEN] = { "unseen", N_ ("What the recorder could not see"), false },
     [HS_NOTE_INDEX] = { "index", N_ ("The closing index was not used"), false },
     [HS_NOTE_MISMATCHED_FREE] = { "mismatched-free", N_ ("Blocks freed by the wrong function"),
                                   false },

@@ -45,6 +45,7 @@ enum hs_event_kind {
     HS_EVENT_FRAME_NAME,
     HS_EVENT_SUPPRESSION,
     HS_EVENT_MARK,
+    HS_EVENT_HEAP_NAME, /* may come again: the newest counts */
 
     /* what the trace is worth */
     HS_EVENT_FACT,  /* name = number or text about the file, for `summary` */
@@ -123,6 +124,7 @@ enum hs_note_kind {
     HS_NOTE_STACK_UNRESOLVED, /* stacks or keys that never came, or came for nobody */
     HS_NOTE_UNMATCHED_FREE,   /* frees of blocks that the trace does not know */
     HS_NOTE_DUPLICATE_ALLOC,  /* allocations at an address that was live */
+    HS_NOTE_UNSEEN,           /* a part of the program that the recorder could not see */
     HS_NOTE_INDEX,            /* the closing index could not be used */
     HS_NOTE_MISMATCHED_FREE,  /* new[] and delete, malloc and delete … */
     HS_NOTE_OTHER,
@@ -153,6 +155,11 @@ struct hs_heap_fields { /* HEAP_CREATE, HEAP_DESTROY, HEAP_SEEN, HEAP_RANGE */
     uint64_t address; /* HEAP_RANGE */
     uint64_t size;    /* HEAP_RANGE */
     enum hs_heap_range_op op;
+};
+
+struct hs_heap_name_fields { /* HEAP_NAME */
+    uint64_t heap;
+    struct hs_text name;
 };
 
 struct hs_virtual_fields {
@@ -254,6 +261,7 @@ struct hs_event {
     union {
         struct hs_block_fields block;
         struct hs_heap_fields heap;
+        struct hs_heap_name_fields heap_name;
         struct hs_virtual_fields virtual_memory;
         struct hs_pool_fields pool;
         struct hs_clock_fields clock;
@@ -274,12 +282,6 @@ struct hs_event {
 static inline uint16_t hs_event_origin (const struct hs_event *event)
 {
     return (uint16_t)(event->source | event->call << 8);
-}
-
-static inline void hs_event_set_origin (struct hs_event *event, uint16_t origin)
-{
-    event->source = (uint8_t)origin;
-    event->call = (uint8_t)(origin >> 8);
 }
 
 /* "alloc", "free" …: the word in `dump`. Never NULL. */

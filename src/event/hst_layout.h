@@ -68,6 +68,7 @@ enum hs_hst_definition {
     HS_HST_GAP = 13,
     HS_HST_LOST = 14,
     HS_HST_RESET = 15,
+    HS_HST_HEAP_NAME = 16,
 };
 
 /* Which head fields a definition carries. */

@@ -29,6 +29,7 @@
  *  10  FORKED         u32 pid: the process began as a copy of its parent and has its blocks.
  *  11  CALL           u8 of allocations, u8 of frees: hs_event.call of this thread's heap records
  *                     from here on, until the next one. Before the first it is unknown.
+ *  12  HEAP_NAME      u32 pid, u64 heap, str name: the newest counts.
  */
 #ifndef HS_EVENT_OWN_PROVIDER_H
 #define HS_EVENT_OWN_PROVIDER_H
@@ -50,6 +51,7 @@ enum hs_own_event_id {
     HS_OWN_RESET = 9,
     HS_OWN_FORKED = 10,
     HS_OWN_CALL = 11,
+    HS_OWN_HEAP_NAME = 12,
 };
 
 enum hs_own_origin_flags {

@@ -456,6 +456,26 @@ bool hs_trace_heap_event (struct hs_trace *trace, const struct hs_event *event)
     return true;
 }
 
+bool hs_trace_name_heap (struct hs_trace *trace, const struct hs_event *event)
+{
+    uint32_t heap, name;
+    bool alive;
+
+    if (event->process == HS_NO_PROCESS)
+        return true;
+    if (!is_alive (trace, event->process, &alive))
+        return false;
+    if (!alive)
+        return true;
+    if (!need_heap (trace, event->process, event->heap_name.heap, &heap) ||
+        !hs_intern_add (&trace->tables.strings, event->heap_name.name.bytes,
+                        event->heap_name.name.length, &name))
+        return false;
+    if (heap != NO_INDEX)
+        trace->tables.heaps.items[heap].name = name;
+    return true;
+}
+
 static void exit_counters (struct hs_counters *counters, uint64_t n, uint64_t bytes)
 {
     counters->exit_count += n;

@@ -328,6 +328,7 @@ bool hs_trace_describe (struct hs_trace *trace, const struct hs_event *event)
         trace->tables.lost_events += event->number;
         return true;
     case HS_EVENT_NONE:
+    case HS_EVENT_HEAP_NAME:
     case HS_EVENT_ALLOC:
     case HS_EVENT_FREE:
     case HS_EVENT_REALLOC:

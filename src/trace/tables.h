@@ -40,7 +40,7 @@ struct hs_unsure { /* of live and exit: blocks older than a gap, perhaps freed u
 struct hs_heap_info {
     hs_process_id process;
     uint64_t handle;
-    uint32_t instance; /* 0, 1 … of the same handle in one process instance */
+    uint32_t instance, name; /* 0, 1 … of the same handle in one process; string, 0 = none */
     bool is_created, is_destroyed;
     int64_t created, destroyed; /* ticks, when so */
     struct hs_counters counters;

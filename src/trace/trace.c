@@ -218,6 +218,8 @@ static bool append_one (struct hs_trace *trace, const struct hs_event *event)
         return hs_trace_virtual_event (trace, event);
     case HS_EVENT_POOL:
         return hs_trace_pool_event (trace, event);
+    case HS_EVENT_HEAP_NAME:
+        return hs_trace_name_heap (trace, event);
     case HS_EVENT_STACK:
         return hs_trace_define_stack (trace, event);
     case HS_EVENT_STACK_LINK:

@@ -184,6 +184,7 @@ bool hs_tables_index_modules (struct hs_tables *tables);
 void hs_tables_clear_images (struct hs_tables *tables);
 
 /* address_space.c: VirtualAlloc and pool */
+bool hs_trace_name_heap (struct hs_trace *trace, const struct hs_event *event);
 bool hs_trace_virtual_event (struct hs_trace *trace, const struct hs_event *event);
 void hs_trace_virtual_exit (struct hs_trace *trace, hs_process_id process);
 bool hs_trace_pool_event (struct hs_trace *trace, const struct hs_event *event);

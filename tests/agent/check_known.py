@@ -16,9 +16,9 @@ HEAPSTRATA, SCRATCH, KNOWN = sys.argv[1:4]
 CPP, OWN = sys.argv[4:6] if len(sys.argv) > 5 else (None, None)
 
 
-def record(case, program=KNOWN):
+def record(case, program=KNOWN, extension="etl"):
     """The dump of the recorded case as dictionaries, and the exit status."""
-    trace = os.path.join(SCRATCH, f"known-{case}.etl")
+    trace = os.path.join(SCRATCH, f"known-{case}.{extension}")
     done = subprocess.run([HEAPSTRATA, "record", "-o", trace, "--", program, case],
                           capture_output=True, text=True, timeout=120)
     dump = subprocess.run([HEAPSTRATA, "dump", "--json", "--limit=0", trace],
@@ -128,13 +128,17 @@ def deep():
     check("deep", "the leaf's 500 frames", depth >= 500, depth)
 
 
+def findings(case, extension="etl"):
+    """The findings of the recorded case."""
+    done = subprocess.run([HEAPSTRATA, "findings", "--json",
+                           os.path.join(SCRATCH, f"known-{case}.{extension}")],
+                          capture_output=True, text=True, timeout=120)
+    return json.loads(done.stdout)["findings"]
+
+
 def n_mismatched(case):
     """How many frees by the wrong function the findings of the recorded case count."""
-    done = subprocess.run([HEAPSTRATA, "findings", "--json",
-                           os.path.join(SCRATCH, f"known-{case}.etl")],
-                          capture_output=True, text=True, timeout=120)
-    rows = json.loads(done.stdout)["findings"]
-    return sum(row["count"] for row in rows if row["kind"] == "mismatched-free")
+    return sum(row["count"] for row in findings(case) if row["kind"] == "mismatched-free")
 
 
 def forms():
@@ -189,8 +193,74 @@ def cpp():
     own()
 
 
+def maps():
+    events, status, summary = record("maps")
+    size, granted = 0x30000, [e for e in events if e["kind"] == "virtual"]
+    told = [(e["op"], e["size"], e["flags"]) for e in granted]
+    commit, reserve, release = "0x3000", "0x2000", "0x8000"
+    wanted = [("alloc", size, commit), ("alloc", size, commit), ("alloc", 16 * size, reserve),
+              ("free", size, release), ("alloc", 2 * size, commit), ("free", size, release),
+              ("free", size, release),
+              # a mremap that fails: told again
+              ("free", 1, release), ("alloc", 1, commit)]
+    check("maps", "every call, in order", told == wanted, told)
+    check("maps", "nothing of it is a heap block", summary["totals"]["opened"] == 0,
+          summary["totals"]["opened"])
+    memory = summary["processes"][-1]["virtual"]
+    check("maps", "committed in the end", memory["exit_commit"] == 2 * size, memory)
+    check("maps", "exit status", status == 0, status)
+
+
+def pools():
+    events, status, summary = record("pools")
+    check_sizes("pools", events, {100: 10, 555: 1, 1011: 1})
+    check_totals("pools", summary, opened=12, frees=4, destroy_count=1, outstanding_count=7,
+                 outstanding_bytes=600 + 1011, unmatched_frees=0)
+    heaps = {heap.get("name"): heap for heap in summary["processes"][-1]["heaps"]}
+    check("pools", "named heaps", {"bytes", "other", None} <= set(heaps), list(heaps))
+    check("pools", "the pool's own blocks", heaps.get("bytes", {}).get("outstanding_count") == 6,
+          heaps.get("bytes"))
+    check("pools", "other has ended", heaps.get("other", {}).get("destroyed") is not None,
+          heaps.get("other"))
+    marks = [event["text"] for event in events if event["kind"] == "mark"]
+    check("pools", "marks", marks == ["pools begin", "pools end"], marks)
+    check("pools", "exit status", status == 0, status)
+
+
+def locked_in():
+    """Programs that lock themselves in live as without us; what was not seen is said."""
+    for case, is_unseen in (("strict", True), ("no-tsc", True), ("refused", False)):
+        events, status, _ = record(case, extension="hst")
+        check(case, "exit status", status == 0, status)
+        check_sizes(case, events, {1101: 1, 1102: 0 if is_unseen else 1})
+        notes = sum(row["count"] for row in findings(case, "hst") if row["kind"] == "unseen")
+        check(case, "said so", notes == is_unseen, notes)
+        gaps = sum(event["kind"] == "gap" for event in events)
+        check(case, "a gap, to the end or while it was refused", gaps == 1, gaps)
+    for case in ("filter", "filter-by-syscall"):
+        simple(case, {1101: 1, 1102: 1, 51: 10, 52: 10})
+
+
+def harmless():
+    simple("errors", {1201: 1, 1202: 1, 1203: 1})
+    simple("small-stacks", {1301: 20})
+    simple("signal-stack", {71: 20})
+    simple("thread-exit", {1401: 30, 1402: 30})
+    simple("exec", {1501: 1, 1502: 0})
+    simple("daemon", {1601: 1, 1602: 0})
+    simple("many-forks", {1701: 100, 1702: 0})
+    simple("libraries", {1801: 1})
+    _, _, summary = record("storm")
+    check_totals("storm", summary, unmatched_frees=0, duplicate_allocs=0,
+                 outstanding_count=0)
+
+
 def main():
     family()
+    maps()
+    pools()
+    locked_in()
+    harmless()
     if CPP:
         cpp()
     resize()

@@ -3,6 +3,12 @@
  * Programs with known allocations: `known CASE` does what its case says and nothing else. What the
  * trace must say of it is in check_known.py; the two are read side by side.
  */
+#include "capture/agent/heapstrata.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -10,6 +16,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -162,9 +171,293 @@ static void signals (void)
         (void)raise (SIGUSR1);
 }
 
+/* ---- memory of its own ------------------------------------------------------------------ */
+
+#define MAP_BYTES (size_t)0x30000
+
+static void maps (void)
+{
+    const int private = MAP_PRIVATE | MAP_ANONYMOUS;
+    char *kept = mmap (NULL, MAP_BYTES, PROT_READ | PROT_WRITE, private, -1, 0);
+    char *gone = mmap (NULL, MAP_BYTES, PROT_READ | PROT_WRITE, private, -1, 0);
+    char *reserved = mmap (NULL, 16 * MAP_BYTES, PROT_NONE, private | MAP_NORESERVE, -1, 0);
+
+    kept = mremap (kept, MAP_BYTES, 2 * MAP_BYTES, MREMAP_MAYMOVE);
+    (void)munmap (gone, MAP_BYTES);
+    (void)munmap (reserved, MAP_BYTES);
+    if (mmap (NULL, 0, PROT_READ, private, -1, 0) != MAP_FAILED || errno != EINVAL)
+        abort ();
+    if (mremap (kept, 1, SIZE_MAX / 2, 0) != MAP_FAILED)
+        abort ();
+    keep (kept);
+}
+
+static void pools (void)
+{
+    static char memory[10000], other[1000];
+
+    heapstrata_mark ("pools begin");
+    heapstrata_heap (memory, "bytes");
+    for (int i = 0; i < 10; i++)
+        heapstrata_alloc (memory, memory + i * 100, 100);
+    for (int i = 0; i < 4; i++)
+        heapstrata_free (memory, memory + i * 100);
+    heapstrata_heap (other, "other");
+    heapstrata_alloc (other, other, 555);
+    heapstrata_heap_end (other);
+    keep (malloc (1011));
+    heapstrata_mark ("pools end");
+}
+
+/* ---- locked in ---------------------------------------------------------------------------- */
+
+static void strict (void)
+{
+    keep (malloc (1101));
+    if (prctl (PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0) != 0)
+        _exit (3);
+    keep (malloc (1102)); /* a stamp would kill us here */
+    free (sink);
+    (void)syscall (SYS_exit, 0);
+}
+
+static void no_tsc (void)
+{
+    keep (malloc (1101));
+    if (prctl (PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0) != 0)
+        _exit (3);
+    keep (malloc (1102));
+    (void)prctl (PR_SET_TSC, PR_TSC_ENABLE, 0, 0, 0);
+}
+
+/* Whatever is no exit, write or memory kills: also what the agent does in a new depth of stack. */
+static void filtered (int by_syscall)
+{
+    struct sock_filter code[] = {
+        BPF_STMT (BPF_LD | BPF_W | BPF_ABS, 0),
+        BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 5, 0),
+        BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_brk, 4, 0),
+        BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 3, 0),
+        BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigprocmask, 2, 0), /* swapcontext */
+        BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_exit, 1, 0),
+        BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { sizeof code / sizeof code[0], code };
+    long status;
+
+    keep (malloc (1101));
+    (void)prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (by_syscall)
+        status = syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+    else
+        status = prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
+    if (status != 0)
+        _exit (3);
+    keep (malloc (1102));
+    coroutine (); /* on a stack that was never seen before */
+    _exit (0);
+}
+
+/* A refused call leaves the recording on. */
+static void refused (void)
+{
+    keep (malloc (1101));
+    if (syscall (SYS_seccomp, SECCOMP_SET_MODE_STRICT, 77, NULL) != -1 || errno != EINVAL)
+        abort ();
+    keep (malloc (1102));
+}
+
+/* ---- harmlessness ------------------------------------------------------------------------- */
+
+static void errors (void)
+{
+    sigset_t before, after;
+
+    (void)sigprocmask (SIG_BLOCK, NULL, &before);
+    errno = 4711;
+    keep (malloc (1201));
+    keep (realloc (sink, 1202));
+    free (sink);
+    keep (calloc (1, 1203));
+    heapstrata_mark ("errors");
+    if (errno != 4711)
+        abort ();
+    (void)sigprocmask (SIG_BLOCK, NULL, &after);
+    if (memcmp (&before, &after, sizeof before) != 0)
+        abort ();
+    errno = 0;
+    if (malloc (SIZE_MAX / 2) != NULL || errno != ENOMEM)
+        abort ();
+}
+
+static void *allocate_a_little (void *data)
+{
+    keep (malloc (1301));
+    return data;
+}
+
+/* Threads with the smallest stack there is, which the agent must not eat. */
+static void small_stacks (void)
+{
+    pthread_attr_t attributes;
+    pthread_t threads[20];
+
+    (void)pthread_attr_init (&attributes);
+    (void)pthread_attr_setstacksize (&attributes, (size_t)sysconf (_SC_THREAD_STACK_MIN));
+    for (int i = 0; i < 20; i++)
+        if (pthread_create (&threads[i], &attributes, allocate_a_little, NULL) != 0)
+            abort ();
+    for (int i = 0; i < 20; i++)
+        (void)pthread_join (threads[i], NULL);
+}
+
+/* A handler on a stack of its own, as small as the system allows. */
+static void other_signal_stack (void)
+{
+    size_t n = (size_t)sysconf (_SC_MINSIGSTKSZ) + 4096;
+    stack_t stack = { .ss_sp = malloc (n), .ss_size = n };
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_ONSTACK };
+
+    (void)sigaltstack (&stack, NULL);
+    (void)sigaction (SIGUSR1, &action, NULL);
+    for (int i = 0; i < 20; i++)
+        (void)raise (SIGUSR1);
+}
+
+static pthread_key_t key;
+
+static void free_at_exit (void *data)
+{
+    free (data);
+    keep (malloc (1402));
+    free (sink);
+}
+
+static void *use_key (void *data)
+{
+    (void)pthread_setspecific (key, malloc (1401));
+    return data;
+}
+
+/* What a thread's own data does while the thread goes away. */
+static void thread_exit (void)
+{
+    pthread_t thread;
+
+    (void)pthread_key_create (&key, free_at_exit);
+    for (int i = 0; i < 30; i++) {
+        (void)pthread_create (&thread, NULL, use_key, NULL);
+        (void)pthread_join (thread, NULL);
+    }
+}
+
+static void exec_self (char *path)
+{
+    char *arguments[] = { path, "after-exec", NULL };
+
+    keep (malloc (1501));
+    (void)execv (path, arguments);
+}
+
+static void daemonize (void)
+{
+    keep (malloc (1601));
+    if (daemon (1, 1) != 0)
+        abort ();
+    keep (malloc (1602)); /* the child's */
+}
+
+static void many_forks (void)
+{
+    for (int i = 0; i < 100; i++) {
+        pid_t child = fork ();
+
+        if (child == 0) {
+            free (malloc (1702));
+            _exit (0);
+        }
+        keep (malloc (1701));
+        (void)waitpid (child, NULL, 0);
+    }
+}
+
+static void libraries (void)
+{
+    for (int i = 0; i < 5; i++) {
+        void *handle = dlopen ("libz.so.1", RTLD_NOW);
+        void *(*gzopen_of_z) (const char *, const char *);
+
+        if (handle == NULL)
+            _exit (4);
+        *(void **)&gzopen_of_z = dlsym (handle, "gzopen");
+        if (gzopen_of_z == NULL || gzopen_of_z ("/nowhere/at/all", "r") != NULL)
+            abort ();
+        (void)dlclose (handle);
+    }
+    keep (malloc (1801));
+}
+
+static void storm (void)
+{
+    void *blocks[64] = { 0 };
+    unsigned seed = 1;
+
+    for (int i = 0; i < 20000; i++) {
+        seed = seed * 1103515245 + 12345;
+        blocks[seed >> 8 & 63] = realloc (blocks[seed >> 8 & 63], 1 + (seed >> 16 & 8191));
+    }
+    for (int i = 0; i < 64; i++)
+        free (blocks[i]);
+}
+
+/* The rest of the cases; 0 = there is none of that name. */
+static int run_other (const char *name, char *path)
+{
+    static const struct {
+        const char *name;
+        void (*run) (void);
+    } cases[] = {
+        { "maps", maps },
+        { "pools", pools },
+        { "strict", strict },
+        { "no-tsc", no_tsc },
+        { "refused", refused },
+        { "errors", errors },
+        { "small-stacks", small_stacks },
+        { "signal-stack", other_signal_stack },
+        { "thread-exit", thread_exit },
+        { "daemon", daemonize },
+        { "many-forks", many_forks },
+        { "libraries", libraries },
+        { "storm", storm },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (strcmp (name, cases[i].name) == 0) {
+            cases[i].run ();
+            return 1;
+        }
+    }
+    if (strcmp (name, "filter") == 0)
+        filtered (0);
+    else if (strcmp (name, "filter-by-syscall") == 0)
+        filtered (1);
+    else if (strcmp (name, "exec") == 0)
+        exec_self (path);
+    else if (strcmp (name, "after-exec") == 0)
+        keep (malloc (1502));
+    else
+        return 0;
+    return 1;
+}
+
 int main (int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
+
+    if (run_other (name, argv[0]))
+        return 0;
 
     if (strcmp (name, "family") == 0)
         family ();

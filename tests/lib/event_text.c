@@ -98,6 +98,10 @@ static void add_description (struct text_log *log, const struct hs_event *event)
     case HS_EVENT_LOST:
         add (log, " %llu", (unsigned long long)event->number);
         break;
+    case HS_EVENT_HEAP_NAME:
+        add (log, " %llx %.*s", (unsigned long long)event->heap_name.heap,
+             TEXT (event->heap_name.name));
+        break;
     case HS_EVENT_SUPPRESSION:
     case HS_EVENT_MARK:
         add (log, " %.*s", TEXT (event->text));

@@ -160,6 +160,9 @@ static bool print_fields (char *line, size_t size, const struct hs_event *event)
                print_module (line, size, event->module) > 0;
     case HS_EVENT_FRAME_NAME:
         return print_frame (line, size, event->frame) > 0;
+    case HS_EVENT_HEAP_NAME:
+        return snprintf (line, size, "%" PRIx64 " %.*s", event->heap_name.heap,
+                         (int)event->heap_name.name.length, event->heap_name.name.bytes) > 0;
     case HS_EVENT_MARK:
     case HS_EVENT_SUPPRESSION:
         return snprintf (line, size, "%.*s", (int)event->text.length, event->text.bytes) > 0;
@@ -340,6 +343,8 @@ static void add_own (struct hs_event_batch *batch, int64_t time)
         break;
     case 2:
         hs_batch_add (batch, HS_EVENT_SUPPRESSION, time)->text = text_of ("^leak*x$");
+        add (batch, HS_EVENT_HEAP_NAME, time)->heap_name =
+            (struct hs_heap_name_fields){ 0x1000, text_of ("caché") };
         break;
     case 3:
         add (batch, HS_EVENT_MEMORY_SAMPLE, time)->number = random_below (UINT32_MAX);

@@ -145,6 +145,10 @@ static void tell_definition (FILE *out, const struct hs_event *e)
         fprintf (out, " %d %u %lu", e->note->kind, e->note->count, e->note->file_offset);
         tell_text (out, e->note->text);
         break;
+    case HS_EVENT_HEAP_NAME:
+        fprintf (out, " %lx", e->heap_name.heap);
+        tell_text (out, e->heap_name.name);
+        break;
     case HS_EVENT_SUPPRESSION:
     case HS_EVENT_MARK:
         tell_text (out, e->text);
@@ -296,6 +300,9 @@ static void add_definitions (struct hs_event_batch *batch)
     hs_batch_add (batch, HS_EVENT_SUPPRESSION, 0)->text = text_of (batch, "leak:*");
     hs_batch_add (batch, HS_EVENT_MARK, 55)->text = text_of (batch, "phase 2");
     hs_batch_add (batch, HS_EVENT_MARK, 55)->text = (struct hs_text){ "", 0 };
+    hs_batch_add (batch, HS_EVENT_HEAP_NAME, 55)->heap_name =
+        (struct hs_heap_name_fields){ UINT64_MAX, text_of (batch, "cache") };
+    batch->events[batch->n - 1].process = 0;
     hs_batch_add (batch, HS_EVENT_GAP, 60)->end_time = 90;
     hs_batch_add (batch, HS_EVENT_LOST, 0)->number = 4096;
     (void)hs_batch_add (batch, HS_EVENT_RESET, 61);

@@ -54,6 +54,7 @@ struct agent_thread {
     struct hs_unwinder unwinder;
 };
 
+/* Of the process; in a fork child it is a copy that nothing is recorded by. */
 struct agent {
     struct hs_arena_head *arena;
     struct hs_ring_head *rings;
@@ -61,6 +62,7 @@ struct agent {
     const uint32_t *alive;                  /* a page that reads 0 after fork */
     struct agent_thread *threads[HS_RINGS]; /* made on a ring's first use, then kept with it */
     _Atomic uint32_t module_generation;
+    _Atomic uint32_t is_quiet;               /* a system call of ours might be the last one */
     _Atomic uint32_t n_threads;              /* that took a ring, ever */
     _Atomic uint64_t wait_epoch, wait_ticks; /* time spent on full rings in this second */
 };
@@ -97,6 +99,12 @@ void agent_alloc (struct agent_thread *thread, void *address, size_t size, uint8
                   const struct agent_frame *frame) AGENT_HIDDEN;
 void agent_free (struct agent_thread *thread, void *address, uint8_t call,
                  const struct agent_frame *frame) AGENT_HIDDEN;
+/* A rare record. `words` has HS_RING_OTHER_WORDS; with a frame, its stack's id becomes word 2. */
+void agent_tell (struct agent_thread *thread, enum hs_ring_other what, uint64_t *words,
+                 const struct agent_frame *frame) AGENT_HIDDEN;
+/* The same with a text. `first` is the word before it. */
+void agent_tell_text (struct agent_thread *thread, enum hs_ring_other what, uint64_t first,
+                      const char *text) AGENT_HIDDEN;
 void agent_realloc_begin (struct agent_thread *thread, void *old)
     __attribute__ ((visibility ("hidden")));
 void agent_realloc_end (struct agent_thread *thread, void *address, size_t size,

@@ -139,3 +139,50 @@ void agent_realloc_end (struct agent_thread *thread, void *address, size_t size,
     }
     end_event (thread);
 }
+
+void agent_tell (struct agent_thread *thread, enum hs_ring_other what, uint64_t *words,
+                 const struct agent_frame *frame)
+{
+    uint64_t *record;
+
+    if (frame != NULL)
+        begin_acquisition (thread);
+    else
+        begin_release (thread);
+    if (frame != NULL)
+        words[2] = agent_stack_id (thread, frame);
+    record = (void *)agent_reserve (thread, 8 * (2 + HS_RING_OTHER_WORDS));
+    if (record != NULL) {
+        record[0] = word (thread, HS_REC_OTHER);
+        record[1] = (uint64_t)HS_RING_OTHER_WORDS << 32 | what;
+        for (unsigned i = 0; i < HS_RING_OTHER_WORDS; i++)
+            record[2 + i] = words[i];
+        agent_publish (thread, 8 * (2 + HS_RING_OTHER_WORDS));
+    }
+    end_event (thread);
+}
+
+void agent_tell_text (struct agent_thread *thread, enum hs_ring_other what, uint64_t first,
+                      const char *text)
+{
+    uint32_t length = 0, n_words;
+    uint64_t *record;
+
+    while (length < HS_RING_OTHER_TEXT_MAX && text[length] != '\0')
+        length++;
+    n_words = 2 + (length + 7) / 8;
+    begin_release (thread);
+    record = (void *)agent_reserve (thread, 8 * (2 + n_words));
+    if (record != NULL) {
+        record[0] = word (thread, HS_REC_OTHER);
+        record[1] = (uint64_t)n_words << 32 | what;
+        record[2] = first;
+        record[3] = length;
+        if (length > 0)
+            record[1 + n_words] = 0; /* the padding */
+        for (uint32_t i = 0; i < length; i++)
+            ((volatile char *)(record + 4))[i] = text[i];
+        agent_publish (thread, 8 * (2 + n_words));
+    }
+    end_event (thread);
+}

@@ -84,7 +84,7 @@ static struct agent_thread *make_thread (void)
     struct hs_ring_head *ring;
     uint32_t number;
 
-    ring = take_ring (&number);
+    ring = agent.is_quiet ? NULL : take_ring (&number);
     if (ring == NULL)
         return give_up_thread (NULL);
     thread = take_memory (number);
@@ -187,7 +187,8 @@ static int wait_for_room (struct agent_thread *thread, uint32_t n)
                 return 1;
             __builtin_ia32_pause ();
         }
-        (void)sys3 (SYS_sched_yield, 0, 0, 0);
+        if (!atomic_load_explicit (&agent.is_quiet, memory_order_relaxed))
+            (void)sys3 (SYS_sched_yield, 0, 0, 0);
         now = read_tsc ();
         if (!may_wait (now - begin))
             return 0;

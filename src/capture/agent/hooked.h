@@ -4,8 +4,9 @@
  * (which export a function of the same name each), and the injector, which turns the slots of
  * running programs to them.
  *
- * X (symbol, result, parameters). C++'s operators stand under their mangled names; std::nothrow_t &
- * is a pointer, std::align_val_t a number.
+ * X (symbol, result, parameters). Those that take "..." are declared with as many arguments as they
+ * can have, which is the same to the machine. C++'s operators stand under their mangled names;
+ * std::nothrow_t & is a pointer, std::align_val_t a number.
  */
 #ifndef HS_CAPTURE_AGENT_HOOKED_H
 #define HS_CAPTURE_AGENT_HOOKED_H
@@ -24,6 +25,12 @@ typedef void (*agent_new_handler) (void); /* a function type cannot be spelt ins
     X (posix_memalign, int, (void **, size_t, size_t))                                             \
     X (valloc, void *, (size_t))                                                                   \
     X (pvalloc, void *, (size_t))                                                                  \
+    X (mmap, void *, (void *, size_t, int, int, int, long))                                        \
+    X (mmap64, void *, (void *, size_t, int, int, int, long))                                      \
+    X (munmap, int, (void *, size_t))                                                              \
+    X (mremap, void *, (void *, size_t, size_t, int, void *))                                      \
+    X (prctl, int, (int, long, long, long, long))                                                  \
+    X (syscall, long, (long, long, long, long, long, long, long))                                  \
     X (dlclose, int, (void *))                                                                     \
     X (free, void, (void *))                                                                       \
     X (malloc, void *, (size_t))
@@ -52,6 +59,15 @@ typedef void (*agent_new_handler) (void); /* a function type cannot be spelt ins
     X (_ZdaPvSt11align_val_tRKSt9nothrow_t, void, (void *, size_t, const void *))                  \
     X (_ZSt15get_new_handlerv, agent_new_handler, (void))
 
+/* What heapstrata.h reports: weak references of programs that use it; there is no other one. */
+#define AGENT_HOOKED_OWN(X)                                                                        \
+    X (heapstrata_agent_heap, void, (const void *, const char *))                                  \
+    X (heapstrata_agent_heap_end, void, (const void *))                                            \
+    X (heapstrata_agent_alloc, void, (const void *, const void *, size_t))                         \
+    X (heapstrata_agent_free, void, (const void *, const void *))                                  \
+    X (heapstrata_agent_mark, void, (const char *))
+
+/* All that stand before another function. */
 #define AGENT_HOOKED(X) AGENT_HOOKED_C (X) AGENT_HOOKED_CPP (X)
 
 #endif

@@ -48,6 +48,7 @@ void agent_look_up (void)
 #define LOOK_UP(name, result, parameters) agent_real.name = agent_find_real (#name);
     AGENT_HOOKED_C (LOOK_UP)
 #undef LOOK_UP
+    agent_real_syscall = (void *)agent_real.syscall;
 }
 
 AGENT_EXPORT void *malloc (size_t size)

@@ -27,6 +27,8 @@ void agent_look_up (void) AGENT_HIDDEN;
  * first called. */
 void agent_look_up_cpp (void) AGENT_HIDDEN;
 
+extern void *agent_real_syscall AGENT_HIDDEN; /* = agent_real.syscall */
+
 /* After agent_enter(), which may have given NULL. */
 static inline void agent_leave (struct agent_thread *thread)
 {

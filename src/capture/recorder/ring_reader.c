@@ -261,6 +261,8 @@ uint64_t hs_ring_record_words (const uint64_t *words, size_t n)
     if (kind == HS_REC_STACK)
         return n >= 2 && (words[1] >> 32 & 0x7fffffff) <= 4096 ? 2 + (words[1] >> 32 & 0x7fffffff)
                                                                : 0;
+    if (kind == HS_REC_OTHER)
+        return n >= 2 && words[1] >> 32 <= HS_RING_OTHER_WORDS_MAX ? 2 + (words[1] >> 32) : 0;
     if (kind != HS_REC_MODULE)
         return fixed[kind];
     if (n < 1 + sizeof module / 8)

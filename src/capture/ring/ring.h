@@ -92,6 +92,7 @@ struct hs_ring_head {
  *   HS_REC_STACK          word, id | n_frames << 32, then n_frames return addresses, leaf first
  *   HS_REC_MODULE         word, struct hs_ring_module, then the path padded with NUL to 8 bytes
  *   HS_REC_LOST           word, number of events lost just before
+ *   HS_REC_OTHER          word, what | n_words << 32, n_words words: enum hs_ring_other
  * A stack id is this thread's own, from 1 to HS_RING_STACK_ID_MAX; 0 = no stack. An id may be
  * defined anew: the newest counts. The top byte of the address of ALLOC,
  * ALLOC_LARGE, FREE and FREE_STACK is hs_ring_call().
@@ -107,7 +108,29 @@ enum hs_rec_kind {
     HS_REC_STACK,
     HS_REC_MODULE,
     HS_REC_LOST,
+    HS_REC_OTHER,
     HS_N_REC_KINDS,
+};
+
+/* What HS_REC_OTHER tells, all rare. Texts: a word with the length, then the bytes, padded. */
+enum hs_ring_other {
+    HS_OTHER_MAP,        /* address, size, stack id, Windows' MEM_ flags */
+    HS_OTHER_UNMAP,      /* address, size, 0, flags */
+    HS_OTHER_POOL_ALLOC, /* address, size, stack id, heap */
+    HS_OTHER_POOL_FREE,  /* address, 0, 0, heap */
+    HS_OTHER_HEAP,       /* heap, text: its name */
+    HS_OTHER_HEAP_END,   /* heap */
+    HS_OTHER_MARK,       /* 0, text */
+    HS_OTHER_UNSEEN,     /* enum hs_ring_unseen */
+};
+#define HS_RING_OTHER_WORDS 4u       /* without a text */
+#define HS_RING_OTHER_TEXT_MAX 1024u /* bytes */
+#define HS_RING_OTHER_WORDS_MAX (2 + HS_RING_OTHER_TEXT_MAX / 8)
+
+enum hs_ring_unseen {                    /* why nothing more comes from this process */
+                      HS_UNSEEN_NOTHING, /* it did not happen after all: events come again */
+                      HS_UNSEEN_STRICT_SECCOMP,
+                      HS_UNSEEN_NO_TSC,
 };
 
 /*

@@ -182,6 +182,24 @@ static bool read_forked (const struct hs_etl_processes *processes, struct hs_etl
     return !reader->has_overrun;
 }
 
+/* u32 pid, u64 heap, name */
+static bool read_heap_name (struct hs_etl_own *own, const struct hs_etl_processes *processes,
+                            struct hs_etl_sink *sink, struct hs_reader *reader, int64_t time)
+{
+    hs_process_id process = process_of (processes, hs_reader_u32 (reader));
+    uint64_t heap = hs_reader_u64 (reader);
+    struct hs_text name = read_text (own, reader, 0);
+    struct hs_event *event;
+
+    if (reader->has_overrun)
+        return false;
+    event = hs_batch_add (sink->batch, HS_EVENT_HEAP_NAME, time);
+    event->process = process;
+    event->heap_name.heap = heap;
+    event->heap_name.name = hs_batch_text (sink->batch, name.bytes, name.length);
+    return true;
+}
+
 /* u8 call of allocations, u8 of frees */
 static bool read_call (struct hs_etl_sink *sink, const struct hs_etl_record *record,
                        struct hs_reader *reader)
@@ -235,6 +253,9 @@ void hs_etl_own_record (struct hs_etl_own *own, struct hs_etl_processes *process
         break;
     case HS_OWN_RESET:
         (void)hs_batch_add (sink->batch, HS_EVENT_RESET, time);
+        break;
+    case HS_OWN_HEAP_NAME:
+        is_whole = read_heap_name (own, processes, sink, &reader, time);
         break;
     case HS_OWN_CALL:
         is_whole = read_call (sink, record, &reader);

@@ -481,6 +481,10 @@ static bool read_small (struct hs_reader *reader, enum hs_hst_definition type,
     } else if (type == HS_HST_LOST) {
         kind = HS_EVENT_LOST;
         event.number = take_varint (reader);
+    } else if (type == HS_HST_HEAP_NAME) {
+        kind = HS_EVENT_HEAP_NAME;
+        event.heap_name.heap = take_varint (reader);
+        event.heap_name.name = take_text (reader, out);
     } else if (type != HS_HST_RESET) {
         kind = type == HS_HST_MARK ? HS_EVENT_MARK : HS_EVENT_SUPPRESSION;
         event.text = take_text (reader, out);
@@ -528,6 +532,7 @@ static bool read_record (struct hs_hst *self, uint8_t type, struct hs_span recor
     case HS_HST_GAP:
     case HS_HST_LOST:
     case HS_HST_RESET:
+    case HS_HST_HEAP_NAME:
         return read_small (&reader, (enum hs_hst_definition)type, &head, out);
     case HS_HST_STRING:
         break;
