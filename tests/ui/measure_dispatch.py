@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`./dev bench window`: how long the main loop is busy at a time, while a large trace is read, while
-ranges are selected, and while a busy program is recorded. Thread CPU time, a turn of the loop
+"""`./dev bench window`: how long the main loop is busy at a time, while a large trace is read,
+while ranges are selected, and while a busy program is recorded. Thread CPU time, a turn of the loop
 at a time. BUILD [MILLIONS-OF-EVENTS [SECONDS]]; nothing passes or fails here."""
 
 import json
