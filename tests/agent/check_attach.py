@@ -484,7 +484,7 @@ def main():
     for name in names:
         case, _, number = name.partition("=")
         begin = time.monotonic()
-        signal.alarm(3000 if number else 120)
+        signal.alarm(3000 if number else 500)
         try:
             cases[case](*([int(number)] if number else []))
         except (AssertionError, subprocess.TimeoutExpired, OSError, ValueError) as error:

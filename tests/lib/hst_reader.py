@@ -328,7 +328,7 @@ def read_index(index, whole, seal):
     assert struct.unpack_from("<I", index, len(index) - 4)[0] == sum32(index[-32:-4])
     head = index[len(index) - 32 - n_head:len(index) - 32]
     assert check == sum32(head)
-    assert struct.unpack_from("<IIQII", head) == (1, 26, whole, seal, 24)
+    assert struct.unpack_from("<IIQII", head) == (3, 26, whole, seal, 24)
     counts = struct.unpack_from("<10I", head, 24)
     tables, n_tables, check = struct.unpack_from("<QQI", head, 88)
     assert check == sum32(index[tables:tables + n_tables])
