@@ -26,7 +26,8 @@ x_pid=
 # shellcheck disable=SC2317 # called by the trap
 finish ()
 {
-  [ -z "$x_pid" ] || kill "$x_pid" 2>/dev/null || true
+  # waited for: its end removes the socket of its display, which the next server may have taken
+  [ -z "$x_pid" ] || { kill "$x_pid"; wait "$x_pid"; } 2>/dev/null || true
   # a document portal, where one is installed, is a mount in there
   fusermount -u "$home/run/doc" 2>/dev/null || umount "$home/run/doc" 2>/dev/null || true
   rm -rf "$home" 2>/dev/null || true
@@ -35,7 +36,7 @@ trap finish EXIT
 
 # Xvfb says which display it took once it answers
 mkfifo "$home/display"
-Xvfb -displayfd 3 -screen 0 2880x1800x24 -nolisten tcp 3>"$home/display" 2>/dev/null &
+Xvfb -displayfd 3 -noreset -screen 0 2880x1800x24 -nolisten tcp 3>"$home/display" 2>/dev/null &
 x_pid=$!
 read -r number <"$home/display"
 
