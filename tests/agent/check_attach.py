@@ -15,17 +15,16 @@ import subprocess
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import Results  # noqa: E402
+
 HEAPSTRATA, TARGET, MODULE, SCRATCH = sys.argv[1:5]
 WANTED = sys.argv[5:]
-FAILURES = []
-N_CHECKS = 0
+results = Results()
 
 
 def check(case, what, is_right, found=""):
-    global N_CHECKS
-    N_CHECKS += 1
-    if not is_right:
-        FAILURES.append(f"{case}: {what}: {found}")
+    results.check(f"{case}: {what}", is_right, found)
 
 
 class Target:
@@ -489,11 +488,8 @@ def main():
             cases[case](*([int(number)] if number else []))
         except (AssertionError, subprocess.TimeoutExpired, OSError, ValueError) as error:
             check(case, type(error).__name__, False, error)
-        print(f"{name}: {time.monotonic() - begin:.1f} s")
-    print(f"{N_CHECKS} checks, {len(FAILURES)} failures")
-    for failure in FAILURES:
-        print(failure)
-    return 1 if FAILURES else 0
+        print(f"# {name}: {time.monotonic() - begin:.1f} s")
+    return results.end()
 
 
 if __name__ == "__main__":

@@ -10,16 +10,12 @@ import os
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import Results  # noqa: E402
+
 HEAPSTRATA, CIRCLE, SCRATCH = sys.argv[1:4]
-FAILURES = []
-N_CHECKS = 0
-
-
-def check(what, is_right, found=""):
-    global N_CHECKS
-    N_CHECKS += 1
-    if not is_right:
-        FAILURES.append(f"{what}: {str(found)[:800]}")
+results = Results()
+check = results.check
 
 
 def run(*arguments):
@@ -111,10 +107,7 @@ def main():
     followed()
     refused = run("record", "-o", "x.etl", "--circular=1M", "--", "true")
     check("not for ETL", refused.returncode != 0 and not os.path.exists("x.etl"), refused.stderr)
-    for failure in FAILURES:
-        print("FAILED", failure)
-    print(f"{N_CHECKS - len(FAILURES)} of {N_CHECKS} checks passed")
-    return 1 if FAILURES else 0
+    return results.end()
 
 
 sys.exit(main())

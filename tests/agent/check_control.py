@@ -12,19 +12,15 @@ import subprocess
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import Results  # noqa: E402
+
 HEAPSTRATA, STEPS, SCRATCH = sys.argv[1:4]
 RUNTIME = os.path.join(SCRATCH, "run")
 os.makedirs(RUNTIME, mode=0o700, exist_ok=True)
 os.environ["XDG_RUNTIME_DIR"] = RUNTIME
-FAILURES = []
-N_CHECKS = 0
-
-
-def check(what, is_right, found=""):
-    global N_CHECKS
-    N_CHECKS += 1
-    if not is_right:
-        FAILURES.append(f"{what}: {found}")
+results = Results()
+check = results.check
 
 
 def command(*arguments):
@@ -184,10 +180,7 @@ def main():
     refusals()
     stale_and_second()
     detach()
-    for failure in FAILURES:
-        print("FAILED", failure)
-    print(f"{N_CHECKS - len(FAILURES)} of {N_CHECKS} checks passed")
-    return 1 if FAILURES else 0
+    return results.end()
 
 
 sys.exit(main())

@@ -11,19 +11,15 @@ import shutil
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import Results  # noqa: E402
+
 HEAPSTRATA, KIN, SCRATCH = sys.argv[1:4]
 KIN = os.path.abspath(KIN)
 os.environ["XDG_RUNTIME_DIR"] = RUNTIME = os.path.join(SCRATCH, "run-follow")
 os.makedirs(RUNTIME, mode=0o700, exist_ok=True)
-FAILURES = []
-N_CHECKS = 0
-
-
-def check(what, is_right, found=""):
-    global N_CHECKS
-    N_CHECKS += 1
-    if not is_right:
-        FAILURES.append(f"{what}: {found}")
+results = Results()
+check = results.check
 
 
 class Trace:
@@ -164,10 +160,7 @@ def main():
     others()
     real_programs()
     check("no socket is left", os.listdir(os.path.join(RUNTIME, "heapstrata")) == [])
-    for failure in FAILURES:
-        print("FAILED", failure)
-    print(f"{N_CHECKS - len(FAILURES)} of {N_CHECKS} checks passed")
-    return 1 if FAILURES else 0
+    return results.end()
 
 
 sys.exit(main())

@@ -12,6 +12,9 @@ import signal
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import Results  # noqa: E402
+
 HEAPSTRATA, SCRATCH, KNOWN = sys.argv[1:4]
 CPP, OWN = sys.argv[4:6] if len(sys.argv) > 5 else (None, None)
 
@@ -40,15 +43,11 @@ def sizes(events):
     return seen
 
 
-FAILURES = []
-N_CHECKS = 0
+results = Results()
 
 
-def check(case, what, is_right, found):
-    global N_CHECKS
-    N_CHECKS += 1
-    if not is_right:
-        FAILURES.append(f"{case}: {what}: {found}")
+def check(case, what, is_right, found=""):
+    results.check(f"{case}: {what}", is_right, found)
 
 
 def check_sizes(case, events, expected):
@@ -275,10 +274,7 @@ def main():
     simple("signals", {71: 20})
     simple("crash", {81: 1}, 128 + signal.SIGSEGV)
     simple("exit-at-once", {91: 1}, 7)
-    for failure in FAILURES:
-        print(failure)
-    print(f"{N_CHECKS - len(FAILURES)} passed, {len(FAILURES)} failed")
-    sys.exit(1 if FAILURES else 0)
+    sys.exit(results.end())
 
 
 main()

@@ -20,20 +20,18 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import Results  # noqa: E402
+
 HEAPSTRATA, LOSSES = sys.argv[1:3]
 SCRATCH = tempfile.mkdtemp(prefix="losses-", dir=sys.argv[3])
 STEPS, STATUS = 150, 7
 PR_SET_CHILD_SUBREAPER = 36
-FAILURES = []
-PASSED = collections.Counter()
-LOCK = threading.Lock()
+results = Results()
 
 
 def check(case, what, is_right, found=""):
-    with LOCK:
-        PASSED[bool(is_right)] += 1
-        if not is_right:
-            FAILURES.append(f"{case}: {what}: {found}")
+    results.check(f"{case}: {what}", is_right, found)
 
 
 class Recording:
@@ -385,10 +383,7 @@ def main():
                 check(" ".join([case[0].__name__, *map(str, case[1:])]), "runs", False,
                       repr(job.exception()))
     shutil.rmtree(SCRATCH, ignore_errors=True)
-    for failure in FAILURES:
-        print(failure[:1000])
-    print(f"{PASSED[True]} passed, {PASSED[False]} failed")
-    sys.exit(1 if FAILURES else 0)
+    sys.exit(results.end())
 
 
 main()

@@ -5,25 +5,25 @@ Usage: check_object.py AGENT HOOKED_H. No needed library (a missing one kills th
 versioned reference (so does a missing version), nothing undefined that is not weak, one word of
 static TLS at most, no TLS destructor and no key; and every function of the table is there.
 """
+import os
 import re
 import subprocess
 import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import Results  # noqa: E402
 
 AGENT, TABLE = sys.argv[1:3]
 # what --follow needs: no allocation, so not in the table
 FOLLOWING = {"fork", "execve", "execvpe", "execvp", "execv", "posix_spawnp", "posix_spawn",
              "fexecve"}
-FAILURES = []
+results = Results()
+check = results.check
 
 
 def readelf(*options):
     return subprocess.run(["readelf", "-W", *options, AGENT], capture_output=True, text=True,
                           check=True).stdout
-
-
-def check(what, is_right, found):
-    if not is_right:
-        FAILURES.append(f"{what}: {found}")
 
 
 def main():
@@ -47,9 +47,7 @@ def main():
     check("every hook is exported", wanted <= exported, wanted - exported)
     allowed = wanted | FOLLOWING
     check("and nothing else", exported <= allowed, exported - allowed)
-    for failure in FAILURES:
-        print(failure)
-    sys.exit(1 if FAILURES else 0)
+    sys.exit(results.end())
 
 
 main()

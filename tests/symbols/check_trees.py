@@ -11,26 +11,11 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import Results  # noqa: E402
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEEP = "shop::Basket::keep(unsigned long)"
-
-
-class Results:
-    """TAP, counted."""
-
-    def __init__(self):
-        self.n = self.n_failed = 0
-
-    def check(self, label, is_good, why=""):
-        self.n += 1
-        self.n_failed += not is_good
-        print("%s %d - %s%s" % ("ok" if is_good else "not ok", self.n, label,
-                                "" if is_good else ": " + str(why)[:600]), flush=True)
-
-    def end(self):
-        print("1..%d" % self.n)
-        return 1 if self.n_failed else 0
-
 
 results = Results()
 
