@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Records programs with known allocations: the trace must say exactly what they did.
 
-Usage: check_known.py HEAPSTRATA SCRATCH KNOWN [KNOWN_CPP KNOWN_OWN]. Each case of known.c and
-known_cpp.cc (KNOWN_OWN: with its own operators) stands here with what it does.
+Usage: check_known.py HEAPSTRATA SCRATCH KNOWN [KNOWN_CPP KNOWN_OWN KNOWN_LEFT]. Each case of
+known.c, known_cpp.cc (KNOWN_OWN: with its own operators) and known_left.cc stands here with what it
+does.
 Blocks are told by their sizes, so that libc's own (thread descriptors, buffers) do not count.
 """
 import collections
@@ -16,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from tap import Results  # noqa: E402
 
 HEAPSTRATA, SCRATCH, KNOWN = sys.argv[1:4]
-CPP, OWN = sys.argv[4:6] if len(sys.argv) > 5 else (None, None)
+CPP, OWN, LEFT = sys.argv[4:7] if len(sys.argv) > 6 else (None, None, None)
 
 
 def record(case, program=KNOWN, extension="etl"):
@@ -184,12 +185,31 @@ def own():
     check("own", "its own operators were called", status == 0, status)
 
 
+def left(case, expected, n_exceptions):
+    """Hooks that are left without a return, or interrupted: each block is told once."""
+    events, status, summary = record(case, LEFT)
+    check_sizes(case, events, expected)
+    check_totals(case, summary, opened=sum(expected.values()) + n_exceptions, frees=n_exceptions,
+                 unmatched_frees=0, duplicate_allocs=0)
+    check(case, "exit status", status == 0, status)
+
+
+def left_hooks():
+    left("thrown", {711: 50, 712: 50}, 50)
+    left("jumped", {721: 50, 722: 50}, 0)
+    left("coroutines-thrown", {731: 20, 732: 20, 733: 20}, 20)
+    left("coroutines-jumped", {731: 20, 732: 20, 733: 20}, 0)
+    left("interrupted", {703: 10, 741: 0, 742: 10}, 0)
+    left("interrupted-deep", {703: 10, 741: 0, 742: 10}, 0)
+
+
 def cpp():
     forms()
     wrong_pairs()
     exceptions()
     handler()
     own()
+    left_hooks()
 
 
 def maps():

@@ -40,6 +40,7 @@ struct agent_thread {
     uint64_t n_lost; /* not yet told */
     int is_busy;     /* enum agent_busy */
     int has_no_ring;
+    uintptr_t outer_sp;       /* of the caller of the hook that made it busy */
     uintptr_t thread_pointer; /* of an attached process's thread: fs:0 */
     uint32_t module_generation;
     uintptr_t stack_begin, stack_end; /* the proven interval */
@@ -61,6 +62,7 @@ struct agent {
     uint8_t *bodies;                        /* each twice: ring i at i * 2 * HS_RING_BYTES */
     const uint32_t *alive;                  /* a page that reads 0 after fork */
     struct agent_thread *threads[HS_RINGS]; /* made on a ring's first use, then kept with it */
+    uintptr_t exception_alloc; /* where the C++ runtime makes its exceptions; 0 = unknown */
     _Atomic uint32_t module_generation;
     _Atomic uint32_t is_quiet;               /* a system call of ours might be the last one */
     _Atomic uint32_t n_threads;              /* that took a ring, ever */
@@ -85,11 +87,16 @@ void *agent_find_real (const char *name) AGENT_HIDDEN;
 /* The body of ring `number`, mapped twice in a row; NULL when that fails. */
 uint8_t *agent_map_body (uint32_t number) AGENT_HIDDEN;
 
-/* The calling thread's state, made on first use; NULL when nothing is to be recorded. */
-struct agent_thread *agent_enter (void) __attribute__ ((visibility ("hidden")));
+/* The calling thread's state, made on first use; NULL when nothing is to be recorded. `sp` is that
+ * of the hook's caller: a hook that was left without a return (exception, longjmp) is told from one
+ * that is still at work by it. */
+struct agent_thread *agent_enter (uintptr_t sp) AGENT_HIDDEN;
 
 /* When the thread is inside an operator new: its recording ends here, and 1 is returned. */
 int agent_end_new (void) AGENT_HIDDEN;
+/* The `sp` that this operator new was entered with; and the thread is inside of it again. */
+uintptr_t agent_ended_new (void) AGENT_HIDDEN;
+void agent_resume_new (uintptr_t sp) AGENT_HIDDEN;
 
 /* agent_events.c; `call` is hs_ring_call(); the caller's registers lead the walk */
 struct agent_frame {
@@ -114,6 +121,9 @@ void agent_realloc_end (struct agent_thread *thread, void *address, size_t size,
  * thread->stamp; 0 = none */
 uint32_t agent_stack_id (struct agent_thread *thread, const struct agent_frame *frame)
     __attribute__ ((visibility ("hidden")));
+
+/* Whether the stack around `sp` is mapped up to thread->stack_end, which is looked up for it. */
+int agent_prove_stack (struct agent_thread *thread, uintptr_t sp) AGENT_HIDDEN;
 
 /* agent_ring.c: the slow half of agent_reserve */
 uint8_t *agent_make_room (struct agent_thread *thread, uint32_t n) AGENT_HIDDEN;

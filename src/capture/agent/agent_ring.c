@@ -4,12 +4,15 @@
 
 #include "capture/agent/system.h"
 
+#include <signal.h>
 #include <sys/mman.h>
 
-#define WAIT_MS_PER_SECOND 50u   /* at most, for all threads together */
-#define HEARTBEAT_MS 1000u       /* an older one: the recorder is gone */
-#define SMALLEST_WAIT_TURNS 200u /* spins before the clock is looked at */
-#define RETRY_EVENTS 64u         /* of threads without a ring: then one looks for a ring again */
+#define WAIT_MS_PER_SECOND 50u    /* at most, for all threads together */
+#define HEARTBEAT_MS 1000u        /* an older one: the recorder is gone */
+#define SMALLEST_WAIT_TURNS 200u  /* spins before the clock is looked at */
+#define RETRY_EVENTS 64u          /* of threads without a ring: then one looks for a ring again */
+#define NESTED_BYTES 4096u        /* so near below a hook's caller its nested calls come from */
+#define EXCEPTION_CODE_BYTES 256u /* of the functions that agent.exception_alloc begins */
 #define LOST_BYTES 16u /* kept free, so that losses can be told when there is room again */
 
 /* Stands for all threads that found no ring: its one page that is ever touched holds the flag. */
@@ -111,7 +114,53 @@ static int is_on (void)
            0;
 }
 
-struct agent_thread *agent_enter (void)
+static int is_on_known_stack (const struct agent_thread *thread, uintptr_t sp)
+{
+    return sp >= thread->stack_begin && sp < thread->stack_end;
+}
+
+/* Whether `sp` is on a signal handler's own stack, and the outer hook is not: it was interrupted.
+ */
+static int is_in_handler (const struct agent_thread *thread)
+{
+    stack_t other = { 0 };
+
+    return sys3 (SYS_sigaltstack, 0, (long)&other, 0) == 0 && (other.ss_flags & SS_ONSTACK) &&
+           thread->outer_sp - (uintptr_t)other.ss_sp > other.ss_size;
+}
+
+/*
+ * Whether the hook that made the thread busy is no more, now that one is called from `sp`: an
+ * exception or longjmp went through it. On its stack that is so when its frame is gone. On another
+ * stack a coroutine has taken over, and allocators do not switch: but then nothing is touched that
+ * is half written.
+ */
+static __attribute__ ((noinline, cold)) int is_abandoned (struct agent_thread *thread, uintptr_t sp)
+{
+    int is_quiet = (int)atomic_load_explicit (&agent.is_quiet, memory_order_relaxed);
+    int is_same;
+
+    if (!is_on_known_stack (thread, sp))
+        (void)agent_prove_stack (thread, sp);
+    is_same = is_on_known_stack (thread, sp) && is_on_known_stack (thread, thread->outer_sp);
+    if (is_same && sp < thread->outer_sp)
+        return 0;
+    if (is_quiet ? !is_same : is_in_handler (thread))
+        return 0;
+    return is_same || atomic_load_explicit (&thread->ring->pending, memory_order_relaxed) == 0;
+}
+
+/* Whether a call from `sp`, nested in a hook, is the program's own nevertheless. */
+static inline int is_own_call (struct agent_thread *thread, uintptr_t sp)
+{
+    if (thread->outer_sp - sp - 1 >= NESTED_BYTES)
+        return is_abandoned (thread, sp);
+    /* an operator new that is about to throw: what it makes here outlives it */
+    return thread->is_busy == AGENT_BUSY_NEW &&
+           ((const uintptr_t *)sp)[-1] - agent.exception_alloc < EXCEPTION_CODE_BYTES;
+}
+
+struct agent_thread *agent_enter (uintptr_t sp)
 {
     struct agent_thread *thread;
 
@@ -122,7 +171,7 @@ struct agent_thread *agent_enter (void)
         thread = make_thread ();
         agent_keep_self (thread);
     }
-    if (thread->is_busy)
+    if (thread->is_busy && !is_own_call (thread, sp))
         return NULL;
     if (__builtin_expect (thread->has_no_ring, 0)) {
         if (atomic_fetch_add_explicit (&agent.arena->n_unrecorded, 1, memory_order_relaxed) %
@@ -131,6 +180,8 @@ struct agent_thread *agent_enter (void)
             agent_keep_self (make_thread ()); /* from the next event on */
         return NULL;
     }
+    thread->outer_sp = sp;
+    __asm__ volatile("" ::: "memory"); /* a handler that comes between must not read the old one */
     thread->is_busy = AGENT_BUSY_HOOK;
     return thread;
 }
@@ -143,6 +194,21 @@ int agent_end_new (void)
         return 0;
     thread->is_busy = AGENT_BUSY_NOT;
     return 1;
+}
+
+uintptr_t agent_ended_new (void)
+{
+    struct agent_thread *thread = agent_find_self ();
+
+    return thread != NULL ? thread->outer_sp : 0;
+}
+
+void agent_resume_new (uintptr_t sp)
+{
+    struct agent_thread *thread = agent_enter (sp);
+
+    if (thread != NULL)
+        thread->is_busy = AGENT_BUSY_NEW;
 }
 
 /* Whether this process may wait some more in this second; counts the wait. */

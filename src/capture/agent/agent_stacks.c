@@ -79,7 +79,7 @@ static int find_mapping (int fd, uintptr_t sp, struct agent_thread *thread)
 }
 
 /* Whether [sp, stack_end) is proved to be mapped: looks it up when sp left the known interval. */
-static __attribute__ ((noinline, cold)) int prove_stack (struct agent_thread *thread, uintptr_t sp)
+__attribute__ ((noinline, cold)) int agent_prove_stack (struct agent_thread *thread, uintptr_t sp)
 {
     int is_found;
     long fd;
@@ -266,7 +266,7 @@ uint32_t agent_stack_id (struct agent_thread *thread, const struct agent_frame *
     uint64_t hash;
 
     if (__builtin_expect (frame->sp < thread->stack_begin || frame->sp >= thread->stack_end, 0) &&
-        !prove_stack (thread, frame->sp))
+        !agent_prove_stack (thread, frame->sp))
         return 0;
     start.stack_end = thread->stack_end;
     if (__builtin_expect (thread->unwinder.find == NULL || thread->module_generation != generation,

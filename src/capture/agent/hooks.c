@@ -54,7 +54,7 @@ void agent_look_up (void)
 AGENT_EXPORT void *malloc (size_t size)
 {
     AGENT_CALLER_FRAME (frame);
-    struct agent_thread *thread = agent_enter ();
+    struct agent_thread *thread = agent_enter (frame.sp);
     void *ret;
 
     if (__builtin_expect (agent_real.malloc == NULL, 0)) {
@@ -72,7 +72,7 @@ AGENT_EXPORT void *malloc (size_t size)
 AGENT_EXPORT void *calloc (size_t count, size_t size)
 {
     AGENT_CALLER_FRAME (frame);
-    struct agent_thread *thread = agent_enter ();
+    struct agent_thread *thread = agent_enter (frame.sp);
     size_t n;
     void *ret;
 
@@ -96,7 +96,7 @@ AGENT_EXPORT void free (void *ptr)
 
     if (ptr == NULL || is_stored (ptr))
         return;
-    thread = agent_enter ();
+    thread = agent_enter (frame.sp);
     if (agent_real.free == NULL)
         agent_look_up ();
     if (thread != NULL)
@@ -120,7 +120,7 @@ static void *leave_store (const void *ptr, size_t size)
 /* realloc and reallocarray after their arguments are checked; `frame` is their caller. */
 static void *resize (void *ptr, size_t size, const struct agent_frame *frame)
 {
-    struct agent_thread *thread = agent_enter ();
+    struct agent_thread *thread = agent_enter (frame->sp);
     void *ret;
 
     if (agent_real.realloc == NULL)
@@ -166,7 +166,7 @@ AGENT_EXPORT void *reallocarray (void *ptr, size_t count, size_t size)
     AGENT_EXPORT void *name parameters                                                             \
     {                                                                                              \
         AGENT_CALLER_FRAME (frame);                                                                \
-        struct agent_thread *thread = agent_enter ();                                              \
+        struct agent_thread *thread = agent_enter (frame.sp);                                      \
         void *ret = NULL;                                                                          \
                                                                                                    \
         if (agent_real.name == NULL)                                                               \
@@ -185,7 +185,7 @@ ALIGNED (pvalloc, (size_t n), (n), n, PAGE_BYTES)
 AGENT_EXPORT int posix_memalign (void **ret_ptr, size_t alignment, size_t n)
 {
     AGENT_CALLER_FRAME (frame);
-    struct agent_thread *thread = agent_enter ();
+    struct agent_thread *thread = agent_enter (frame.sp);
     void *ptr;
     int ret = 12; /* ENOMEM; errno itself is libc's business */
 

@@ -42,6 +42,9 @@ static inline void agent_leave (struct agent_thread *thread)
     const uintptr_t *base = __builtin_frame_address (0);                                           \
     const struct agent_frame name = { base[1], (uintptr_t)(base + 2), base[0] }
 
+/* For hooks that walk no stack: agent_enter()'s argument. */
+#define AGENT_CALLER_SP() ((uintptr_t)__builtin_frame_address (0) + 16)
+
 /* Ends a hook with `thread` and `frame`: records the block and leaves. */
 #define AGENT_AFTER_ALLOC(address, size, call)                                                     \
     do {                                                                                           \

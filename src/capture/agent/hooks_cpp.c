@@ -3,9 +3,9 @@
  * C++'s operators new and delete in all forms. Only the outermost call counts: what malloc and the
  * simpler forms do for it is not recorded.
  *
- * operator new may throw, through the frames here: nothing is left undone by that, because the C++
- * runtime asks for the new-handler before it throws, and that call ends the recorded one. What the
- * handler allocates and frees is the program's own and is recorded.
+ * operator new may throw, through the frames here. Asking for the new-handler, or memory for an
+ * exception, ends the recorded call; else agent_enter() sees that it was left. What the handler
+ * allocates and frees is the program's own and is recorded.
  */
 #include "capture/agent/hooks.h"
 
@@ -17,12 +17,15 @@ extern void free (void *ptr); /* the hook */
             *(void **)&agent_real.name = agent_find_real (#name);                                  \
     } while (0)
 
-extern void *__cxa_throw __attribute__ ((weak)); /* there when a C++ library was loaded with us */
+/* there when a C++ library was loaded with us */
+extern void *__cxa_allocate_exception __attribute__ ((weak));
 
 void agent_look_up_cpp (void)
 {
-    if (&__cxa_throw == NULL) /* each failing look-up would leave an error's text in the heap */
+    /* each failing look-up would leave an error's text in the heap */
+    if (&__cxa_allocate_exception == NULL)
         return;
+    agent.exception_alloc = (uintptr_t)&__cxa_allocate_exception;
 #define LOOK_UP(name, result, parameters) FIND (name);
     AGENT_HOOKED_CPP (LOOK_UP)
 #undef LOOK_UP
@@ -46,7 +49,7 @@ static void *allocate (size_t size, size_t alignment)
         void *ret;                                                                                 \
                                                                                                    \
         FIND (name);                                                                               \
-        thread = agent_enter ();                                                                   \
+        thread = agent_enter (frame.sp);                                                           \
         if (thread != NULL)                                                                        \
             thread->is_busy = AGENT_BUSY_NEW;                                                      \
         ret = agent_real.name != NULL ? agent_real.name arguments : allocate (size, alignment);    \
@@ -72,7 +75,7 @@ NEW_FORMS (_Zna, HS_RING_CALL_NEW_ARRAY)
         struct agent_thread *thread;                                                               \
                                                                                                    \
         FIND (name);                                                                               \
-        thread = agent_enter ();                                                                   \
+        thread = agent_enter (frame.sp);                                                           \
         if (thread != NULL && ptr != NULL)                                                         \
             agent_free (thread, ptr, call, &frame);                                                \
         if (agent_real.name != NULL)                                                               \
@@ -99,13 +102,11 @@ DELETE_FORMS (_Zda, HS_RING_CALL_NEW_ARRAY)
 static void handle (void)
 {
     agent_new_handler handler = agent_real._ZSt15get_new_handlerv ();
-    struct agent_thread *thread;
+    uintptr_t sp = agent_ended_new ();
 
     if (handler != NULL)
         handler ();
-    thread = agent_enter ();
-    if (thread != NULL)
-        thread->is_busy = AGENT_BUSY_NEW;
+    agent_resume_new (sp); /* its own calls may come from where the handler was called */
 }
 
 AGENT_EXPORT agent_new_handler _ZSt15get_new_handlerv (void)

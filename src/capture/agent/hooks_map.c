@@ -45,7 +45,7 @@ static void tell_map (struct agent_thread *thread, const void *ret, size_t n, un
     AGENT_EXPORT void *name (void *at, size_t n, int protection, int flags, int fd, long offset)   \
     {                                                                                              \
         AGENT_CALLER_FRAME (frame);                                                                \
-        struct agent_thread *thread = agent_enter ();                                              \
+        struct agent_thread *thread = agent_enter (frame.sp);                                      \
         void *ret;                                                                                 \
                                                                                                    \
         if (__builtin_expect (agent_real.name == NULL, 0))                                         \
@@ -64,7 +64,7 @@ MMAP (mmap64)
 
 AGENT_EXPORT int munmap (void *at, size_t n)
 {
-    struct agent_thread *thread = agent_enter ();
+    struct agent_thread *thread = agent_enter (AGENT_CALLER_SP ());
     int ret;
 
     if (__builtin_expect (agent_real.munmap == NULL, 0))
@@ -82,7 +82,7 @@ AGENT_EXPORT int munmap (void *at, size_t n)
 AGENT_EXPORT void *mremap (void *old, size_t old_size, size_t size, int flags, void *at)
 {
     AGENT_CALLER_FRAME (frame);
-    struct agent_thread *thread = agent_enter ();
+    struct agent_thread *thread = agent_enter (frame.sp);
     void *ret = MAP_FAILED;
 
     if (__builtin_expect (agent_real.mremap == NULL, 0))

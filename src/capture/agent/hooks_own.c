@@ -6,7 +6,7 @@
 
 AGENT_EXPORT void heapstrata_agent_heap (const void *heap, const char *name)
 {
-    struct agent_thread *thread = agent_enter ();
+    struct agent_thread *thread = agent_enter (AGENT_CALLER_SP ());
 
     if (thread != NULL)
         agent_tell_text (thread, HS_OTHER_HEAP, (uintptr_t)heap, name != NULL ? name : "");
@@ -16,7 +16,7 @@ AGENT_EXPORT void heapstrata_agent_heap (const void *heap, const char *name)
 AGENT_EXPORT void heapstrata_agent_heap_end (const void *heap)
 {
     uint64_t words[HS_RING_OTHER_WORDS] = { (uintptr_t)heap };
-    struct agent_thread *thread = agent_enter ();
+    struct agent_thread *thread = agent_enter (AGENT_CALLER_SP ());
 
     if (thread != NULL)
         agent_tell (thread, HS_OTHER_HEAP_END, words, NULL);
@@ -27,7 +27,7 @@ AGENT_EXPORT void heapstrata_agent_alloc (const void *heap, const void *ptr, siz
 {
     AGENT_CALLER_FRAME (frame);
     uint64_t words[HS_RING_OTHER_WORDS] = { (uintptr_t)ptr, size, 0, (uintptr_t)heap };
-    struct agent_thread *thread = agent_enter ();
+    struct agent_thread *thread = agent_enter (frame.sp);
 
     if (thread != NULL && ptr != NULL && size >= agent.arena->min_size)
         agent_tell (thread, HS_OTHER_POOL_ALLOC, words, &frame);
@@ -37,7 +37,7 @@ AGENT_EXPORT void heapstrata_agent_alloc (const void *heap, const void *ptr, siz
 AGENT_EXPORT void heapstrata_agent_free (const void *heap, const void *ptr)
 {
     uint64_t words[HS_RING_OTHER_WORDS] = { (uintptr_t)ptr, 0, 0, (uintptr_t)heap };
-    struct agent_thread *thread = agent_enter ();
+    struct agent_thread *thread = agent_enter (AGENT_CALLER_SP ());
 
     if (thread != NULL && ptr != NULL)
         agent_tell (thread, HS_OTHER_POOL_FREE, words, NULL);
@@ -46,7 +46,7 @@ AGENT_EXPORT void heapstrata_agent_free (const void *heap, const void *ptr)
 
 AGENT_EXPORT void heapstrata_agent_mark (const char *name)
 {
-    struct agent_thread *thread = agent_enter ();
+    struct agent_thread *thread = agent_enter (AGENT_CALLER_SP ());
 
     if (thread != NULL)
         agent_tell_text (thread, HS_OTHER_MARK, 0, name != NULL ? name : "");

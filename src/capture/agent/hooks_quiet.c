@@ -20,7 +20,7 @@ static void set_on (uint32_t is_on)
 static void tell (enum hs_ring_unseen reason)
 {
     uint64_t words[HS_RING_OTHER_WORDS] = { reason };
-    struct agent_thread *thread = agent_enter ();
+    struct agent_thread *thread = agent_enter (AGENT_CALLER_SP ());
 
     if (thread != NULL)
         agent_tell (thread, HS_OTHER_UNSEEN, words, NULL);
@@ -46,7 +46,7 @@ static void go_on (void)
 /* A stack that is not proven yet could only be proven by system calls. */
 static void go_quiet (void)
 {
-    struct agent_thread *thread = agent_enter ();
+    struct agent_thread *thread = agent_enter (AGENT_CALLER_SP ());
 
     agent_leave (thread);
     atomic_store (&agent.is_quiet, 1);
