@@ -8,6 +8,7 @@
  */
 #include "capture/agent/agent.h"
 
+#include "capture/agent/hooks.h"
 #include "capture/agent/system.h"
 #include "capture/ring/attach_head.h"
 
@@ -68,8 +69,9 @@ int agent_take_attached (void)
     agent.arena = (void *)head->arena;
     agent.rings = (void *)(head->arena + HS_ARENA_PAGE);
     agent.bodies = (void *)head->bodies;
+    agent_gate.control = &agent.arena->control;
     __asm__ volatile("" ::: "memory");
-    agent.alive = (void *)head->alive;
+    agent_gate.alive = agent.alive = (void *)head->alive;
     taken_generation = generation;
     return 1;
 }

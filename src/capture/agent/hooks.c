@@ -13,7 +13,10 @@
 #define STORE_BYTES 65536u
 #define PAGE_BYTES 4096u
 
+static const _Atomic uint32_t zero;
+
 struct agent_real agent_real;
+struct agent_gate agent_gate = { (const uint32_t *)&zero, &zero };
 
 static int is_looked_up;
 static _Alignas(16) uint8_t store[STORE_BYTES];
@@ -35,7 +38,7 @@ static void *store_alloc (size_t n)
 
 static int is_stored (const void *ptr)
 {
-    return (const uint8_t *)ptr >= store && (const uint8_t *)ptr < store + STORE_BYTES;
+    return (uintptr_t)ptr - (uintptr_t)store < STORE_BYTES;
 }
 
 /* Sets all pointers; the order matters: whatever dlsym calls meanwhile meets NULL and the store.
@@ -51,7 +54,7 @@ void agent_look_up (void)
     agent_real_syscall = (void *)agent_real.syscall;
 }
 
-AGENT_EXPORT void *malloc (size_t size)
+AGENT_GATED (void *, malloc, (size_t size), (size))
 {
     AGENT_CALLER_FRAME (frame);
     struct agent_thread *thread = agent_enter (frame.sp);
@@ -69,7 +72,7 @@ AGENT_EXPORT void *malloc (size_t size)
     return ret;
 }
 
-AGENT_EXPORT void *calloc (size_t count, size_t size)
+AGENT_GATED (void *, calloc, (size_t count, size_t size), (count, size))
 {
     AGENT_CALLER_FRAME (frame);
     struct agent_thread *thread = agent_enter (frame.sp);
@@ -89,7 +92,7 @@ AGENT_EXPORT void *calloc (size_t count, size_t size)
     return ret;
 }
 
-AGENT_EXPORT void free (void *ptr)
+AGENT_GATED_IF (!is_stored (ptr), void, free, (void *ptr), (ptr))
 {
     AGENT_CALLER_FRAME (frame);
     struct agent_thread *thread;
@@ -142,14 +145,15 @@ static void *resize (void *ptr, size_t size, const struct agent_frame *frame)
     return ret;
 }
 
-AGENT_EXPORT void *realloc (void *ptr, size_t size)
+AGENT_GATED_IF (!is_stored (ptr), void *, realloc, (void *ptr, size_t size), (ptr, size))
 {
     AGENT_CALLER_FRAME (frame);
 
     return is_stored (ptr) ? leave_store (ptr, size) : resize (ptr, size, &frame);
 }
 
-AGENT_EXPORT void *reallocarray (void *ptr, size_t count, size_t size)
+AGENT_GATED_IF (!is_stored (ptr), void *, reallocarray, (void *ptr, size_t count, size_t size),
+                (ptr, count, size))
 {
     AGENT_CALLER_FRAME (frame);
     size_t n;
@@ -163,7 +167,7 @@ AGENT_EXPORT void *reallocarray (void *ptr, size_t count, size_t size)
 
 /* The aligned family differs in names only. */
 #define ALIGNED(name, parameters, arguments, size, alignment)                                      \
-    AGENT_EXPORT void *name parameters                                                             \
+    AGENT_GATED (void *, name, parameters, arguments)                                              \
     {                                                                                              \
         AGENT_CALLER_FRAME (frame);                                                                \
         struct agent_thread *thread = agent_enter (frame.sp);                                      \
@@ -182,7 +186,8 @@ ALIGNED (aligned_alloc, (size_t alignment, size_t n), (alignment, n), n, alignme
 ALIGNED (valloc, (size_t n), (n), n, PAGE_BYTES)
 ALIGNED (pvalloc, (size_t n), (n), n, PAGE_BYTES)
 
-AGENT_EXPORT int posix_memalign (void **ret_ptr, size_t alignment, size_t n)
+AGENT_GATED (int, posix_memalign, (void **ret_ptr, size_t alignment, size_t n),
+             (ret_ptr, alignment, n))
 {
     AGENT_CALLER_FRAME (frame);
     struct agent_thread *thread = agent_enter (frame.sp);

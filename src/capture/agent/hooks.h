@@ -29,6 +29,41 @@ void agent_look_up_cpp (void) AGENT_HIDDEN;
 
 extern void *agent_real_syscall AGENT_HIDDEN; /* = agent_real.syscall */
 
+/*
+ * What every call passes first. `alive` reads 0 in a fork child and `control` is the recorder's
+ * word: two loads that do not wait for each other. Both point to a zero until there is an arena.
+ */
+struct agent_gate {
+    const uint32_t *alive;
+    const _Atomic uint32_t *control;
+};
+
+extern struct agent_gate agent_gate AGENT_HIDDEN;
+
+/* Switched off, for sure: agent_enter() would say the same. */
+static inline int agent_is_off (void)
+{
+    return __builtin_expect (*(const volatile uint32_t *)agent_gate.alive != 0, 1) &&
+           (atomic_load_explicit (agent_gate.control, memory_order_relaxed) & HS_CONTROL_ON) == 0;
+}
+
+/*
+ * Begins the hook `name`. While tracing is off the call jumps on to the real function, without a
+ * frame of ours; else it jumps to what is recorded, whose body follows: there the caller is still
+ * the caller, so AGENT_CALLER_FRAME is right.
+ */
+#define AGENT_GATED(result, name, parameters, arguments)                                           \
+    AGENT_GATED_IF (1, result, name, parameters, arguments)
+#define AGENT_GATED_IF(is_real, result, name, parameters, arguments)                               \
+    static __attribute__ ((noinline)) result name##_recorded parameters;                           \
+    AGENT_EXPORT result name parameters                                                            \
+    {                                                                                              \
+        if (agent_is_off () && (is_real) && agent_real.name != NULL)                               \
+            return agent_real.name arguments;                                                      \
+        return name##_recorded arguments;                                                          \
+    }                                                                                              \
+    static result name##_recorded parameters
+
 /* After agent_enter(), which may have given NULL. */
 static inline void agent_leave (struct agent_thread *thread)
 {

@@ -42,7 +42,7 @@ static void *allocate (size_t size, size_t alignment)
 }
 
 #define NEW(name, call, parameters, arguments, alignment)                                          \
-    AGENT_EXPORT void *name parameters                                                             \
+    AGENT_GATED (void *, name, parameters, arguments)                                              \
     {                                                                                              \
         AGENT_CALLER_FRAME (frame);                                                                \
         struct agent_thread *thread;                                                               \
@@ -69,7 +69,7 @@ NEW_FORMS (_Znw, HS_RING_CALL_NEW)
 NEW_FORMS (_Zna, HS_RING_CALL_NEW_ARRAY)
 
 #define DELETE(name, call, parameters, arguments)                                                  \
-    AGENT_EXPORT void name parameters                                                              \
+    AGENT_GATED (void, name, parameters, arguments)                                                \
     {                                                                                              \
         AGENT_CALLER_FRAME (frame);                                                                \
         struct agent_thread *thread;                                                               \

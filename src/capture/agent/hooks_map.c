@@ -42,7 +42,9 @@ static void tell_map (struct agent_thread *thread, const void *ret, size_t n, un
 }
 
 #define MMAP(name)                                                                                 \
-    AGENT_EXPORT void *name (void *at, size_t n, int protection, int flags, int fd, long offset)   \
+    AGENT_GATED (void *, name,                                                                     \
+                 (void *at, size_t n, int protection, int flags, int fd, long offset),             \
+                 (at, n, protection, flags, fd, offset))                                           \
     {                                                                                              \
         AGENT_CALLER_FRAME (frame);                                                                \
         struct agent_thread *thread = agent_enter (frame.sp);                                      \

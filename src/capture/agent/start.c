@@ -145,6 +145,9 @@ int agent_take_arena (int fd)
     arena->pid = (uint32_t)sys3 (SYS_getpid, 0, 0, 0);
     *alive = 1;
     agent.alive = alive;
+    agent_gate.control = &arena->control;
+    __asm__ volatile("" ::: "memory");
+    agent_gate.alive = alive;
     atomic_store (&arena->agent_state, HS_AGENT_READY);
     return 1;
 }
