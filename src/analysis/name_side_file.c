@@ -213,19 +213,21 @@ static bool take_build_id (const char **at, uint8_t build_id[20], uint32_t *ret_
 
 static bool read_image (struct reading *reading, const char *at)
 {
-    uint8_t build_id[20];
+    struct hs_image_identity identity = { .debug_name = "" };
     uint32_t size;
     uint64_t state;
 
     if (!flush (reading) || !take_number (&at, 10, 255, &state) || *at++ != ' ' ||
-        !take_build_id (&at, build_id, &size) || *at == '\0')
+        !take_build_id (&at, identity.id, &size) || *at == '\0')
         return false;
+    identity.path = at;
+    identity.id_size = (uint8_t)size;
     reading->is_out_of_memory |=
-        !hs_trace_need_image (reading->trace, at, build_id, size, &reading->image) ||
+        !hs_trace_need_image (reading->trace, &identity, &reading->image) ||
         !hs_trace_set_image_result (reading->trace, reading->image,
                                     &(struct hs_image_result){ .state = (uint8_t)state,
                                                                .detail = "side file",
-                                                               .build_id = build_id,
+                                                               .build_id = identity.id,
                                                                .build_id_size = size });
     return !reading->is_out_of_memory;
 }

@@ -5,6 +5,7 @@
 #include "analysis/unnamed_frames.h"
 #include "base/arena.h"
 #include "base/array.h"
+#include "base/endian.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -117,12 +118,35 @@ void hs_naming_free (struct hs_naming *naming)
     hs_free (naming);
 }
 
+/* With the trace's lock. */
+static bool add_module (struct hs_naming *naming, const struct hs_tables *tables,
+                        const struct hs_image *image, uint32_t *ret)
+{
+    const char *path = hs_intern_text (&tables->strings, image->path);
+    struct hs_symbol_windows_module wanted = {
+        .image_path = path,
+        .pdb_name = hs_intern_text (&tables->strings, image->debug_name),
+        .time_stamp = image->link_stamp,
+        .image_size = image->image_size,
+    };
+
+    if (!image->is_windows)
+        return hs_symbolizer_add_module (naming->symbolizer, path, image->build_id,
+                                         image->build_id_size, HS_OFFSETS_FROM_BASE, ret);
+    if (image->build_id_size == sizeof wanted.guid + 4) {
+        memcpy (wanted.guid, image->build_id, sizeof wanted.guid);
+        wanted.age = hs_get_u32 (image->build_id + sizeof wanted.guid);
+    } else {
+        wanted.pdb_name = "";
+    }
+    return hs_symbolizer_add_windows_module (naming->symbolizer, &wanted, ret);
+}
+
 /* The symbolizer's number of an image, new or known. */
 static bool need_module (struct hs_naming *naming, uint32_t image, uint32_t *ret)
 {
     uint32_t known = hs_idmap_get (&naming->module_of, image);
     const struct hs_tables *tables;
-    const struct hs_image *from;
     bool is_done;
 
     if (known != HS_IDMAP_NONE) {
@@ -132,10 +156,7 @@ static bool need_module (struct hs_naming *naming, uint32_t image, uint32_t *ret
     if (!hs_array_reserve (&naming->images, 1))
         return false;
     tables = hs_trace_lock (naming->trace);
-    from = &tables->images.items[image];
-    is_done =
-        hs_symbolizer_add_module (naming->symbolizer, hs_intern_text (&tables->strings, from->path),
-                                  from->build_id, from->build_id_size, HS_OFFSETS_FROM_BASE, ret);
+    is_done = add_module (naming, tables, &tables->images.items[image], ret);
     hs_trace_unlock (naming->trace);
     if (!is_done || !hs_idmap_set (&naming->module_of, image, *ret))
         return false;
@@ -193,11 +214,11 @@ static bool ask_for (struct hs_naming *naming, const struct hs_unnamed_frame *fr
     return is_done;
 }
 
-enum hs_status hs_naming_run (struct hs_naming *naming, const struct hs_cancel *cancel,
-                              struct hs_error *err)
+enum hs_status hs_naming_run (struct hs_naming *naming, bool is_growing,
+                              const struct hs_cancel *cancel, struct hs_error *err)
 {
     struct hs_unnamed_frames unnamed;
-    enum hs_status status = hs_unnamed_frames (naming->trace, cancel, &unnamed, err);
+    enum hs_status status = hs_unnamed_frames (naming->trace, is_growing, cancel, &unnamed, err);
 
     if (status != HS_OK)
         return status;

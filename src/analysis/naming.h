@@ -20,9 +20,10 @@ void hs_naming_free (struct hs_naming *naming); /* NULL is allowed */
 
 /*
  * Asks for all frames that have no name now, and returns when all are answered. Frames are asked
- * for once; images that failed stay failed. HS_OK, HS_CANCELLED or HS_NO_MEMORY.
+ * for once; images that failed stay failed. While the trace is_growing, images whose symbols are
+ * not told of yet wait for a later run. HS_OK, HS_CANCELLED or HS_NO_MEMORY.
  */
-enum hs_status hs_naming_run (struct hs_naming *naming, const struct hs_cancel *cancel,
-                              struct hs_error *err);
+enum hs_status hs_naming_run (struct hs_naming *naming, bool is_growing,
+                              const struct hs_cancel *cancel, struct hs_error *err);
 
 #endif

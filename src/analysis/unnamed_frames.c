@@ -13,15 +13,14 @@
 #define STACKS_AT_A_TIME 256 /* then the trace's lock is given back */
 
 struct wanted_module { /* copied out of the tables */
-    const char *path;  /* of the trace's strings: stays */
-    uint8_t build_id[20];
-    uint8_t build_id_size;
+    struct hs_image_identity identity;
     bool is_known; /* `image` is set */
     uint32_t image;
 };
 
 struct search {
     struct hs_trace *trace;
+    bool is_growing;
     struct hs_snapshot snapshot;
     struct hs_unnamed_frames *frames;
     struct hs_idmap seen;                     /* hash of (module, offset): on the list */
@@ -45,20 +44,29 @@ static int compare_stacks (const void *a, const void *b)
     return left->node < right->node ? -1 : left->node > right->node;
 }
 
-/* Programs and libraries of Linux have paths with slashes, in an ETL file too. */
-static bool can_be_named (const struct hs_tables *tables, const struct hs_module_info *module)
+/*
+ * Linux' programs and libraries have paths with a slash in front, in an ETL file too. Windows'
+ * PDBs are told of late in a trace: before its end one does not look for a file that may be
+ * another.
+ */
+static bool can_be_named (const struct hs_tables *tables, const struct hs_module_info *module,
+                          bool is_growing)
 {
-    return hs_intern_text (&tables->strings, module->path)[0] == '/';
+    struct hs_image_identity identity = hs_tables_identify (tables, module);
+
+    if (!identity.is_windows)
+        return identity.path[0] == '/';
+    return identity.debug_name[0] != '\0' || (!is_growing && identity.id_size > 0);
 }
 
-/* A Windows trace of 10^8 events need not be scanned for nothing. */
-static bool has_anything (struct hs_trace *trace)
+/* A trace of 10^8 events need not be scanned for nothing. */
+static bool has_anything (struct hs_trace *trace, bool is_growing)
 {
     const struct hs_tables *tables = hs_trace_lock (trace);
     bool has = false;
 
     for (size_t i = 0; i < tables->modules.n && !has; i++)
-        has = can_be_named (tables, &tables->modules.items[i]);
+        has = can_be_named (tables, &tables->modules.items[i], is_growing);
     hs_trace_unlock (trace);
     return has;
 }
@@ -71,7 +79,7 @@ static bool look_at_frame (struct search *search, const struct hs_tables *tables
     struct hs_unnamed_frame frame;
     uint64_t key;
 
-    if (module == NULL || !can_be_named (tables, module) ||
+    if (module == NULL || !can_be_named (tables, module, search->is_growing) ||
         hs_tables_frame_name (tables, process, address) != NULL ||
         hs_tables_image_name (tables, module, address, &name) != HS_NAME_UNKNOWN)
         return true;
@@ -115,16 +123,13 @@ static bool copy_modules (struct search *search, const struct hs_tables *tables)
     if (!hs_array_reserve (&search->modules, n - search->modules.n))
         return false;
     for (size_t i = search->modules.n; i < n; i++)
-        search->modules.items[i] = (struct wanted_module){ .path = "" };
+        search->modules.items[i] = (struct wanted_module){ .image = 0 };
     search->modules.n = n;
     for (size_t i = 0; i < search->found.n; i++) {
         uint32_t number = search->found.items[i].image;
-        const struct hs_module_info *from = &tables->modules.items[number];
-        struct wanted_module *to = &search->modules.items[number];
 
-        to->path = hs_intern_text (&tables->strings, from->path);
-        memcpy (to->build_id, from->build_id, sizeof to->build_id);
-        to->build_id_size = from->build_id_size;
+        search->modules.items[number].identity =
+            hs_tables_identify (tables, &tables->modules.items[number]);
     }
     return true;
 }
@@ -136,8 +141,7 @@ static bool take_found (struct search *search)
         struct wanted_module *module = &search->modules.items[search->found.items[i].image];
 
         if (!module->is_known &&
-            !hs_trace_need_image (search->trace, module->path, module->build_id,
-                                  module->build_id_size, &module->image))
+            !hs_trace_need_image (search->trace, &module->identity, &module->image))
             return false;
         module->is_known = true;
         if (!hs_array_reserve (&search->frames->frames, 1))
@@ -185,16 +189,17 @@ static enum hs_status look_at_all (struct search *search, struct hs_stack_sums *
     return HS_OK;
 }
 
-enum hs_status hs_unnamed_frames (struct hs_trace *trace, const struct hs_cancel *cancel,
-                                  struct hs_unnamed_frames *ret, struct hs_error *err)
+enum hs_status hs_unnamed_frames (struct hs_trace *trace, bool is_growing,
+                                  const struct hs_cancel *cancel, struct hs_unnamed_frames *ret,
+                                  struct hs_error *err)
 {
     struct hs_unnamed_frames frames = { .n_first = 0 };
-    struct search search = { .trace = trace, .frames = &frames };
+    struct search search = { .trace = trace, .is_growing = is_growing, .frames = &frames };
     struct hs_filter filter = hs_filter_all ();
     struct hs_stack_sums *sums;
     enum hs_status status;
 
-    if (!has_anything (trace)) {
+    if (!has_anything (trace, is_growing)) {
         *ret = frames;
         return HS_OK;
     }

@@ -20,9 +20,11 @@ struct hs_unnamed_frames {
 };
 
 /* Any thread; adds images to the trace for the modules that it meets. Modules whose names cannot be
- * looked up (not of Linux) are left out. */
-enum hs_status hs_unnamed_frames (struct hs_trace *trace, const struct hs_cancel *cancel,
-                                  struct hs_unnamed_frames *ret, struct hs_error *err);
+ * looked up (neither a file of Linux nor an image of Windows that is told by more than its path)
+ * are left out; while the trace is_growing also those whose PDB was not told yet. */
+enum hs_status hs_unnamed_frames (struct hs_trace *trace, bool is_growing,
+                                  const struct hs_cancel *cancel, struct hs_unnamed_frames *ret,
+                                  struct hs_error *err);
 void hs_unnamed_frames_clear (struct hs_unnamed_frames *frames);
 
 #endif

@@ -39,7 +39,7 @@ void cli_find_names (struct open_trace *open, const struct cli_call *call)
     if (naming == NULL)
         (void)hs_error_no_memory (&err);
     else
-        (void)hs_naming_run (naming, NULL, &err);
+        (void)hs_naming_run (naming, false, NULL, &err);
     if (err.status != HS_OK)
         cli_print_error (call->files[0], &err);
     hs_naming_free (naming);

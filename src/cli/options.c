@@ -14,6 +14,30 @@ static void add_group (GOptionContext *context, gboolean is_wanted, const GOptio
         g_option_context_add_main_entries (context, entries, NULL);
 }
 
+static void add_symbol_options (GOptionContext *context, unsigned mask, struct cli_call *call)
+{
+    const GOptionEntry symbols[] = {
+        { "no-symbols", 0, 0, G_OPTION_ARG_NONE, &call->no_symbols,
+          N_ ("Do not look for names of functions"), NULL },
+        { "sysroot", 0, 0, G_OPTION_ARG_FILENAME, &call->sysroot,
+          N_ ("Programs, libraries and /usr/lib/debug are below this folder"), N_ ("FOLDER") },
+        G_OPTION_ENTRY_NULL,
+    };
+    const GOptionEntry places[] = {
+        { "debug-path", 0, 0, G_OPTION_ARG_FILENAME, &call->debug_path,
+          N_ ("More folders with debug files, separated by colons"), N_ ("FOLDERS") },
+        { "symbol-path", 0, 0, G_OPTION_ARG_STRING, &call->symbol_path,
+          N_ ("Where PDB files are, as in _NT_SYMBOL_PATH: folder;srv*cache*https://server"),
+          N_ ("PATH") },
+        { "offline", 0, 0, G_OPTION_ARG_NONE, &call->offline,
+          N_ ("Ask no server for symbols, only folders and caches"), NULL },
+        G_OPTION_ENTRY_NULL,
+    };
+
+    add_group (context, mask & CLI_OPTION_SYMBOLS, symbols);
+    add_group (context, mask & (CLI_OPTION_SYMBOLS | CLI_OPTION_DEBUG_PATH), places);
+}
+
 void cli_options_add (GOptionContext *context, unsigned mask, struct cli_call *call)
 {
     const GOptionEntry json[] = {
@@ -51,19 +75,6 @@ void cli_options_add (GOptionContext *context, unsigned mask, struct cli_call *c
           N_ ("Only these life times: AIFI, AIFO, AOFI, AOFO, separated by commas"), N_ ("TYPES") },
         G_OPTION_ENTRY_NULL,
     };
-    const GOptionEntry symbols[] = {
-        { "no-symbols", 0, 0, G_OPTION_ARG_NONE, &call->no_symbols,
-          N_ ("Do not look for names of functions"), NULL },
-        { "sysroot", 0, 0, G_OPTION_ARG_FILENAME, &call->sysroot,
-          N_ ("Programs, libraries and /usr/lib/debug are below this folder"), N_ ("FOLDER") },
-        G_OPTION_ENTRY_NULL,
-    };
-    const GOptionEntry debug_path[] = {
-        { "debug-path", 0, 0, G_OPTION_ARG_FILENAME, &call->debug_path,
-          N_ ("More folders with debug files, separated by colons"), N_ ("FOLDERS") },
-        G_OPTION_ENTRY_NULL,
-    };
-
     call->limit = -1;
     add_group (context, mask & CLI_OPTION_JSON, json);
     add_group (context, mask & CLI_OPTION_LIMIT, limit);
@@ -71,8 +82,7 @@ void cli_options_add (GOptionContext *context, unsigned mask, struct cli_call *c
     add_group (context, mask & CLI_OPTION_PROCESS, process);
     add_group (context, mask & CLI_OPTION_BLOCKS, blocks);
     add_group (context, mask & CLI_OPTION_TYPE, type);
-    add_group (context, mask & CLI_OPTION_SYMBOLS, symbols);
-    add_group (context, mask & (CLI_OPTION_SYMBOLS | CLI_OPTION_DEBUG_PATH), debug_path);
+    add_symbol_options (context, mask, call);
 }
 
 void cli_call_clear (struct cli_call *call)
@@ -86,6 +96,7 @@ void cli_call_clear (struct cli_call *call)
     g_free (call->type);
     g_free (call->sysroot);
     g_free (call->debug_path);
+    g_free (call->symbol_path);
     g_strfreev (call->files);
 }
 

@@ -13,12 +13,12 @@
 enum cli_shared_options {
     CLI_OPTION_JSON = 1 << 0,
     CLI_OPTION_LIMIT = 1 << 1,
-    CLI_OPTION_RANGE = 1 << 2,   /* --from --to */
-    CLI_OPTION_PROCESS = 1 << 3, /* --process */
-    CLI_OPTION_BLOCKS = 1 << 4,  /* --thread --heap --size */
-    CLI_OPTION_TYPE = 1 << 5,    /* --type */
-    CLI_OPTION_SYMBOLS = 1 << 6, /* --no-symbols --sysroot */
-    CLI_OPTION_DEBUG_PATH = 1 << 7,
+    CLI_OPTION_RANGE = 1 << 2,      /* --from --to */
+    CLI_OPTION_PROCESS = 1 << 3,    /* --process */
+    CLI_OPTION_BLOCKS = 1 << 4,     /* --thread --heap --size */
+    CLI_OPTION_TYPE = 1 << 5,       /* --type */
+    CLI_OPTION_SYMBOLS = 1 << 6,    /* --no-symbols --sysroot */
+    CLI_OPTION_DEBUG_PATH = 1 << 7, /* --debug-path --symbol-path --offline */
 };
 
 /* What a command is called with. */
@@ -29,7 +29,8 @@ struct cli_call {
     gint limit; /* rows to print: -1 = not given, 0 = all */
     char *from, *to, *process, *thread, *heap, *size, *type; /* as typed; NULL = not given */
     gboolean no_symbols;
-    char *sysroot, *debug_path;
+    char *sysroot, *debug_path, *symbol_path;
+    gboolean offline;
 };
 
 /* Adds the options of the mask (enum cli_shared_options) to the context, to be parsed into `call`.

@@ -9,7 +9,8 @@ struct hs_symbolizer_options cli_symbolizer_options (const struct cli_call *call
     return (struct hs_symbolizer_options){
         .sysroot = call->sysroot,
         .folders = call->debug_path,
-        .may_download = true, /* from servers that DEBUGINFOD_URLS names, if any */
+        .symbol_path = call->symbol_path,
+        .may_download = !call->offline, /* from servers that the user named, if any */
     };
 }
 

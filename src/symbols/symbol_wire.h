@@ -4,10 +4,11 @@
  * a length (u32, with the rest of the head), a kind (u32), then fields; all little-endian.
  *
  *   to the worker
- *     SETUP    text sysroot, text folders (separated by ':'), u8 may_download
+ *     SETUP    text sysroot, text folders (separated by ':'), text symbol path (as in
+ *              _NT_SYMBOL_PATH), u8 may_download
  *     OPEN     u32 module, u8 flags (1: any build id will do, 2: a Windows module), bytes build_id,
  *              text path; of a Windows module, whose build_id is the PDB's GUID, also: text PDB,
- *              u32 its age, u32 time stamp of the image
+ *              u32 its age, u32 time stamp and u32 size of the image
  *     ASK      u32 module, u32 n, n times u64 address (ELF's own, looked up as it is)
  *   from the worker
  *     STATE    u32 module, u8 state, u64 base (ELF address of the first mapped page),

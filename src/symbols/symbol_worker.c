@@ -110,13 +110,15 @@ static const char *get_text (struct worker *worker, struct hs_reader *reader)
 static bool set_up (struct worker *worker, struct hs_reader *reader)
 {
     struct hs_nt_path *path = &worker->places.windows.path;
-    const char *nt_path = getenv ("_NT_SYMBOL_PATH");
+    const char *nt_path = getenv ("_NT_SYMBOL_PATH"), *symbol_path;
     char *folders;
 
     worker->places.elf.sysroot = worker->places.windows.sysroot = get_text (worker, reader);
     worker->places.elf.folders = get_text (worker, reader);
+    symbol_path = get_text (worker, reader);
     worker->fetch.is_allowed = worker->http.is_allowed = hs_reader_u8 (reader) != 0;
-    if (worker->places.elf.sysroot == NULL || worker->places.elf.folders == NULL)
+    if (worker->places.elf.sysroot == NULL || worker->places.elf.folders == NULL ||
+        symbol_path == NULL)
         return false;
     folders = hs_arena_strndup (&worker->texts, worker->places.elf.folders,
                                 strlen (worker->places.elf.folders));
@@ -125,6 +127,7 @@ static bool set_up (struct worker *worker, struct hs_reader *reader)
             *at = ';';
     }
     return folders != NULL && hs_nt_path_add (path, folders) &&
+           hs_nt_path_add (path, symbol_path) &&
            (nt_path == NULL || hs_nt_path_add (path, nt_path));
 }
 
@@ -187,6 +190,7 @@ static bool read_windows_wanted (struct worker *worker, struct hs_reader *reader
     wanted->pdb_name = get_text (worker, reader);
     wanted->age = hs_reader_u32 (reader);
     wanted->time_stamp = hs_reader_u32 (reader);
+    wanted->image_size = hs_reader_u32 (reader);
     memcpy (wanted->guid, module->wanted.build_id, sizeof wanted->guid);
     return wanted->pdb_name != NULL;
 }

@@ -26,7 +26,7 @@ struct module {
     uint32_t wanted_id_size;
     bool is_windows;
     char *pdb_name;
-    uint32_t age, time_stamp;
+    uint32_t age, time_stamp, image_size;
     enum hs_symbol_offsets offsets;
     struct hs_symbol_module info;
     uint64_t base;
@@ -43,7 +43,7 @@ struct batch {
 struct hs_symbolizer {
     struct hs_symbolizer_options options;
     struct hs_symbolizer_sink sink;
-    char *texts[3];
+    char *texts[4];
     HS_ARRAY (struct module) modules;
     HS_ARRAY (struct batch) batches; /* from first_batch on */
     size_t first_batch;
@@ -81,15 +81,18 @@ struct hs_symbolizer *hs_symbolizer_new (const struct hs_symbolizer_options *opt
         copy_text (options->worker != NULL ? options->worker : hs_worker_process_find (path));
     self->texts[1] = copy_text (options->sysroot);
     self->texts[2] = copy_text (options->folders);
+    self->texts[3] = copy_text (options->symbol_path);
     self->options = *options;
     self->options.worker = self->texts[0];
     self->options.sysroot = self->texts[1];
     self->options.folders = self->texts[2];
+    self->options.symbol_path = self->texts[3];
     if (self->options.timeout_ms <= 0)
         self->options.timeout_ms = DEFAULT_TIMEOUT_MS;
     self->sink = *sink;
     hs_worker_process_init (&self->worker);
-    if (self->texts[0] != NULL && self->texts[1] != NULL && self->texts[2] != NULL)
+    if (self->texts[0] != NULL && self->texts[1] != NULL && self->texts[2] != NULL &&
+        self->texts[3] != NULL)
         return self;
     hs_symbolizer_free (self);
     return NULL;
@@ -154,6 +157,7 @@ bool hs_symbolizer_add_windows_module (struct hs_symbolizer *self,
     module->pdb_name = pdb_name;
     module->age = wanted->age;
     module->time_stamp = wanted->time_stamp;
+    module->image_size = wanted->image_size;
     return true;
 }
 
@@ -284,6 +288,7 @@ static void put_open (struct hs_wire_out *out, uint32_t number, const struct mod
         hs_wire_put_text (out, module->pdb_name);
         hs_wire_put_u32 (out, module->age);
         hs_wire_put_u32 (out, module->time_stamp);
+        hs_wire_put_u32 (out, module->image_size);
     }
     hs_wire_end (out);
 }
@@ -327,6 +332,7 @@ static bool ask_next (struct hs_symbolizer *self)
         hs_wire_begin (&out, HS_WIRE_SETUP);
         hs_wire_put_text (&out, self->options.sysroot);
         hs_wire_put_text (&out, self->options.folders);
+        hs_wire_put_text (&out, self->options.symbol_path);
         hs_wire_put_u8 (&out, self->options.may_download);
         hs_wire_end (&out);
     }

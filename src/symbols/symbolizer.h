@@ -13,11 +13,12 @@
 #include "symbols/symbol_state.h"
 
 struct hs_symbolizer_options {
-    const char *worker;  /* path of heapstrata-symbols; NULL: where it was installed */
-    const char *sysroot; /* "" or NULL: none */
-    const char *folders; /* more folders with debug files, separated by ':'; or NULL */
-    bool may_download;   /* from the servers of DEBUGINFOD_URLS and _NT_SYMBOL_PATH */
-    int timeout_ms;      /* without any sign of life; 0 = a minute */
+    const char *worker;      /* path of heapstrata-symbols; NULL: where it was installed */
+    const char *sysroot;     /* "" or NULL: none */
+    const char *folders;     /* more folders with debug files, separated by ':'; or NULL */
+    const char *symbol_path; /* as _NT_SYMBOL_PATH, and looked at before it; or NULL */
+    bool may_download;       /* from the servers of DEBUGINFOD_URLS and _NT_SYMBOL_PATH */
+    int timeout_ms;          /* without any sign of life; 0 = a minute */
 };
 
 struct hs_symbol_frame {  /* lent during the call */
@@ -63,10 +64,10 @@ bool hs_symbolizer_add_module (struct hs_symbolizer *symbolizer, const char *pat
 
 struct hs_symbol_windows_module {
     const char *image_path; /* as in the trace */
-    const char *pdb_name;   /* path or name; "" when the trace does not say */
+    const char *pdb_name;   /* path or name; "" when the trace does not say: then no GUID counts */
     uint8_t guid[16];       /* of the PDB, as stored */
     uint32_t age;
-    uint32_t time_stamp; /* of the image; 0 = not known */
+    uint32_t time_stamp, image_size; /* of the image; 0 = not known */
 };
 
 /* As hs_symbolizer_add_module, of a Windows module; offsets from its base. */

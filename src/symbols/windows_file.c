@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -87,8 +88,8 @@ static enum hs_symbol_state try_pdb (struct hs_windows_file *file, const char *p
 /* The best of several answers: a file that fits, one that does not, a broken one, none. */
 static enum hs_symbol_state better (enum hs_symbol_state a, enum hs_symbol_state b)
 {
-    static const enum hs_symbol_state order[] = { HS_SYMBOLS_LINES, HS_SYMBOLS_MISMATCH,
-                                                  HS_SYMBOLS_FAILED };
+    static const enum hs_symbol_state order[] = { HS_SYMBOLS_LINES, HS_SYMBOLS_EXPORTS,
+                                                  HS_SYMBOLS_MISMATCH, HS_SYMBOLS_FAILED };
 
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         if (a == order[i] || b == order[i])
@@ -97,11 +98,78 @@ static enum hs_symbol_state better (enum hs_symbol_state a, enum hs_symbol_state
     return HS_SYMBOLS_NO_FILE;
 }
 
+static void close_image (struct hs_windows_file *file)
+{
+    hs_pe_close (file->pe);
+    file->pe = NULL;
+    unmap (&file->pe_bytes);
+}
+
+static bool open_image (struct hs_windows_file *file, const char *path)
+{
+    file->pe_bytes = map_file (path);
+    if (file->pe_bytes.size > 0 && hs_pe_open (file->pe_bytes, &file->pe, NULL) == HS_OK) {
+        (void)snprintf (file->pe_path, sizeof file->pe_path, "%s", path);
+        return true;
+    }
+    unmap (&file->pe_bytes);
+    return false;
+}
+
+/* What is looked for: a PDB by its GUID and age, or an image by its time stamp and size. */
+struct target {
+    const char *name; /* of the file, without folders */
+    char key[HS_NT_KEY_SIZE];
+    const struct hs_pdb_identity *pdb; /* NULL: the image */
+    uint32_t time_stamp, image_size;
+};
+
+/* Whether a name from a trace may be one of a file: it must not lead out of a folder. */
+static bool is_name (const char *name)
+{
+    return *name != '\0' && strcmp (name, ".") != 0 && strcmp (name, "..") != 0 &&
+           strlen (name) <= 200;
+}
+
+/* HS_SYMBOLS_EXPORTS when it is the very image. */
+static enum hs_symbol_state try_image (struct hs_windows_file *file, const char *path,
+                                       uint32_t time_stamp, uint32_t image_size)
+{
+    const struct hs_pe_identity *image;
+
+    if (!open_image (file, path))
+        return HS_SYMBOLS_NO_FILE;
+    image = hs_pe_identity (file->pe);
+    if (image->time_stamp == time_stamp && (image_size == 0 || image->image_size == image_size))
+        return HS_SYMBOLS_EXPORTS;
+    close_image (file);
+    return HS_SYMBOLS_NO_FILE;
+}
+
+static enum hs_symbol_state try_file (struct hs_windows_file *file, const char *path,
+                                      const struct target *target)
+{
+    if (target->pdb != NULL)
+        return try_pdb (file, path, target->pdb);
+    return try_image (file, path, target->time_stamp, target->image_size);
+}
+
+static bool is_found (enum hs_symbol_state state)
+{
+    return state == HS_SYMBOLS_LINES || state == HS_SYMBOLS_EXPORTS;
+}
+
+/* _NT_SYMCACHE_PATH, where Windows' tools keep what they fetched, or by the rules of XDG. */
 static void user_cache (char *ret, size_t size)
 {
     const char *cache = getenv ("XDG_CACHE_HOME"), *home = getenv ("HOME");
+    const char *symcache = getenv ("_NT_SYMCACHE_PATH");
 
-    if (cache != NULL && *cache == '/')
+    if (symcache != NULL && strncasecmp (symcache, "srv*", 4) == 0)
+        symcache += 4;
+    if (symcache != NULL && *symcache == '/')
+        (void)snprintf (ret, size, "%.*s", (int)strcspn (symcache, ";*"), symcache);
+    else if (cache != NULL && *cache == '/')
         (void)snprintf (ret, size, "%s/heapstrata/symbols", cache);
     else
         (void)snprintf (ret, size, "%s/.cache/heapstrata/symbols", home != NULL ? home : "/tmp");
@@ -111,7 +179,7 @@ static void user_cache (char *ret, size_t size)
 static enum hs_symbol_state try_server (struct hs_windows_file *file,
                                         const struct hs_windows_places *places,
                                         const struct hs_nt_place *place, const char *relative,
-                                        const struct hs_pdb_identity *wanted)
+                                        const struct target *target)
 {
     char cache[PATH_MAX], path[2 * PATH_MAX], url[2 * PATH_MAX];
     struct hs_error err = { 0 };
@@ -123,13 +191,13 @@ static enum hs_symbol_state try_server (struct hs_windows_file *file,
     else
         user_cache (cache, sizeof cache);
     (void)snprintf (path, sizeof path, "%s/%s", cache, relative);
-    state = try_pdb (file, path, wanted);
-    if (state == HS_SYMBOLS_LINES)
+    state = try_file (file, path, target);
+    if (is_found (state))
         return state;
     (void)snprintf (url, sizeof url, "%s/%s", place->text, relative);
     status = hs_http_fetch_file (places->fetch, url, path, &err);
     if (status == HS_OK)
-        return try_pdb (file, path, wanted);
+        return try_file (file, path, target);
     if (hs_status_is_error (status) && err.text[0] != '\0') {
         (void)snprintf (file->detail, sizeof file->detail, "%s", err.text);
         return HS_SYMBOLS_FAILED;
@@ -137,68 +205,78 @@ static enum hs_symbol_state try_server (struct hs_windows_file *file,
     return state;
 }
 
-static enum hs_symbol_state try_place (struct hs_windows_file *file,
-                                       const struct hs_windows_places *places,
-                                       const struct hs_nt_place *place, const char *name,
-                                       const struct hs_pdb_identity *wanted)
+/* "x.pd_" instead of "x.pdb": packed as a cabinet, which is not read. */
+static enum hs_symbol_state look_for_packed (struct hs_windows_file *file, const char *path)
 {
-    char key[HS_NT_KEY_SIZE], relative[PATH_MAX], path[2 * PATH_MAX];
-    enum hs_symbol_state state = HS_SYMBOLS_NO_FILE;
+    char packed[2 * PATH_MAX];
+    size_t n = strlen (path);
 
-    hs_nt_key_of_pdb (wanted->guid, wanted->age, key);
-    (void)snprintf (relative, sizeof relative, "%.200s/%s/%.200s", name, key, name);
-    if (place->is_server)
-        return try_server (file, places, place, relative, wanted);
-    (void)snprintf (path, sizeof path, "%s/%s", place->text, relative);
-    state = try_pdb (file, path, wanted);
-    if (state == HS_SYMBOLS_LINES || place->is_store)
-        return state;
-    (void)snprintf (path, sizeof path, "%s/%s", place->text, name);
-    return better (try_pdb (file, path, wanted), state);
+    (void)snprintf (packed, sizeof packed, "%s", path);
+    packed[n - 1] = '_';
+    if (access (packed, R_OK) != 0)
+        return HS_SYMBOLS_NO_FILE;
+    (void)snprintf (file->detail, sizeof file->detail, "%.440s is compressed; unpack it first",
+                    packed);
+    return HS_SYMBOLS_FAILED;
 }
 
-/* Everywhere but beside the image. */
-static enum hs_symbol_state search (struct hs_windows_file *file,
-                                    const struct hs_windows_places *places, const char *pdb_name,
-                                    const struct hs_pdb_identity *wanted)
+static enum hs_symbol_state try_place (struct hs_windows_file *file,
+                                       const struct hs_windows_places *places,
+                                       const struct hs_nt_place *place, const struct target *target)
 {
-    const char *name = hs_nt_file_name (pdb_name);
+    char relative[PATH_MAX], path[2 * PATH_MAX];
+    enum hs_symbol_state state;
+
+    (void)snprintf (relative, sizeof relative, "%s/%s/%s", target->name, target->key, target->name);
+    if (place->is_server)
+        return try_server (file, places, place, relative, target);
+    (void)snprintf (path, sizeof path, "%s/%s", place->text, relative);
+    state = better (try_file (file, path, target), look_for_packed (file, path));
+    if (is_found (state) || place->is_store)
+        return state;
+    (void)snprintf (path, sizeof path, "%s/%s", place->text, target->name);
+    return better (try_file (file, path, target), state);
+}
+
+static enum hs_symbol_state search (struct hs_windows_file *file,
+                                    const struct hs_windows_places *places,
+                                    const struct target *target)
+{
     enum hs_symbol_state best = HS_SYMBOLS_NO_FILE;
 
-    /* a name from a trace must not lead out of a folder */
-    if (*name == '\0' || strcmp (name, ".") == 0 || strcmp (name, "..") == 0)
-        return best;
-    for (size_t i = 0; i < places->path.places.n && best != HS_SYMBOLS_LINES; i++)
-        best = better (try_place (file, places, &places->path.places.items[i], name, wanted), best);
+    for (size_t i = 0; is_name (target->name) && i < places->path.places.n && !is_found (best); i++)
+        best = better (try_place (file, places, &places->path.places.items[i], target), best);
     return best;
 }
 
-static bool open_image (struct hs_windows_file *file, const char *path)
+/* Everywhere but beside the image. */
+static enum hs_symbol_state search_pdb (struct hs_windows_file *file,
+                                        const struct hs_windows_places *places,
+                                        const char *pdb_name, const struct hs_pdb_identity *wanted)
 {
-    file->pe_bytes = map_file (path);
-    if (file->pe_bytes.size > 0 && hs_pe_open (file->pe_bytes, &file->pe, NULL) == HS_OK)
-        return true;
-    unmap (&file->pe_bytes);
-    return false;
+    struct target target = { .name = hs_nt_file_name (pdb_name), .pdb = wanted };
+
+    hs_nt_key_of_pdb (wanted->guid, wanted->age, target.key);
+    return search (file, places, &target);
 }
 
 /* The image is open: its PDB by its name, then beside it, then its exports. */
 static enum hs_symbol_state open_for_image (struct hs_windows_file *file,
-                                            const struct hs_windows_places *places,
-                                            const char *path)
+                                            const struct hs_windows_places *places)
 {
     const struct hs_pe_identity *image = hs_pe_identity (file->pe);
     struct hs_pdb_identity wanted = { .age = image->age };
     enum hs_symbol_state state = HS_SYMBOLS_NO_FILE;
+    const char *path = file->pe_path;
     char beside[2 * PATH_MAX];
 
-    if (image->has_pdb) {
+    if (image->has_pdb && is_name (hs_nt_file_name (image->pdb_path))) {
         memcpy (wanted.guid, image->guid, sizeof wanted.guid);
         (void)snprintf (beside, sizeof beside, "%.*s%s", (int)(hs_nt_file_name (path) - path), path,
                         hs_nt_file_name (image->pdb_path));
         state = try_pdb (file, beside, &wanted);
         if (state != HS_SYMBOLS_LINES)
-            state = better (search (file, places, image->pdb_path, &wanted), state);
+            state = better (search_pdb (file, places, image->pdb_path, &wanted), state);
     }
     if (state == HS_SYMBOLS_LINES)
         return state;
@@ -211,32 +289,41 @@ static enum hs_symbol_state open_named (struct hs_windows_file *file,
                                         const struct hs_windows_places *places, const char *path)
 {
     if (open_image (file, path))
-        return open_for_image (file, places, path);
+        return open_for_image (file, places);
     return try_pdb (file, path, NULL);
 }
 
-/* The image where the trace saw it, below the sysroot: only when it is the very one. */
-static enum hs_symbol_state open_seen_image (struct hs_windows_file *file,
-                                             const struct hs_windows_places *places,
-                                             const struct hs_windows_wanted *wanted)
+/* The image itself, only when it is the very one: where the trace saw it, below the sysroot; then
+ * in the places, whose servers and stores have images too. */
+static bool find_image (struct hs_windows_file *file, const struct hs_windows_places *places,
+                        const struct hs_windows_wanted *wanted)
 {
-    const struct hs_pe_identity *image;
+    struct target target = { .name = hs_nt_file_name (wanted->image_path),
+                             .time_stamp = wanted->time_stamp,
+                             .image_size = wanted->image_size };
     char path[2 * PATH_MAX];
 
+    if (wanted->time_stamp == 0 || !is_name (target.name))
+        return false;
     (void)snprintf (path, sizeof path, "%s%s", places->sysroot, wanted->image_path);
     for (char *at = path; *at != '\0'; at++) {
         if (*at == '\\')
             *at = '/';
     }
-    if (wanted->image_path[0] == '\0' || !open_image (file, path))
-        return HS_SYMBOLS_NO_FILE;
-    image = hs_pe_identity (file->pe);
-    if (wanted->time_stamp != 0 && image->time_stamp == wanted->time_stamp)
-        return open_for_image (file, places, path);
-    hs_pe_close (file->pe);
-    file->pe = NULL;
-    unmap (&file->pe_bytes);
-    return HS_SYMBOLS_NO_FILE;
+    if (try_image (file, path, wanted->time_stamp, 0) == HS_SYMBOLS_EXPORTS)
+        return true;
+    hs_nt_key_of_image (wanted->time_stamp, wanted->image_size, target.key);
+    return wanted->image_size != 0 && search (file, places, &target) == HS_SYMBOLS_EXPORTS;
+}
+
+static void say_not_found (struct hs_windows_file *file, const struct hs_windows_places *places,
+                           const struct hs_windows_wanted *wanted)
+{
+    const char *path = *wanted->pdb_name != '\0' ? wanted->pdb_name : wanted->image_path;
+
+    (void)snprintf (file->detail, sizeof file->detail, "%.200s: %s", hs_nt_file_name (path),
+                    places->path.places.n == 0 ? "_NT_SYMBOL_PATH names no place to look"
+                                               : "not in any place of the symbol path");
 }
 
 enum hs_symbol_state hs_windows_file_open (struct hs_windows_file *file,
@@ -244,29 +331,37 @@ enum hs_symbol_state hs_windows_file_open (struct hs_windows_file *file,
                                            const struct hs_windows_wanted *wanted)
 {
     struct hs_pdb_identity identity = { .age = wanted->age };
-    enum hs_symbol_state state;
+    enum hs_symbol_state state = HS_SYMBOLS_NO_FILE;
+    char detail[sizeof file->detail];
 
     *file = (struct hs_windows_file){ 0 };
     if (wanted->file != NULL)
         return open_named (file, places, wanted->file);
     memcpy (identity.guid, wanted->guid, sizeof identity.guid);
-    state = search (file, places, wanted->pdb_name, &identity);
-    if (state != HS_SYMBOLS_LINES)
-        state = better (open_seen_image (file, places, wanted), state);
-    if (state == HS_SYMBOLS_NO_FILE && file->pe != NULL)
-        return HS_SYMBOLS_EXPORTS;
-    if (state == HS_SYMBOLS_NO_FILE)
-        (void)snprintf (file->detail, sizeof file->detail, "%.250s: not in any place of %s",
-                        hs_nt_file_name (wanted->pdb_name), "_NT_SYMBOL_PATH");
+    if (*wanted->pdb_name != '\0')
+        state = search_pdb (file, places, wanted->pdb_name, &identity);
+    if (state == HS_SYMBOLS_LINES)
+        return state;
+    memcpy (detail, file->detail, sizeof detail); /* of the PDB: the better answer */
+    if (find_image (file, places, wanted)) {
+        enum hs_symbol_state of_image = open_for_image (file, places);
+
+        /* names of exports are better than none, whatever the PDB's trouble was */
+        return of_image == HS_SYMBOLS_LINES ? of_image : HS_SYMBOLS_EXPORTS;
+    }
+    if (state == HS_SYMBOLS_NO_FILE) {
+        if (file->detail[0] == '\0')
+            say_not_found (file, places, wanted);
+        return state;
+    }
+    memcpy (file->detail, detail, sizeof detail);
     return state;
 }
 
 void hs_windows_file_close (struct hs_windows_file *file)
 {
     close_pdb (file);
-    hs_pe_close (file->pe);
-    file->pe = NULL;
-    unmap (&file->pe_bytes);
+    close_image (file);
 }
 
 size_t hs_windows_file_look_up (struct hs_windows_file *file, uint64_t address,

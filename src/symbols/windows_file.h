@@ -3,8 +3,9 @@
  * Finds the PDB of a Windows module, or its image, and answers addresses from it.
  *
  * A PDB counts only when its GUID and age are the wanted ones. Looked at in this order: what the
- * user named, the folders given, _NT_SYMBOL_PATH (its servers only when downloads are allowed),
- * beside the image. Without PDB the image's exports are better than nothing. Worker only.
+ * user named, the folders and the symbol path given, _NT_SYMBOL_PATH (servers only when downloads
+ * are allowed), beside the image. Without PDB the image's exports are better than nothing: it is
+ * found where the trace saw it, or by its time stamp and size in the same places. Worker only.
  */
 #ifndef HS_SYMBOLS_WINDOWS_FILE_H
 #define HS_SYMBOLS_WINDOWS_FILE_H
@@ -17,7 +18,7 @@
 #include "symbols/symbol_state.h"
 
 struct hs_windows_places {
-    struct hs_nt_path path; /* folders given, then _NT_SYMBOL_PATH */
+    struct hs_nt_path path; /* folders and path given, then _NT_SYMBOL_PATH */
     const char *sysroot;    /* "" or a folder that images' paths are below */
     struct hs_http_fetch *fetch;
 };
@@ -38,6 +39,7 @@ struct hs_windows_file {
     uint8_t id[20]; /* GUID and age of the file found, also when it is the wrong one */
     uint32_t id_size;
     char detail[512]; /* which file, or what is wrong */
+    char pe_path[4096];
     char export_name[4096];
 };
 

@@ -2,11 +2,13 @@
 /* Images and their names; see images.h. */
 #include "trace/images.h"
 
+#include "base/endian.h"
 #include "base/limits.h"
 #include "trace/trace_private.h"
 
 #include <string.h>
 
+#define GUID_BYTES 16u
 #define NO_NAME (HS_IDMAP_NONE - 1) /* in the map of names: there is none */
 
 static uint64_t image_hash (uint32_t path, const uint8_t *build_id, uint32_t size)
@@ -38,45 +40,56 @@ static uint32_t find_image (const struct hs_tables *tables, uint32_t path, const
     return at;
 }
 
-static bool need_image (struct hs_tables *tables, const char *path, const uint8_t *build_id,
-                        uint32_t size, uint32_t *ret)
+static bool intern (struct hs_tables *tables, const char *text, uint32_t *ret)
+{
+    return hs_intern_add (&tables->strings, text, strnlen (text, HS_LIMIT_STRING_BYTES), ret);
+}
+
+/* A side file knows an image's id only; what a module of the trace tells later is added. */
+static bool describe_image (struct hs_tables *tables, struct hs_image *image,
+                            const struct hs_image_identity *identity)
+{
+    if (!identity->is_windows || image->is_windows)
+        return true;
+    if (!intern (tables, identity->debug_name, &image->debug_name))
+        return false;
+    image->is_windows = true;
+    image->link_stamp = identity->link_stamp;
+    image->image_size = identity->image_size;
+    return true;
+}
+
+static bool need_image (struct hs_tables *tables, const struct hs_image_identity *identity,
+                        uint32_t *ret)
 {
     struct hs_image *image;
     uint64_t hash;
-    uint32_t text;
+    uint32_t path;
 
-    if (!hs_intern_add (&tables->strings, path, strnlen (path, HS_LIMIT_STRING_BYTES), &text))
+    if (!intern (tables, identity->path, &path))
         return false;
-    *ret = find_image (tables, text, build_id, size, &hash);
+    *ret = find_image (tables, path, identity->id, identity->id_size, &hash);
     if (*ret != HS_NO_IMAGE)
-        return true;
+        return describe_image (tables, &tables->images.items[*ret], identity);
     if (!hs_array_reserve (&tables->images, 1) ||
         !hs_idmap_set (&tables->image_index, hash, (uint32_t)tables->images.n))
         return false;
     *ret = (uint32_t)tables->images.n;
     image = &tables->images.items[tables->images.n++];
-    *image = (struct hs_image){ .path = text, .build_id_size = (uint8_t)size };
-    if (size > 0)
-        memcpy (image->build_id, build_id, size);
-    return true;
+    *image = (struct hs_image){ .path = path, .build_id_size = identity->id_size };
+    memcpy (image->build_id, identity->id, identity->id_size);
+    return describe_image (tables, image, identity);
 }
 
-bool hs_trace_need_image (struct hs_trace *trace, const char *path, const uint8_t *build_id,
-                          uint32_t build_id_size, uint32_t *ret_image)
+bool hs_trace_need_image (struct hs_trace *trace, const struct hs_image_identity *identity,
+                          uint32_t *ret_image)
 {
     bool is_done;
 
-    if (build_id_size > sizeof ((struct hs_image *)0)->build_id)
-        build_id_size = sizeof ((struct hs_image *)0)->build_id;
     (void)pthread_mutex_lock (&trace->tables_lock);
-    is_done = need_image (&trace->tables, path, build_id, build_id_size, ret_image);
+    is_done = need_image (&trace->tables, identity, ret_image);
     (void)pthread_mutex_unlock (&trace->tables_lock);
     return is_done;
-}
-
-static bool intern (struct hs_tables *tables, const char *text, uint32_t *ret)
-{
-    return hs_intern_add (&tables->strings, text, strnlen (text, HS_LIMIT_STRING_BYTES), ret);
 }
 
 static bool add_name (struct hs_tables *tables, struct hs_image *image,
@@ -147,13 +160,52 @@ bool hs_trace_set_image_result (struct hs_trace *trace, uint32_t number,
     return is_done;
 }
 
+/* Linux' paths have a slash in front, in an ETL file too. */
+static bool is_windows (const struct hs_module_info *module, const char *path)
+{
+    return path[0] != '/' &&
+           (strchr (path, '\\') != NULL || module->debug_name != 0 || module->link_stamp != 0);
+}
+
+static void set_windows_id (struct hs_image_identity *identity, const struct hs_module_info *module)
+{
+    identity->is_windows = true;
+    if (module->build_id_size == GUID_BYTES) {
+        hs_put_u32 (identity->id + GUID_BYTES, module->pdb_age);
+        identity->id_size = GUID_BYTES + 4;
+    } else if (module->link_stamp != 0) {
+        hs_put_u32 (identity->id, module->link_stamp);
+        hs_put_u32 (identity->id + 4, (uint32_t)module->size);
+        identity->id_size = 8;
+    }
+}
+
+struct hs_image_identity hs_tables_identify (const struct hs_tables *tables,
+                                             const struct hs_module_info *module)
+{
+    struct hs_image_identity identity = {
+        .path = hs_intern_text (&tables->strings, module->path),
+        .id_size = module->build_id_size,
+        .debug_name = hs_intern_text (&tables->strings, module->debug_name),
+        .link_stamp = module->link_stamp,
+        .image_size = (uint32_t)module->size,
+    };
+
+    memcpy (identity.id, module->build_id, module->build_id_size);
+    if (is_windows (module, identity.path))
+        set_windows_id (&identity, module);
+    return identity;
+}
+
 uint32_t hs_tables_image_of (const struct hs_tables *tables, const struct hs_module_info *module)
 {
+    struct hs_image_identity identity;
     uint64_t hash;
 
     if (tables->images.n == 0)
         return HS_NO_IMAGE;
-    return find_image (tables, module->path, module->build_id, module->build_id_size, &hash);
+    identity = hs_tables_identify (tables, module);
+    return find_image (tables, module->path, identity.id, identity.id_size, &hash);
 }
 
 enum hs_name_known hs_tables_image_name (const struct hs_tables *tables,

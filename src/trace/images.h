@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Names that come from symbol files and not from the trace: kept per image - a path with a build
- * id - because many processes map the same one. Whoever finds them adds them here, from any thread
- * and at any time; answers made afterwards show them (hs_snapshot.names tells that there are new
- * ones). The tables' frame_names hold them.
+ * Names that come from symbol files and not from the trace: kept per image - a path with an
+ * identity - because many processes map the same one. Whoever finds them adds them here, from any
+ * thread and at any time; answers made afterwards show them (hs_snapshot.names tells that there are
+ * new ones). The tables' frame_names hold them.
  */
 #ifndef HS_TRACE_IMAGES_H
 #define HS_TRACE_IMAGES_H
@@ -30,10 +30,25 @@ struct hs_image_result {
     uint32_t build_id_size;
 };
 
-/* Any thread, without the lock: the image with that path and build id, new or known. False: memory
- * is out. */
-bool hs_trace_need_image (struct hs_trace *trace, const char *path, const uint8_t *build_id,
-                          uint32_t build_id_size, uint32_t *ret_image);
+/* What tells one image from another, and how its symbols are found. */
+struct hs_image_identity {
+    const char *path; /* lent by the trace's strings, which stay */
+    uint8_t id[20];   /* ELF: build id. Windows: the PDB's GUID as stored and age (u32,
+                         little-endian),   else the image's time stamp and size (u32 each) */
+    uint8_t id_size;  /* 0 = not known */
+    bool is_windows;
+    const char *debug_name; /* Windows: PDB; "" = not known, lent as the path */
+    uint32_t link_stamp, image_size;
+};
+
+/* With the lock: what a module of the trace is. */
+struct hs_image_identity hs_tables_identify (const struct hs_tables *tables,
+                                             const struct hs_module_info *module);
+
+/* Any thread, without the lock: the image with that path and id, new or known. False: memory is
+ * out. */
+bool hs_trace_need_image (struct hs_trace *trace, const struct hs_image_identity *identity,
+                          uint32_t *ret_image);
 
 /* Any thread, without the lock: adds names; known offsets are left as they are. */
 bool hs_trace_add_names (struct hs_trace *trace, uint32_t image, const struct hs_image_name *names,

@@ -21,49 +21,11 @@ import sys
 import tempfile
 import threading
 
+from windows_tools import Server, build, functions_of, line_starts, llvm, plain
+
 PROGRAM = sys.argv[1]
 SHARED = os.environ.get("HEAPSTRATA_SHARED") or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "shared")
-CLANG = ["clang", "-O2", "-fno-exceptions", "-fno-rtti", "-g", "-gcodeview"]
-SOURCE = """
-namespace ns {
-struct S {
-    int x;
-    __declspec(noinline) int get (int k);
-    template <class T> __declspec(noinline) T twice (T t);
-    S (int v);
-    ~S ();
-    int operator+ (int o);
-};
-}
-extern "C" int counter;
-int counter;
-static inline int small (int a)
-{
-    counter += a;
-    return a * 3 + counter;
-}
-static inline int middle (int a)
-{
-    int b = small (a + 1);
-    counter ^= b;
-    return small (b) + b;
-}
-int ns::S::get (int k) { return middle (k) + x; }
-template <class T> T ns::S::twice (T t) { return (T)(t + t + counter); }
-ns::S::S (int v) : x (v) { counter++; }
-ns::S::~S () { counter--; }
-int ns::S::operator+ (int o) { return x + o; }
-extern "C" int entry ()
-{
-    ns::S s (5);
-    int r = 0;
-    for (int i = 0; i < counter; i++)
-        r += s.get (i) + s.twice (7L) + (s + 4);
-    return r;
-}
-"""
-
 n_tests = n_failed = 0
 
 
@@ -92,63 +54,6 @@ def ours(path, addresses, symbol_path="", home=None):
             for a in answers}, run
 
 
-def llvm(path, addresses):
-    run = subprocess.run(["llvm-symbolizer", "--obj=" + path, "--relative-address", "--inlines",
-                          "--output-style=JSON"], text=True, capture_output=True, check=True,
-                         input="\n".join("0x%x" % a for a in addresses) + "\n")
-    answers = {}
-    for line in run.stdout.splitlines():
-        for entry in json.loads(line) if line.startswith("[") else [json.loads(line)]:
-            answers[int(entry["Address"], 16)] = [
-                (s["FunctionName"], s["FileName"], s["Line"]) for s in entry["Symbol"]]
-    return answers
-
-
-def plain(name):
-    """Without parameters and what differs in style only."""
-    depth = 0
-    for i, letter in enumerate(name):
-        depth += {"<": 1, ">": -1}.get(letter, 0) if "operator" not in name[max(0, i - 10):i] else 0
-        if letter == "(" and depth <= 0 and i > 0:
-            name = name[:i]
-            break
-    name = re.sub(r"\b(class|struct|enum|union) ", "", name).replace(" ", "")
-    parts = re.split(r"::(?![^<]*>)", name)
-    # a template's constructor: llvm repeats the arguments
-    parts = [re.sub(r"<.*$", "", p) if i and p.lstrip("~").split("<")[0] ==
-             parts[i - 1].split("<")[0] else p for i, p in enumerate(parts)]
-    name = "::".join(parts)
-    if "::" not in name:  # decorations of C on x86
-        name = re.sub(r"^[_@]*", "", name).split("@")[0]
-    return re.sub(r"dtor|destructor", "dtor", name)
-
-
-def functions_of(pdb):
-    """(first address, bytes, name) of every function that has private symbols."""
-    dump = subprocess.run(["llvm-pdbutil", "dump", "--section-headers", "--symbols", pdb],
-                          text=True, capture_output=True, check=True).stdout
-    sections = [int(a, 16) for a in re.findall(r"^\s+([0-9A-F]+) virtual address$", dump, re.M)]
-    found = re.findall(r"S_[GL]PROC32 \[size = \d+\] `(.*)`\n.*addr = (\d+):(\d+), code size = "
-                       r"(\d+)", dump)
-    return [(sections[int(section) - 1] + int(offset), int(size), name)
-            for name, section, offset, size in found if int(section) <= len(sections)]
-
-
-def line_starts(pdb):
-    dump = subprocess.run(["llvm-pdbutil", "dump", "--section-headers", "-l", pdb],
-                          text=True, capture_output=True, check=True).stdout
-    sections = [int(a, 16) for a in re.findall(r"^\s+([0-9A-F]+) virtual address$", dump, re.M)]
-    starts, section = set(), 0
-    for line in dump.splitlines():
-        head = re.match(r"\s+(\d{4}):([0-9A-F]{8})-", line)
-        if head:
-            section = int(head[1])
-        elif section and re.match(r"\s+\d+ [0-9A-F]{8}", line):
-            starts |= {sections[section - 1] + int(a, 16)
-                       for a in re.findall(r"\d+ ([0-9A-F]{8})", line)}
-    return starts
-
-
 def compare(label, image, pdb):
     rng = random.Random(1)
     functions = functions_of(pdb)
@@ -169,41 +74,6 @@ def compare(label, image, pdb):
             wrong.append((hex(address), a, b))
     check("%s: %d addresses of %d functions" % (label, len(addresses), len(functions)),
           functions and not wrong, (len(wrong), wrong[:3], run.stderr))
-
-
-def build(folder, target):
-    """A program of its own, small enough to know; the image's path."""
-    source = os.path.join(folder, "made.cpp")
-    with open(source, "w", encoding="utf-8") as file:
-        file.write(SOURCE)
-    extra = ["/safeseh:no"] if target.startswith("i686") else []
-    subprocess.run([*CLANG, "--target=" + target, "-c", "made.cpp", "-o", "made.obj"], cwd=folder,
-                   check=True)
-    # x86 decorates C names: _entry; the option takes them undecorated
-    subprocess.run(["lld-link", "/debug", "/nodefaultlib", "/entry:entry", "/subsystem:console",
-                    "/pdbaltpath:made.pdb", *extra, "made.obj", "/out:made.exe"], cwd=folder,
-                   check=True)
-    return os.path.join(folder, "made.exe")
-
-
-class Server(http.server.BaseHTTPRequestHandler):
-    files = {}  # path -> bytes, or a number of the answer
-    asked = []
-
-    def do_GET(self):
-        Server.asked.append(self.path)
-        answer = Server.files.get(self.path, 404)
-        if isinstance(answer, int):
-            self.send_error(answer)
-            return
-        claimed, content = answer if isinstance(answer, tuple) else (len(answer), answer)
-        self.send_response(200)
-        self.send_header("Content-Length", str(claimed))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
 
 
 def places(folder, image):

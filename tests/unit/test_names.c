@@ -35,7 +35,7 @@ static struct hs_unnamed_frames unnamed_of (struct trace_maker *m)
 {
     struct hs_unnamed_frames frames;
 
-    ck_assert_int_eq (hs_unnamed_frames (m->trace, NULL, &frames, NULL), HS_OK);
+    ck_assert_int_eq (hs_unnamed_frames (m->trace, false, NULL, &frames, NULL), HS_OK);
     return frames;
 }
 

@@ -34,15 +34,23 @@ static void unref (gpointer self)
     g_atomic_rc_box_release_full (self, clear);
 }
 
-/* Sleeps until it is time to look again. FALSE: nothing more will come. */
-static gboolean wait_for_more (HsNameFinder *self, gint64 pause_us)
+static gboolean is_last (HsNameFinder *self)
 {
-    gint64 end = g_get_monotonic_time () + pause_us;
-    gboolean was_last;
+    gboolean is_last;
 
     g_mutex_lock (&self->lock);
-    was_last = self->is_last;
-    while (!self->is_last && !hs_cancel_is_set (&self->cancel) &&
+    is_last = self->is_last;
+    g_mutex_unlock (&self->lock);
+    return is_last;
+}
+
+/* Sleeps until it is time to look again. FALSE: nothing more will come. */
+static gboolean wait_for_more (HsNameFinder *self, gboolean was_last, gint64 pause_us)
+{
+    gint64 end = g_get_monotonic_time () + pause_us;
+
+    g_mutex_lock (&self->lock);
+    while (!was_last && !self->is_last && !hs_cancel_is_set (&self->cancel) &&
            g_cond_wait_until (&self->told, &self->lock, end))
         ;
     g_mutex_unlock (&self->lock);
@@ -54,23 +62,27 @@ static void find_names (HsNameFinder *self, struct hs_naming *naming)
     struct hs_trace *trace = hs_trace_hold_trace (self->hold);
     guint64 generation = 0;
     gint64 took_us = 0;
+    gboolean was_last;
 
     do {
-        struct hs_snapshot snapshot = hs_trace_snapshot (trace);
         gint64 begin = g_get_monotonic_time ();
         struct hs_error err = { 0 };
+        struct hs_snapshot snapshot;
 
-        if (snapshot.generation == generation || snapshot.n_rows == 0)
+        was_last = is_last (self); /* before the snapshot, which then is the last one */
+        snapshot = hs_trace_snapshot (trace);
+        if ((snapshot.generation == generation && !was_last) || snapshot.n_rows == 0)
             continue;
         generation = snapshot.generation;
-        if (hs_status_is_error (hs_naming_run (naming, &self->cancel, &err))) {
+        if (hs_status_is_error (hs_naming_run (naming, !was_last, &self->cancel, &err))) {
             g_message ("%s", err.text);
             return;
         }
         took_us = g_get_monotonic_time () - begin;
-    } while (wait_for_more (
-        self, MAX ((generation == 0 ? FIRST_PAUSE_MS : PAUSE_MS) * G_TIME_SPAN_MILLISECOND,
-                   took_us * WORK_SHARE)));
+    } while (
+        wait_for_more (self, was_last,
+                       MAX ((generation == 0 ? FIRST_PAUSE_MS : PAUSE_MS) * G_TIME_SPAN_MILLISECOND,
+                            took_us * WORK_SHARE)));
 }
 
 /* Names that `heapstrata symbolize` wrote. */
