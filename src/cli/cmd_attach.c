@@ -6,23 +6,16 @@
 #include "capture/recorder/recorder.h"
 #include "cli/cmd_control.h"
 #include "cli/record_guard.h"
-#include "cli/record_report.h"
+#include "cli/record_options.h"
 
 #include <glib/gi18n.h>
 #include <signal.h>
 #include <string.h>
 
-static char *output, *duration, *max_size, *min_size;
-
 static const GOptionEntry entries[] = {
-    { "output", 'o', 0, G_OPTION_ARG_FILENAME, &output,
+    { "output", 'o', 0, G_OPTION_ARG_FILENAME, &cli_record_choice.output,
       N_ ("Write to FILE: .hst or .etl (default: NAME.PID.hst, never overwriting)"), N_ ("FILE") },
-    { "duration", 0, 0, G_OPTION_ARG_STRING, &duration,
-      N_ ("Stop recording after TIME (“10”, “500ms”, “2min”)"), N_ ("TIME") },
-    { "max-size", 0, 0, G_OPTION_ARG_STRING, &max_size,
-      N_ ("Stop recording when the file has SIZE (“500M”)"), N_ ("SIZE") },
-    { "min-block", 0, 0, G_OPTION_ARG_STRING, &min_size, N_ ("Leave out blocks smaller than SIZE"),
-      N_ ("SIZE") },
+    CLI_RECORD_OPTIONS,
     { NULL, 0, 0, 0, NULL, NULL, NULL },
 };
 
@@ -44,61 +37,21 @@ static void watch_signals (void)
     cli_catch_signal (SIGHUP, on_stop);
 }
 
-static char *agent_path (void)
-{
-    const char *folder = g_getenv ("HEAPSTRATA_LIBEXEC");
-
-    return g_build_filename (folder != NULL ? folder : HEAPSTRATA_LIBEXEC_DIR,
-                             "heapstrata-attached.so", NULL);
-}
-
-/* "redis-server.4711.hst", or "redis-server.4711.1.hst" … when that is there already. */
-static char *free_name (pid_t pid)
+/* "redis-server.4711" */
+static char *file_stem (pid_t pid)
 {
     char *link = g_strdup_printf ("/proc/%d/exe", (int)pid);
     char *program = g_file_read_link (link, NULL);
     char *base = g_path_get_basename (program != NULL ? program : "process");
-    char *name;
+    char *stem;
 
     if (g_str_has_suffix (base, " (deleted)"))
         base[strlen (base) - strlen (" (deleted)")] = '\0';
-    name = g_strdup_printf ("%s.%d.hst", base, (int)pid);
-    for (guint i = 1; g_file_test (name, G_FILE_TEST_EXISTS); i++) {
-        g_free (name);
-        name = g_strdup_printf ("%s.%d.%u.hst", base, (int)pid, i);
-    }
+    stem = g_strdup_printf ("%s.%d", base, (int)pid);
     g_free (base);
     g_free (program);
     g_free (link);
-    return name;
-}
-
-static gboolean read_options (struct hs_record_options *options)
-{
-    uint64_t bytes;
-
-    if (duration != NULL && (!hs_parse_seconds (duration, &options->duration_seconds) ||
-                             options->duration_seconds <= 0)) {
-        (void)cli_usage_error (_ ("“%s” is no duration"), duration);
-        return FALSE;
-    }
-    if (max_size != NULL && !hs_parse_bytes (max_size, &options->max_bytes)) {
-        (void)cli_usage_error (_ ("“%s” is no size"), max_size);
-        return FALSE;
-    }
-    if (min_size != NULL) {
-        if (!hs_parse_bytes (min_size, &bytes) || bytes > UINT32_MAX) {
-            (void)cli_usage_error (_ ("“%s” is no size"), min_size);
-            return FALSE;
-        }
-        options->min_size = (uint32_t)bytes;
-    }
-    if (output != NULL && hs_encoder_for_path (output) == NULL) {
-        (void)cli_usage_error (_ ("cannot record to “%s”: its name must end with .hst or .etl"),
-                               output);
-        return FALSE;
-    }
-    return TRUE;
+    return stem;
 }
 
 static void report (const char *file, const struct hs_record_totals *totals,
@@ -116,7 +69,7 @@ static void report (const char *file, const struct hs_record_totals *totals,
                        _ ("heapstrata: %s call slots lead to another allocator and were not "
                           "recorded\n"),
                        hs_format_count (figures->n_left, count));
-    cli_report_recording (file, totals);
+    cli_record_finish (file, totals);
 }
 
 static int run (const struct cli_call *call)
@@ -125,30 +78,31 @@ static int run (const struct cli_call *call)
     struct hs_record_totals totals = { 0 };
     struct hs_attach_figures figures = { 0 };
     struct hs_error err = { 0 };
-    char *agent, *file;
+    char *agent, *file, *stem;
     int ret = CLI_BAD_INPUT;
     pid_t pid;
 
     if (call->n_files != 1)
         return cli_usage_error (_ ("name one process; see “heapstrata help %s”"), "attach");
-    if (!cli_read_pid (call->files[0], &pid) || !read_options (&options))
+    if (!cli_read_pid (call->files[0], &pid) || !cli_record_read_options (&options))
         return CLI_BAD_USAGE;
-    agent = agent_path ();
-    file = output != NULL ? g_strdup (output) : free_name (pid);
+    agent = cli_record_agent ("heapstrata-attached.so");
+    if (agent == NULL)
+        return CLI_BAD_INPUT;
+    stem = file_stem (pid);
+    file = cli_record_file (stem);
     options.agent_path = agent;
     options.output = file;
     watch_signals ();
-    if (!g_file_test (agent, G_FILE_TEST_EXISTS)) {
-        (void)fprintf (
-            stderr, _ ("heapstrata: %s is missing; set HEAPSTRATA_LIBEXEC to its folder\n"), agent);
-    } else if (hs_record_attach (&options, pid, &cancel, &totals, &figures, &err) != HS_OK) {
-        (void)fprintf (stderr, "heapstrata: %s\n", err.text);
-    } else {
+    if (hs_record_attach (&options, pid, &cancel, &totals, &figures, &err) == HS_OK) {
         report (file, &totals, &figures);
         ret = CLI_DONE;
+    } else {
+        (void)fprintf (stderr, "heapstrata: %s\n", err.text);
     }
     g_free (agent);
     g_free (file);
+    g_free (stem);
     return ret;
 }
 

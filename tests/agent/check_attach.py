@@ -217,6 +217,29 @@ def case_known_bind_now():
     known("known_bind_now", LD_BIND_NOW="1")
 
 
+def case_options():
+    """The same recording with stacks of frees, its index, and as the newest part of one."""
+    for name, options in {"plain": (), "frees": ("--free-stacks", "--index"),
+                          "newest": ("--circular=10min",)}.items():
+        target = Target("known", LD_BIND_NOW="1")
+        target.expect_waiting("ready")
+        attached = Attached(target.pid, f"options-{name}", *options).wait_until_recording()
+        target.go_on()
+        target.expect("done")
+        check("options", f"{name}: detach", attached.detach() == (0, 0), attached.said)
+        events = attached.dump()
+        frees = [event for event in events if event["kind"] == "free" and event["call"] == "free"]
+        with_stack = sum("stack" in event for event in frees)
+        check("options", f"{name}: stacks of {len(frees)} frees", len(frees) >= 1050 and
+              with_stack == (len(frees) if name == "frees" else 0), with_stack)
+        check("options", f"{name}: 70 blocks of 77777", attached.sizes()[77777] == 70)
+        with open(attached.trace, "rb") as file:
+            has_index = b"HSTINX" in file.read()[-32:]
+        check("options", f"{name}: index only where asked for", has_index == (name == "frees"))
+        target.go_on()
+        target.end()
+
+
 def case_untouched():
     """Attach and detach while the target waits: then nothing at all may differ."""
     for variables in {}, {"LD_BIND_NOW": "1"}:
