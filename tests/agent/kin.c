@@ -113,11 +113,12 @@ static int run_nested (size_t depth)
 
 static volatile int is_over;
 
-static void *churn (void *data)
+static void *churn (void *name)
 {
+    (void)pthread_setname_np (pthread_self (), name);
     while (!is_over)
         free (malloc (64));
-    return data;
+    return NULL;
 }
 
 /* Forks while other threads are inside malloc and the agent. */
@@ -125,10 +126,8 @@ static int run_busy (void)
 {
     pthread_t threads[4];
 
-    for (int i = 0; i < 4; i++) {
-        (void)pthread_create (&threads[i], NULL, churn, NULL);
-        (void)pthread_setname_np (threads[i], i % 2 == 0 ? "even" : "odd");
-    }
+    for (int i = 0; i < 4; i++)
+        (void)pthread_create (&threads[i], NULL, churn, i % 2 == 0 ? "even" : "odd");
     (void)usleep (300000);
     for (int i = 0; i < 20; i++) {
         if (fork () == 0) {

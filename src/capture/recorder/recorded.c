@@ -11,7 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NAME_LOOKS 3u
+#define FIRST_LOOKS 10u /* at a thread's name, one by one; then each LATER_LOOKS'th */
+#define LATER_LOOKS 16u
 #define EXEC_LOOKS 20u /* an exec that fails has said so after that many looks */
 
 enum hs_status hs_recorded_new (struct hs_order_trace *trace, int fd, struct hs_recorded **ret,
@@ -135,9 +136,23 @@ static enum hs_status tell_name (struct hs_recorded *process, uint32_t i, struct
 {
     char name[HS_THREAD_NAME_BYTES];
 
-    process->threads[i].n_looks++;
     hs_process_thread_name (process->pid, process->threads[i].tid, name);
+    if (process->threads[i].n_looks++ > 0 &&
+        (name[0] == '\0' || strcmp (name, process->threads[i].name) == 0))
+        return HS_OK;
+    memcpy (process->threads[i].name, name, sizeof name);
     return hs_event_order_thread (process->order, process->threads[i].tid, name, false, err);
+}
+
+static enum hs_status look_at_name (struct hs_recorded *process, uint32_t i, struct hs_error *err)
+{
+    unsigned n = process->threads[i].n_looks;
+
+    if (n >= FIRST_LOOKS && n % LATER_LOOKS != 0) {
+        process->threads[i].n_looks++;
+        return HS_OK;
+    }
+    return tell_name (process, i, err);
 }
 
 /* The threads that the rings belong to now. */
@@ -197,8 +212,8 @@ enum hs_status hs_recorded_reclaim_rings (struct hs_recorded *process, struct hs
         struct hs_ring_queue *queue = &process->reader.queues[i];
         uint32_t n_words, tid = atomic_load (&ring->tid);
 
-        if (process->threads[i].tid != 0 && process->threads[i].n_looks < NAME_LOOKS)
-            status = tell_name (process, i, err);
+        if (process->threads[i].tid != 0)
+            status = look_at_name (process, i, err);
         /* 0: the next thread has taken the ring and is about to say who it is. The one before it is
          * gone, but the ring is not free: given to a third, it would lose what one of them writes
          */

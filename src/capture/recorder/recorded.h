@@ -30,6 +30,7 @@ struct hs_recorded {
     struct {
         uint32_t owner, tid; /* of the ring, as told in the trace; 0 = none */
         unsigned n_looks;    /* at its name, which often comes after the first allocations */
+        char name[HS_THREAD_NAME_BYTES];
     } threads[HS_RINGS];
     struct hs_recorded *next;
 };
