@@ -33,12 +33,13 @@ enum agent_busy {
 
 struct agent_thread {
     struct hs_ring_head *ring;
-    uint8_t *body;   /* mapped twice */
-    uint64_t head;   /* the producer's own copy */
-    uint64_t limit;  /* up to here there is room in the ring, as far as is known */
-    uint64_t stamp;  /* of the event that is being written */
-    uint64_t n_lost; /* not yet told */
-    int is_busy;     /* enum agent_busy */
+    uint8_t *body;           /* mapped twice */
+    uint64_t head;           /* the producer's own copy */
+    uint64_t limit;          /* up to here there is room in the ring, as far as is known */
+    uint64_t stamp;          /* of the event that is being written */
+    uint64_t n_lost;         /* not yet told */
+    uint64_t no_wait_before; /* a stamp: up to then a full ring is a loss at once */
+    int is_busy;             /* enum agent_busy */
     int has_no_ring;
     uintptr_t outer_sp;       /* of the caller of the hook that made it busy */
     uintptr_t thread_pointer; /* of an attached process's thread: fs:0 */

@@ -6,10 +6,12 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #define WAIT_MS_PER_SECOND 50u    /* at most, for all threads together */
 #define HEARTBEAT_MS 1000u        /* an older one: the recorder is gone */
 #define SMALLEST_WAIT_TURNS 200u  /* spins before the clock is looked at */
+#define SLEEP_NS 50000            /* then: the recorder may need our core to make room */
 #define RETRY_EVENTS 64u          /* of threads without a ring: then one looks for a ring again */
 #define NESTED_BYTES 4096u        /* so near below a hook's caller its nested calls come from */
 #define EXCEPTION_CODE_BYTES 256u /* of the functions that agent.exception_alloc begins */
@@ -211,8 +213,9 @@ void agent_resume_new (uintptr_t sp)
         thread->is_busy = AGENT_BUSY_NEW;
 }
 
-/* Whether this process may wait some more in this second; counts the wait. */
-static int may_wait (uint64_t ticks)
+/* Whether this process may wait some more in this second; counts the wait. When it may not, the
+ * thread need not ask again before the next. */
+static int may_wait (struct agent_thread *thread, uint64_t ticks)
 {
     uint64_t per_ms = agent.arena->ticks_per_ms;
     uint64_t now = read_tsc (), epoch;
@@ -227,7 +230,10 @@ static int may_wait (uint64_t ticks)
     epoch = now / (1000 * per_ms);
     if (atomic_exchange (&agent.wait_epoch, epoch) != epoch)
         atomic_store (&agent.wait_ticks, 0);
-    return atomic_fetch_add (&agent.wait_ticks, ticks) + ticks < WAIT_MS_PER_SECOND * per_ms;
+    if (atomic_fetch_add (&agent.wait_ticks, ticks) + ticks < WAIT_MS_PER_SECOND * per_ms)
+        return 1;
+    thread->no_wait_before = (epoch + 1) * 1000 * per_ms;
+    return 0;
 }
 
 /* Whether there is room, and some more to tell of losses. */
@@ -241,10 +247,11 @@ static int has_room (struct agent_thread *thread, uint32_t n)
 
 static int wait_for_room (struct agent_thread *thread, uint32_t n)
 {
-    uint64_t begin = read_tsc ();
+    const struct timespec nap = { .tv_nsec = SLEEP_NS };
+    uint64_t begin = thread->stamp;
 
-    if (!may_wait (0)) /* this second's waiting is used up: no turn more */
-        return 0;
+    if (begin < thread->no_wait_before || !may_wait (thread, 0))
+        return 0; /* this second's waiting is used up: no turn more */
     for (;;) {
         uint64_t now;
 
@@ -254,9 +261,9 @@ static int wait_for_room (struct agent_thread *thread, uint32_t n)
             __builtin_ia32_pause ();
         }
         if (!atomic_load_explicit (&agent.is_quiet, memory_order_relaxed))
-            (void)sys3 (SYS_sched_yield, 0, 0, 0);
+            (void)sys3 (SYS_nanosleep, (long)&nap, 0, 0);
         now = read_tsc ();
-        if (!may_wait (now - begin))
+        if (!may_wait (thread, now - begin))
             return 0;
         begin = now;
     }
