@@ -14,7 +14,8 @@
 
 /* Words of all rings that wait for one thread: half a gigabyte. */
 #define WAITING_WORDS_MAX (UINT64_C (1) << 26)
-#define QUEUED_WORDS_MAX (UINT64_C (1) << 20) /* of one ring, absorbed: 8 MiB */
+/* What is absorbed between two drains: who waits for the next, waits for all of it. */
+#define ABSORBED_BYTES_MAX (UINT64_C (8) << 20)
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 struct hs_ring_head *hs_ring_reader_head (const struct hs_ring_reader *reader, uint32_t i)
@@ -240,7 +241,7 @@ enum hs_status hs_ring_reader_absorb (struct hs_ring_reader *reader, struct hs_e
     for (uint32_t i = 0; i < reader->n_seen && status == HS_OK; i++) {
         struct hs_ring_queue *queue = &reader->queues[reader->seen[i]];
 
-        if (!queue->is_broken && queue->words.n - queue->next < QUEUED_WORDS_MAX)
+        if (!queue->is_broken && reader->n_absorbed < ABSORBED_BYTES_MAX)
             status = copy_out (reader, reader->seen[i], &reader->n_absorbed, err);
     }
     return status;
