@@ -87,6 +87,7 @@ static enum hs_status measure (struct hs_agent_image *image, const Elf64_Phdr *p
             return damaged (err, "a segment is too large");
         segment->address = page_down (parts[i].p_vaddr);
         segment->size = page_up (parts[i].p_vaddr + parts[i].p_memsz) - segment->address;
+        segment->file_size = page_up (parts[i].p_vaddr + parts[i].p_filesz) - segment->address;
         segment->protection = ((parts[i].p_flags & PF_R) != 0 ? PROT_READ : 0) |
                               ((parts[i].p_flags & PF_W) != 0 ? PROT_WRITE : 0) |
                               ((parts[i].p_flags & PF_X) != 0 ? PROT_EXEC : 0);

@@ -14,6 +14,7 @@
 
 struct hs_image_segment {
     uint64_t address, size; /* in whole pages, from the begin of the image */
+    uint64_t file_size;     /* the same of what is not all zeroes */
     int protection;         /* PROT_… */
 };
 

@@ -43,7 +43,7 @@ bool hs_injection_read_head (struct hs_injection *injection);
 bool hs_injection_write_head (struct hs_injection *injection);
 
 /* Runs `work` in a stop and counts it. */
-enum hs_status hs_injection_stop (struct hs_injection *injection, hs_stop_work work, void *data,
-                                  struct hs_error *err);
+enum hs_status hs_injection_stop (struct hs_injection *injection, enum hs_stop_extent extent,
+                                  hs_stop_work work, void *data, struct hs_error *err);
 
 #endif

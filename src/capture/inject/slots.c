@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+typedef HS_ARRAY (struct hs_attach_slot) hs_attach_slots;
+
 #define HOOK_TRIES 300u
 #define HOOK_PAUSE_NS 10000000
 #define FIRST_LOOK_NS INT64_C (10000000)
@@ -64,6 +66,48 @@ static enum hs_status plan (struct hs_injection *injection, struct hs_error *err
     return status;
 }
 
+/* ---- many words of the target at once ----------------------------------------------------- */
+
+struct slot_values {
+    uint64_t *addresses, *values;
+    bool *is_read;
+    size_t n;
+};
+
+static void clear_values (struct slot_values *values)
+{
+    hs_free (values->addresses);
+    hs_free (values->values);
+    hs_free (values->is_read);
+}
+
+/* Room for `n`. To be cleared, unless it fails. */
+static enum hs_status prepare_values (struct slot_values *values, size_t n, struct hs_error *err)
+{
+    values->n = n;
+    values->addresses = hs_alloc_array (n + 1, sizeof *values->addresses);
+    values->values = hs_alloc_array (n + 1, sizeof *values->values);
+    values->is_read = hs_alloc_array (n + 1, sizeof *values->is_read);
+    if (values->addresses != NULL && values->values != NULL && values->is_read != NULL)
+        return HS_OK;
+    clear_values (values);
+    *values = (struct slot_values){ 0 };
+    return hs_error_no_memory (err);
+}
+
+static void read_values (const struct hs_injection *injection, struct slot_values *values)
+{
+    hs_target_gather (&injection->target, values->addresses, values->n, sizeof values->values[0],
+                      values->values, values->is_read);
+}
+
+static enum hs_status cannot (const struct hs_injection *injection, const char *what,
+                              struct hs_error *err)
+{
+    return hs_error_set_errno (err, errno, "cannot %s of process %d", what,
+                               (int)injection->target.pid);
+}
+
 /* ---- the ledger ------------------------------------------------------------------------ */
 
 static uint64_t entry_address (const struct hs_injection *injection, uint64_t number)
@@ -75,9 +119,9 @@ static uint64_t entry_address (const struct hs_injection *injection, uint64_t nu
 static enum hs_status read_ledger (struct hs_injection *injection, struct hs_error *err)
 {
     hs_idmap_clear (&injection->ledger);
+    injection->figures.taken_over = 0;
     if (!hs_injection_read_head (injection))
-        return hs_error_set (err, HS_IO, HS_NO_OFFSET, "cannot read the ledger of process %d",
-                             (int)injection->target.pid);
+        return cannot (injection, "read the ledger", err);
     for (uint64_t i = 0; i < injection->head.n_ledger; i++) {
         struct hs_attach_slot entry;
         uint64_t value = 0;
@@ -96,28 +140,57 @@ static enum hs_status read_ledger (struct hs_injection *injection, struct hs_err
     return HS_OK;
 }
 
-/* The entry of a slot that is about to be hooked; false when the ledger is full. */
+/* The entry of a slot that is about to be hooked: a known one is written at once, new ones are
+ * collected in `fresh`, to follow those of before. */
 static enum hs_status enter_slot (struct hs_injection *injection, const struct hs_loaded_slot *slot,
-                                  uint64_t value, struct hs_error *err)
+                                  uint64_t value, hs_attach_slots *fresh, struct hs_error *err)
 {
     uint32_t number = hs_idmap_get (&injection->ledger, slot->address);
     struct hs_attach_slot entry = { slot->address, value, hook_address (injection, slot->name) };
 
-    if (number == HS_IDMAP_NONE) {
-        if (injection->head.n_ledger == HS_ATTACH_LEDGER_MAX)
-            return hs_error_set (err, HS_TOO_LARGE, HS_NO_OFFSET,
-                                 "process %d has more than %u slots to hook",
-                                 (int)injection->target.pid, HS_ATTACH_LEDGER_MAX);
-        number = (uint32_t)injection->head.n_ledger;
-        if (!hs_idmap_set (&injection->ledger, slot->address, number))
-            return hs_error_no_memory (err);
-        injection->head.n_ledger++;
+    if (number != HS_IDMAP_NONE && number < injection->head.n_ledger)
+        return hs_target_write (&injection->target, entry_address (injection, number), &entry,
+                                sizeof entry)
+                   ? HS_OK
+                   : cannot (injection, "write the ledger", err);
+    number = (uint32_t)(injection->head.n_ledger + fresh->n);
+    if (number >= HS_ATTACH_LEDGER_MAX)
+        return hs_error_set (err, HS_TOO_LARGE, HS_NO_OFFSET,
+                             "process %d has more than %u slots to hook",
+                             (int)injection->target.pid, HS_ATTACH_LEDGER_MAX);
+    if (!hs_array_reserve (fresh, 1) || !hs_idmap_set (&injection->ledger, slot->address, number))
+        return hs_error_no_memory (err);
+    fresh->items[fresh->n++] = entry;
+    return HS_OK;
+}
+
+/* Keeps of the plan what still is as it was planned, and enters it. */
+static enum hs_status enter_slots (struct hs_injection *injection, struct slot_values *values,
+                                   hs_attach_slots *fresh, struct hs_error *err)
+{
+    hs_loaded_slots *slots = &injection->slots;
+    enum hs_status status = HS_OK;
+    size_t n = 0;
+
+    for (size_t i = 0; i < slots->n && status == HS_OK; i++) {
+        const struct hs_loaded_slot *slot = &slots->items[i];
+        uint64_t value = values->values[i];
+
+        /* the loader may have found the function meanwhile */
+        if (!values->is_read[i] ||
+            (value != slot->value && value != injection->hooks[slot->name].real))
+            continue;
+        status = enter_slot (injection, slot, value, fresh, err);
+        slots->items[n++] = *slot;
     }
-    return hs_target_write (&injection->target, entry_address (injection, number), &entry,
-                            sizeof entry)
-               ? HS_OK
-               : hs_error_set_errno (err, errno, "cannot write the ledger of process %d",
-                                     (int)injection->target.pid);
+    slots->n = n;
+    if (status == HS_OK && fresh->n > 0 &&
+        !hs_target_write (&injection->target, entry_address (injection, injection->head.n_ledger),
+                          fresh->items, fresh->n * sizeof fresh->items[0]))
+        status = cannot (injection, "write the ledger", err);
+    if (status == HS_OK)
+        injection->head.n_ledger += fresh->n;
+    return status;
 }
 
 /*
@@ -128,38 +201,34 @@ static enum hs_status hook_in_stop (struct hs_stop *stop, void *data, struct hs_
 {
     struct hs_injection *injection = data;
     hs_loaded_slots *slots = &injection->slots;
-    enum hs_status status = HS_OK;
-    size_t n = 0;
+    struct slot_values values = { 0 };
+    hs_attach_slots fresh = { 0 };
+    enum hs_status status;
 
     (void)stop;
     if (!hs_loaded_is_current (&injection->loaded))
         return HS_CANCELLED; /* the plan is of no use any more */
-    for (size_t i = 0; i < slots->n && status == HS_OK; i++) {
-        const struct hs_loaded_slot *slot = &slots->items[i];
-        uint64_t value;
-
-        /* the loader may have found the function meanwhile */
-        if (!hs_target_read_u64 (&injection->target, slot->address, &value) ||
-            (value != slot->value && value != injection->hooks[slot->name].real))
-            continue;
-        status = enter_slot (injection, slot, value, err);
-        slots->items[n++] = *slot;
+    status = prepare_values (&values, slots->n, err);
+    for (size_t i = 0; i < slots->n && status == HS_OK; i++)
+        values.addresses[i] = slots->items[i].address;
+    if (status == HS_OK) {
+        read_values (injection, &values);
+        status = enter_slots (injection, &values, &fresh, err);
     }
-    slots->n = n;
     if (status == HS_OK && !hs_injection_write_head (injection))
-        status = hs_error_set_errno (err, errno, "cannot write to process %d",
-                                     (int)injection->target.pid);
-    for (size_t i = 0; i < n && status == HS_OK; i++) {
+        status = cannot (injection, "write to the memory", err);
+    for (size_t i = 0; i < slots->n && status == HS_OK; i++) {
         uint64_t hook = hook_address (injection, slots->items[i].name);
 
         if (!hs_target_write (&injection->target, slots->items[i].address, &hook, sizeof hook))
-            status = hs_error_set_errno (err, errno, "cannot write a slot of process %d",
-                                         (int)injection->target.pid);
+            status = cannot (injection, "write a slot", err);
         else
             injection->figures.n_slots++;
     }
     if (injection->figures.n_slots > injection->figures.n_most_slots)
         injection->figures.n_most_slots = injection->figures.n_slots;
+    hs_array_clear (&fresh);
+    clear_values (&values);
     return status;
 }
 
@@ -178,7 +247,7 @@ static enum hs_status plan_and_hook (struct hs_injection *injection, struct hs_e
 
     if (status != HS_OK || injection->slots.n == 0)
         return status;
-    status = hs_injection_stop (injection, hook_in_stop, injection, err);
+    status = hs_injection_stop (injection, HS_STOP_ALL, hook_in_stop, injection, err);
     return status == HS_CANCELLED ? HS_AGAIN : status;
 }
 
@@ -233,31 +302,41 @@ enum hs_status hs_injection_update (struct hs_injection *injection, struct hs_er
     return status == HS_AGAIN ? HS_OK : status;
 }
 
-static enum hs_status unhook_in_stop (struct hs_stop *stop, void *data, struct hs_error *err)
+/* Writes the old value to each slot that held its hook when `values` were read; returns how many
+ * those were. */
+static uint64_t put_back (struct hs_injection *injection, const struct hs_attach_slot *ledger,
+                          const struct slot_values *values)
 {
-    struct hs_injection *injection = data;
-    uint64_t n_wrong = 0;
+    uint64_t n = 0;
 
-    (void)stop;
-    for (uint64_t i = 0; i < injection->head.n_ledger; i++) {
-        struct hs_attach_slot entry;
-        uint64_t value;
-
-        if (!hs_target_read (&injection->target, entry_address (injection, i), &entry,
-                             sizeof entry))
-            return hs_error_set_errno (err, errno, "cannot read the ledger of process %d",
-                                       (int)injection->target.pid);
-        /* gone with its module, or set anew by the program: not ours any more */
-        if (entry.new_value == 0 ||
-            !hs_target_read_u64 (&injection->target, entry.address, &value) ||
-            value != entry.new_value)
+    for (size_t i = 0; i < values->n; i++) {
+        /* others are gone with their modules, or set anew by the program: not ours any more */
+        if (ledger[i].new_value == 0 || !values->is_read[i] ||
+            values->values[i] != ledger[i].new_value)
             continue;
-        if (!hs_target_write (&injection->target, entry.address, &entry.old_value,
-                              sizeof entry.old_value) ||
-            !hs_target_read_u64 (&injection->target, entry.address, &value) ||
-            value != entry.old_value)
-            n_wrong++;
+        n++;
+        (void)hs_target_write (&injection->target, ledger[i].address, &ledger[i].old_value,
+                               sizeof ledger[i].old_value);
     }
+    return n;
+}
+
+static enum hs_status put_all_back (struct hs_injection *injection,
+                                    const struct hs_attach_slot *ledger, struct hs_error *err)
+{
+    struct slot_values values = { 0 };
+    enum hs_status status = prepare_values (&values, injection->head.n_ledger, err);
+    uint64_t n_wrong;
+
+    if (status != HS_OK)
+        return status;
+    for (size_t i = 0; i < values.n; i++)
+        values.addresses[i] = ledger[i].address;
+    read_values (injection, &values);
+    if (put_back (injection, ledger, &values) > 0)
+        read_values (injection, &values);
+    n_wrong = put_back (injection, ledger, &values);
+    clear_values (&values);
     if (n_wrong > 0)
         return hs_error_set (err, HS_IO, HS_NO_OFFSET,
                              "%llu slots of process %d could not be put back: they pass calls on",
@@ -265,15 +344,31 @@ static enum hs_status unhook_in_stop (struct hs_stop *stop, void *data, struct h
     injection->head.n_ledger = 0;
     injection->figures.n_slots = 0;
     hs_idmap_clear (&injection->ledger);
-    return hs_injection_write_head (injection)
-               ? HS_OK
-               : hs_error_set_errno (err, errno, "cannot write to process %d",
-                                     (int)injection->target.pid);
+    return hs_injection_write_head (injection) ? HS_OK
+                                               : cannot (injection, "write to the memory", err);
+}
+
+static enum hs_status unhook_in_stop (struct hs_stop *stop, void *data, struct hs_error *err)
+{
+    struct hs_injection *injection = data;
+    uint64_t n = injection->head.n_ledger;
+    struct hs_attach_slot *ledger = hs_alloc_array (n, sizeof *ledger);
+    enum hs_status status;
+
+    (void)stop;
+    if (ledger == NULL)
+        return hs_error_no_memory (err);
+    status = hs_target_read (&injection->target, entry_address (injection, 0), ledger,
+                             n * sizeof *ledger)
+                 ? put_all_back (injection, ledger, err)
+                 : cannot (injection, "read the ledger", err);
+    hs_free (ledger);
+    return status;
 }
 
 enum hs_status hs_injection_unhook (struct hs_injection *injection, struct hs_error *err)
 {
     if (!hs_injection_read_head (injection) || injection->head.n_ledger == 0)
         return HS_OK; /* it has ended, or runs another program */
-    return hs_injection_stop (injection, unhook_in_stop, injection, err);
+    return hs_injection_stop (injection, HS_STOP_ALL, unhook_in_stop, injection, err);
 }

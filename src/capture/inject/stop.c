@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #define STOP_NS 10000000       /* of one try, until all stand */
-#define LOOK_NS 30000          /* between two looks at those that do not stand yet */
+#define FIRST_LOOK_NS 20000    /* between two looks at those that do not stand yet; doubled: */
+#define LONGEST_LOOK_NS 200000 /* they may wait for the very processor that we look on */
+#define MOST_LOOKED_AT 64u     /* for one that can be borrowed */
 #define FIRST_PAUSE_NS 5000000 /* between tries; doubled each time */
 #define LONGEST_PAUSE_NS 200000000
 #define ALL_TRIES_NS INT64_C (5000000000)
@@ -27,6 +29,9 @@ try {
     void *data;
     enum hs_status status;
     struct hs_error err;
+    enum hs_stop_extent extent;
+    unsigned number; /* of the try */
+    bool is_whole;   /* no task goes on running */
     int64_t begin_ns, stopped_ns;
     const char *reason; /* of HS_AGAIN */
 };
@@ -76,12 +81,10 @@ static enum hs_status seize (struct try *try, pid_t tid)
         return HS_AGAIN;
     }
     try->stop.tasks.items[try->stop.tasks.n++] = (struct hs_stopped_task){ .tid = tid };
-    return ptrace (PTRACE_INTERRUPT, tid, NULL, NULL) == 0 || errno == ESRCH
-               ? HS_OK
-               : hs_error_set_errno (&try->err, errno, "cannot interrupt task %d", (int)tid);
+    return HS_OK;
 }
 
-/* Seizes the tasks that are not held yet; *ret_n_new: how many those were. */
+/* Seizes the tasks that are not held yet, which go on running; *ret_n_new: how many those were. */
 static enum hs_status seize_new (struct try *try, size_t *ret_n_new)
 {
     enum hs_status status = HS_OK;
@@ -130,6 +133,8 @@ static void look_at (struct hs_stopped_task *task)
 
 static enum hs_status wait_for_all (struct try *try)
 {
+    int64_t look_ns = FIRST_LOOK_NS;
+
     for (;;) {
         size_t n_waiting = 0;
 
@@ -146,25 +151,105 @@ static enum hs_status wait_for_all (struct try *try)
             try->reason = "could not be stopped: a thread of it waits in the kernel; try again";
             return HS_AGAIN;
         }
-        pause_ns (LOOK_NS);
+        pause_ns (look_ns);
+        look_ns = look_ns * 2 < LONGEST_LOOK_NS ? look_ns * 2 : LONGEST_LOOK_NS;
     }
 }
 
-/* Until no task is new while all stand: then nobody is left who could make one. */
+static enum hs_status interrupt_from (struct try *try, size_t first)
+{
+    for (size_t i = first; i < try->stop.tasks.n; i++) {
+        pid_t tid = try->stop.tasks.items[i].tid;
+
+        if (ptrace (PTRACE_INTERRUPT, tid, NULL, NULL) != 0 && errno != ESRCH)
+            return hs_error_set_errno (&try->err, errno, "cannot interrupt task %d", (int)tid);
+    }
+    return HS_OK;
+}
+
+/* Until no task is new while all stand: then nobody is left who could make one. What can be done
+ * before any has to stand is. */
 static enum hs_status stop_all (struct try *try)
 {
-    for (;;) {
-        size_t n_new;
-        enum hs_status status = seize_new (try, &n_new);
+    size_t n_new, n_standing = 0;
+    enum hs_status status = seize_new (try, &n_new);
 
-        if (status != HS_OK)
-            return status;
-        if (n_new == 0)
-            return HS_OK;
-        status = wait_for_all (try);
-        if (status != HS_OK)
-            return status;
+    try->is_whole = true;
+    try->begin_ns = now_ns ();
+    while (status == HS_OK && n_new > 0) {
+        status = interrupt_from (try, n_standing);
+        n_standing = try->stop.tasks.n;
+        if (status == HS_OK)
+            status = wait_for_all (try);
+        if (status == HS_OK)
+            status = seize_new (try, &n_new);
     }
+    return status;
+}
+
+/* How gladly a task is borrowed: one that sleeps misses nothing, and gets the processor sooner. */
+static int eagerness (pid_t pid, pid_t tid)
+{
+    switch (hs_task_state (pid, tid)) {
+    case 'S':
+        return 2;
+    case 'R':
+    case 'T':
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+/* Another one in each try; 0 when there is none. */
+static pid_t choose_one (struct try *try)
+{
+    pid_t pid = try->stop.target->pid, ret = 0;
+    unsigned n_tasks = 0, best = 0;
+    struct dirent *entry;
+    char path[64];
+    DIR *folder;
+
+    (void)snprintf (path, sizeof path, "/proc/%d/task", (int)pid);
+    folder = opendir (path);
+    while (folder != NULL && n_tasks < MOST_LOOKED_AT && (entry = readdir (folder)) != NULL) {
+        pid_t tid = (pid_t)strtol (entry->d_name, NULL, 10);
+        unsigned rank;
+
+        if (tid <= 0)
+            continue;
+        /* in turns: a task that was tried in vain is not at once tried again */
+        rank = (unsigned)eagerness (pid, tid) * 2 + (n_tasks % 4 == try->number % 4);
+        n_tasks++;
+        if (rank >= 2 && rank > best) {
+            best = rank;
+            ret = tid;
+        }
+    }
+    if (folder != NULL)
+        (void)closedir (folder);
+    try->is_whole = n_tasks <= 1;
+    return ret;
+}
+
+static enum hs_status stop_one (struct try *try)
+{
+    pid_t tid = choose_one (try);
+    enum hs_status status;
+
+    if (tid == 0) {
+        try->reason = hs_task_state (try->stop.target->pid, try->stop.target->pid) == '\0'
+                          ? "has ended"
+                          : "could not be stopped: its threads wait in the kernel; try again";
+        return HS_AGAIN;
+    }
+    status = seize (try, tid);
+    try->begin_ns = now_ns ();
+    if (status == HS_OK)
+        status = interrupt_from (try, 0);
+    if (status == HS_OK)
+        status = wait_for_all (try);
+    return status == HS_END ? HS_AGAIN : status;
 }
 
 /*
@@ -208,7 +293,11 @@ static bool is_ended_by_stop (const struct hs_stop *stop, const struct hs_stoppe
     return false;
 }
 
-static void release_all (struct hs_stop *stop)
+/*
+ * Makes the tasks ready to go on. They go when the thread that traces them ends: all at once, while
+ * one after the other the first would take the processor from us and keep the others standing.
+ */
+static void make_ready (struct hs_stop *stop)
 {
     for (size_t i = 0; i < stop->tasks.n; i++) {
         struct hs_stopped_task *task = &stop->tasks.items[i];
@@ -220,7 +309,8 @@ static void release_all (struct hs_stop *stop)
             task->registers.rip -= 2; /* of `syscall` */
             (void)ptrace (PTRACE_SETREGS, task->tid, NULL, &task->registers);
         }
-        (void)ptrace (PTRACE_DETACH, task->tid, NULL, NULL);
+        if (task->is_before_signal)
+            (void)ptrace (PTRACE_DETACH, task->tid, NULL, NULL);
     }
 }
 
@@ -230,12 +320,11 @@ static void *run_try (void *data)
 
     /* where we may, before others: the process stands still for as long as we do */
     (void)setpriority (PRIO_PROCESS, (id_t)syscall (SYS_gettid), -20);
-    try->begin_ns = now_ns ();
-    try->status = stop_all (try);
+    try->status = try->extent == HS_STOP_ALL ? stop_all (try) : stop_one (try);
     if (try->status == HS_OK)
         try->status = try->work (&try->stop, try->data, &try->err);
-    release_all (&try->stop);
-    try->stopped_ns = now_ns () - try->begin_ns;
+    make_ready (&try->stop);
+    try->stopped_ns = try->is_whole ? now_ns () - try->begin_ns : 0;
     return NULL;
 }
 
@@ -252,18 +341,21 @@ static enum hs_status run_in_thread (struct try *try, struct hs_error *err)
     return try->status;
 }
 
-enum hs_status hs_stop_run (const struct hs_target *target, hs_stop_work work, void *data,
-                            uint64_t *ret_stopped_ns, struct hs_error *err)
+enum hs_status hs_stop_run (const struct hs_target *target, enum hs_stop_extent extent,
+                            hs_stop_work work, void *data, uint64_t *ret_stopped_ns,
+                            struct hs_error *err)
 {
     int64_t begin = now_ns (), wait = FIRST_PAUSE_NS;
-    enum hs_status status;
 
-    for (;;) {
-        struct try try = { .stop.target = target, .work = work, .data = data };
+    *ret_stopped_ns = 0;
+    for (unsigned number = 0;; number++) {
+        struct try try = {
+            .stop.target = target, .extent = extent, .number = number, .work = work, .data = data
+        };
+        enum hs_status status = run_in_thread (&try, err);
 
-        status = run_in_thread (&try, err);
         hs_array_clear (&try.stop.tasks);
-        if (status == HS_OK && ret_stopped_ns != NULL)
+        if ((uint64_t)try.stopped_ns > *ret_stopped_ns)
             *ret_stopped_ns = (uint64_t)try.stopped_ns;
         if (status != HS_AGAIN)
             return status;

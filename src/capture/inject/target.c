@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+#define GATHERED 256u /* in one system call */
 
 enum hs_status hs_target_open (pid_t pid, struct hs_target *ret, struct hs_error *err)
 {
@@ -81,6 +84,35 @@ bool hs_target_write (const struct hs_target *target, uint64_t address, const vo
 bool hs_target_read_u64 (const struct hs_target *target, uint64_t address, uint64_t *ret)
 {
     return hs_target_read (target, address, ret, sizeof *ret);
+}
+
+void hs_target_gather (const struct hs_target *target, const uint64_t *addresses, size_t n,
+                       size_t size, void *out, bool *ret_is_read)
+{
+    struct iovec to[GATHERED], from[GATHERED];
+    bool is_allowed = true;
+    size_t done = 0;
+
+    while (done < n) {
+        size_t m = n - done < GATHERED ? n - done : GATHERED, n_read;
+        ssize_t got;
+
+        for (size_t i = 0; i < m; i++) {
+            to[i] = (struct iovec){ (char *)out + (done + i) * size, size };
+            from[i] = (struct iovec){ (void *)(uintptr_t)addresses[done + i], size };
+        }
+        got = is_allowed ? process_vm_readv (target->pid, to, m, from, m, 0) : -1;
+        is_allowed = got >= 0 || errno == EFAULT;
+        n_read = got > 0 ? (size_t)got / size : 0;
+        for (size_t i = 0; i < n_read; i++)
+            ret_is_read[done + i] = true;
+        done += n_read;
+        if (n_read < m) { /* the next cannot be read so, if at all */
+            ret_is_read[done] =
+                hs_target_read (target, addresses[done], (char *)out + done * size, size);
+            done++;
+        }
+    }
 }
 
 /* "begin-end rwxp offset major:minor inode   path" */

@@ -41,6 +41,11 @@ bool hs_target_read (const struct hs_target *target, uint64_t address, void *out
 bool hs_target_write (const struct hs_target *target, uint64_t address, const void *from, size_t n);
 bool hs_target_read_u64 (const struct hs_target *target, uint64_t address, uint64_t *ret);
 
+/* Reads `n` objects of `size` bytes each into `out`, all of them in few system calls. Only while
+ * the process is stopped: it might begin another program. */
+void hs_target_gather (const struct hs_target *target, const uint64_t *addresses, size_t n,
+                       size_t size, void *out, bool *ret_is_read);
+
 enum hs_status hs_target_read_maps (struct hs_target *target, struct hs_error *err);
 /* The mapping that holds `address`, or NULL. */
 const struct hs_target_map *hs_target_map_at (const struct hs_target *target, uint64_t address);
