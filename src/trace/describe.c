@@ -4,6 +4,7 @@
 #include "trace/trace_private.h"
 
 #include "base/limits.h"
+#include "base/units.h"
 
 #include <string.h>
 
@@ -154,6 +155,8 @@ static bool describe_module (struct hs_trace *trace, const struct hs_event *even
         break;
     case HS_MODULE_UNLOAD:
         module->unload = event->time;
+        hs_stacks_leave (&trace->stacks, event->process, module->base,
+                         hs_add_saturated (module->base, module->size));
         break;
     case HS_MODULE_RUNDOWN_END:
         if (is_placeholder)

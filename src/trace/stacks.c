@@ -44,8 +44,43 @@ static bool append_node (struct hs_stacks *stacks, uint32_t parent, uint64_t fra
     return true;
 }
 
+/* What it means has changed since the node was made. */
+static bool is_outdated (const struct hs_stacks *stacks, hs_process_id process, uint64_t frame,
+                         uint32_t node)
+{
+    for (uint32_t i = 0; i < stacks->n_left; i++) {
+        const struct hs_left_range *left = &stacks->left[i];
+
+        if (node < left->first_node && frame > left->begin && frame <= left->end &&
+            (left->process == process || left->process == HS_NO_PROCESS))
+            return true;
+    }
+    return false;
+}
+
+void hs_stacks_leave (struct hs_stacks *stacks, hs_process_id process, uint64_t begin, uint64_t end)
+{
+    struct hs_left_range *last = &stacks->left[HS_STACKS_LEFT - 1];
+    uint32_t i = 0;
+
+    while (i < stacks->n_left && (stacks->left[i].process != process ||
+                                  stacks->left[i].begin != begin || stacks->left[i].end != end))
+        i++;
+    if (i < HS_STACKS_LEFT) {
+        stacks->n_left += i == stacks->n_left;
+        stacks->left[i] = (struct hs_left_range){ process, begin, end, (uint32_t)stacks->parent.n };
+        return;
+    }
+    /* too many: the last one grows, which only keeps more nodes apart than need be */
+    last->process = HS_NO_PROCESS;
+    last->begin = begin < last->begin ? begin : last->begin;
+    last->end = end > last->end ? end : last->end;
+    last->first_node = (uint32_t)stacks->parent.n;
+}
+
 /* The child of `parent` for `frame`, new or known. */
-static bool child (struct hs_stacks *stacks, uint32_t parent, uint64_t frame, uint32_t *ret)
+static bool child (struct hs_stacks *stacks, hs_process_id process, uint32_t parent, uint64_t frame,
+                   uint32_t *ret)
 {
     uint32_t at, node;
 
@@ -55,7 +90,9 @@ static bool child (struct hs_stacks *stacks, uint32_t parent, uint64_t frame, ui
     while ((node = stacks->table[at]) != 0) {
         node--;
         if (hs_column_u64 (&stacks->frame, node) == frame &&
-            hs_column_u32 (&stacks->parent, node) == parent && node != HS_NODE_ROOT) {
+            hs_column_u32 (&stacks->parent, node) == parent && node != HS_NODE_ROOT &&
+            (stacks->n_left == 0 || parent == HS_NODE_ROOT ||
+             !is_outdated (stacks, process, frame, node))) {
             *ret = node;
             return true;
         }
@@ -77,7 +114,7 @@ static bool process_root (struct hs_stacks *stacks, hs_process_id process, uint3
     *ret = hs_column_u32 (&stacks->process_root, process);
     if (*ret != HS_NODE_NONE)
         return true;
-    if (!child (stacks, HS_NODE_ROOT, process, ret))
+    if (!child (stacks, process, HS_NODE_ROOT, process, ret))
         return false;
     hs_column_poke (&stacks->process_root, process, *ret);
     return true;
@@ -121,7 +158,7 @@ bool hs_stacks_add (struct hs_stacks *stacks, hs_process_id process, const uint6
     if (!process_root (stacks, process, &node))
         return false;
     for (uint32_t i = n_frames; i > 0; i--) {
-        if (!child (stacks, node, frames[i - 1], &node))
+        if (!child (stacks, process, node, frames[i - 1], &node))
             return false;
     }
     *ret_node = node;

@@ -17,6 +17,7 @@
 /* Known stacks per thread, a power of two; full at three quarters: then all are told anew. */
 #define AGENT_STACKS 32768u
 #define AGENT_MODULES 64u
+#define AGENT_LOADED 1024u /* modules of the process that are looked after */
 
 /* The agent is compiled twice: to be preloaded, and to be put into a running process. */
 #ifdef HS_AGENT_ATTACHED
@@ -56,6 +57,11 @@ struct agent_thread {
     struct hs_unwinder unwinder;
 };
 
+struct agent_loaded {         /* a module that was told, until it is unloaded */
+    _Atomic uintptr_t begin;  /* 0 = free */
+    _Atomic uintptr_t frames; /* its .eh_frame_hdr: another module at the same place has its own */
+};
+
 /* Of the process; in a fork child it is a copy that nothing is recorded by. */
 struct agent {
     struct hs_arena_head *arena;
@@ -65,6 +71,7 @@ struct agent {
     struct agent_thread *threads[HS_RINGS]; /* made on a ring's first use, then kept with it */
     uintptr_t exception_alloc; /* where the C++ runtime makes its exceptions; 0 = unknown */
     _Atomic uint32_t module_generation;
+    struct agent_loaded loaded[AGENT_LOADED];
     _Atomic uint32_t is_quiet;               /* a system call of ours might be the last one */
     _Atomic uint32_t n_threads;              /* that took a ring, ever */
     _Atomic uint64_t wait_epoch, wait_ticks; /* time spent on full rings in this second */
@@ -125,6 +132,9 @@ uint32_t agent_stack_id (struct agent_thread *thread, const struct agent_frame *
 
 /* Whether the stack around `sp` is mapped up to thread->stack_end, which is looked up for it. */
 int agent_prove_stack (struct agent_thread *thread, uintptr_t sp) AGENT_HIDDEN;
+
+/* agent_stacks.c: after a dlclose, tells which modules are gone. A thread of NULL tells nobody. */
+void agent_tell_unloaded (struct agent_thread *thread) AGENT_HIDDEN;
 
 /* agent_ring.c: the slow half of agent_reserve */
 uint8_t *agent_make_room (struct agent_thread *thread, uint32_t n) AGENT_HIDDEN;

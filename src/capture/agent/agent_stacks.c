@@ -138,6 +138,42 @@ static void read_build_id (const struct dl_find_object *found, struct hs_ring_mo
     }
 }
 
+/* When the table is full its end is only seen when another takes its place. */
+static void keep_loaded (const struct dl_find_object *found)
+{
+    uintptr_t begin = (uintptr_t)found->dlfo_map_start, frames = (uintptr_t)found->dlfo_eh_frame;
+
+    for (uint32_t i = 0; i < AGENT_LOADED; i++) {
+        uintptr_t expected = 0;
+
+        if (atomic_load (&agent.loaded[i].begin) == begin ||
+            atomic_compare_exchange_strong (&agent.loaded[i].begin, &expected, begin) ||
+            expected == begin) {
+            atomic_store (&agent.loaded[i].frames, frames);
+            return;
+        }
+    }
+}
+
+void agent_tell_unloaded (struct agent_thread *thread)
+{
+    if (_dl_find_object == NULL)
+        return;
+    for (uint32_t i = 0; i < AGENT_LOADED; i++) {
+        uintptr_t begin = atomic_load (&agent.loaded[i].begin);
+        uintptr_t frames = atomic_load (&agent.loaded[i].frames);
+        uint64_t words[HS_RING_OTHER_WORDS] = { begin };
+        struct dl_find_object found;
+
+        if (begin == 0 ||
+            (_dl_find_object ((void *)begin, &found) == 0 &&
+             (uintptr_t)found.dlfo_map_start == begin && (uintptr_t)found.dlfo_eh_frame == frames))
+            continue;
+        if (atomic_compare_exchange_strong (&agent.loaded[i].begin, &begin, 0) && thread != NULL)
+            agent_tell (thread, HS_OTHER_MODULE_END, words, NULL);
+    }
+}
+
 static void tell_module (struct agent_thread *thread, const struct dl_find_object *found)
 {
     struct hs_ring_module module = {
@@ -163,6 +199,7 @@ static void tell_module (struct agent_thread *thread, const struct dl_find_objec
     for (uint32_t i = module.path_length; i < padded; i++)
         ((volatile uint8_t *)(record + 1))[sizeof module + i] = 0;
     agent_publish (thread, 8 + (uint32_t)sizeof module + padded);
+    keep_loaded (found);
     thread->modules[thread->n_modules++ % AGENT_MODULES] = module.begin;
 }
 

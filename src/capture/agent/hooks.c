@@ -205,6 +205,8 @@ AGENT_GATED (int, posix_memalign, (void **ret_ptr, size_t alignment, size_t n),
 
 AGENT_EXPORT int dlclose (void *handle)
 {
+    AGENT_CALLER_FRAME (frame);
+    struct agent_thread *thread;
     int ret;
 
     if (agent_real.dlclose == NULL)
@@ -212,5 +214,9 @@ AGENT_EXPORT int dlclose (void *handle)
     ret = agent_real.dlclose != NULL ? agent_real.dlclose (handle) : -1;
     /* rules and paths learnt from the module are wrong for what is loaded there next */
     atomic_fetch_add (&agent.module_generation, 1);
+    /* not before: what destructors of the module did is recorded */
+    thread = agent_enter (frame.sp);
+    agent_tell_unloaded (thread);
+    agent_leave (thread);
     return ret;
 }

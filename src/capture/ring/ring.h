@@ -122,6 +122,7 @@ enum hs_ring_other {
     HS_OTHER_HEAP_END,   /* heap */
     HS_OTHER_MARK,       /* 0, text */
     HS_OTHER_UNSEEN,     /* enum hs_ring_unseen */
+    HS_OTHER_MODULE_END, /* begin: it was unloaded */
 };
 #define HS_RING_OTHER_WORDS 4u       /* without a text */
 #define HS_RING_OTHER_TEXT_MAX 1024u /* bytes */
