@@ -32,7 +32,6 @@ const char *hs_left_out_name (enum hs_left_out what)
         [HS_LEFT_OUT_CUT_TEXTS] = "cut_texts",
         [HS_LEFT_OUT_EARLY_TIMES] = "early_times",
         [HS_LEFT_OUT_ABSURD_TIMES] = "absurd_times",
-        [HS_LEFT_OUT_EXEC] = "exec",
         [HS_LEFT_OUT_DEEP_STACKS] = "deep_stacks",
     };
 
@@ -56,8 +55,6 @@ const char *hs_left_out_text (enum hs_left_out what)
         return N_ ("times before the start, moved to it");
     case HS_LEFT_OUT_ABSURD_TIMES:
         return N_ ("impossible times, moved to the event before");
-    case HS_LEFT_OUT_EXEC:
-        return N_ ("process ends by exec, written as exits");
     case HS_LEFT_OUT_DEEP_STACKS:
         return N_ ("stacks shortened to fit a record");
     case HS_N_LEFT_OUT:

@@ -20,7 +20,6 @@ enum hs_left_out {
     HS_LEFT_OUT_CUT_TEXTS,     /* names shortened to fit a record */
     HS_LEFT_OUT_EARLY_TIMES,   /* events before the trace's zero, moved to it */
     HS_LEFT_OUT_ABSURD_TIMES,  /* times over HS_LIMIT_SPAN_DAYS, moved to their neighbour's */
-    HS_LEFT_OUT_EXEC,          /* process ends by exec, written as exits */
     HS_LEFT_OUT_DEEP_STACKS,   /* stacks deeper than a record holds */
     HS_N_LEFT_OUT,
 };

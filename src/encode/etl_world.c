@@ -218,8 +218,11 @@ void hs_etl_process_end_event (struct hs_etl_state *state, const struct hs_event
     hs_etl_set_time (state, event->time);
     process->exit_status = event->process_info != NULL ? event->process_info->exit_status : 0;
     process->has_ended = true;
-    if (event->process_info != NULL && event->process_info->end_reason == HS_PROCESS_EXECED)
-        state->report.left_out[HS_LEFT_OUT_EXEC]++;
+    if (event->process_info != NULL && event->process_info->end_reason == HS_PROCESS_EXECED) {
+        state->payload.n = 0;
+        hs_etl_put_u32 (&state->payload, process->pid);
+        hs_etl_own_event (state, HS_OWN_EXECED, process->pid, HS_ETL_NONE);
+    }
     write_process (state, event->process, PROCESS_END);
 }
 

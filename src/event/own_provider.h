@@ -30,6 +30,8 @@
  *  11  CALL           u8 of allocations, u8 of frees: hs_event.call of this thread's heap records
  *                     from here on, until the next one. Before the first it is unknown.
  *  12  HEAP_NAME      u32 pid, u64 heap, str name: the newest counts.
+ *  13  EXECED         u32 pid: comes ahead of the Process/End record of a program that became
+ *                     another one by exec.
  */
 #ifndef HS_EVENT_OWN_PROVIDER_H
 #define HS_EVENT_OWN_PROVIDER_H
@@ -52,6 +54,7 @@ enum hs_own_event_id {
     HS_OWN_FORKED = 10,
     HS_OWN_CALL = 11,
     HS_OWN_HEAP_NAME = 12,
+    HS_OWN_EXECED = 13,
 };
 
 enum hs_own_origin_flags {

@@ -81,13 +81,11 @@ def execs(extension):
     trace.check("exec: two instances", [p["instance"] for p in trace.processes] == [0, 1]
                 and len({p["pid"] for p in trace.processes}) == 1)
     trace.check("exec: each its own", trace.owners(5003) == [0] and trace.owners(5004) == [1])
-    if extension == "hst":
-        trace.check("exec: reasons", [p["end_reason"] for p in trace.processes] == ["exec", "exit"])
+    trace.check("exec: reasons", [p["end_reason"] for p in trace.processes] == ["exec", "exit"])
     alone = Trace("exec-alone", KIN, "exec", extension=extension, follow=False)
     alone.check("exec: alone", alone.status == 4 and len(alone.processes) == 1
                 and alone.owners(5004) == [] and "by exec" in alone.errors)
-    if extension == "hst":
-        alone.check("exec: alone, reason", alone.processes[0]["end_reason"] == "exec")
+    alone.check("exec: alone, reason", alone.processes[0]["end_reason"] == "exec")
     failed = Trace("failed-exec", KIN, "failed-exec", extension=extension)
     failed.check("failed exec: goes on", failed.status == 5 and len(failed.processes) == 1
                  and failed.owners(5006) == failed.owners(5007) == [0]

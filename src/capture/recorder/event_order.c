@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Ring records to events; see event_order.h. */
-#include "capture/recorder/order_private.h"
+#include "capture/recorder/event_order.h"
 
 #include "base/memory.h"
+#include "capture/recorder/order_private.h"
 #include "event/block_call.h"
 
 #include <stdio.h>

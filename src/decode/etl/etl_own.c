@@ -182,6 +182,16 @@ static bool read_forked (const struct hs_etl_processes *processes, struct hs_etl
     return !reader->has_overrun;
 }
 
+/* u32 pid */
+static bool read_execed (struct hs_etl_processes *processes, struct hs_reader *reader)
+{
+    uint32_t pid = hs_reader_u32 (reader);
+
+    if (!reader->has_overrun)
+        hs_etl_process_set_execed (processes, pid);
+    return !reader->has_overrun;
+}
+
 /* u32 pid, u64 heap, name */
 static bool read_heap_name (struct hs_etl_own *own, const struct hs_etl_processes *processes,
                             struct hs_etl_sink *sink, struct hs_reader *reader, int64_t time)
@@ -250,6 +260,9 @@ void hs_etl_own_record (struct hs_etl_own *own, struct hs_etl_processes *process
         break;
     case HS_OWN_FORKED:
         is_whole = read_forked (processes, sink, &reader, time);
+        break;
+    case HS_OWN_EXECED:
+        is_whole = read_execed (processes, &reader);
         break;
     case HS_OWN_RESET:
         (void)hs_batch_add (sink->batch, HS_EVENT_RESET, time);

@@ -246,6 +246,14 @@ void hs_etl_process_rename (struct hs_etl_processes *processes, struct hs_etl_si
     send (processes, sink, id, time);
 }
 
+void hs_etl_process_set_execed (struct hs_etl_processes *processes, uint32_t pid)
+{
+    hs_process_id id = hs_etl_process_newest (processes, pid);
+
+    if (id != HS_NO_PROCESS)
+        processes->items.items[id].is_execed = true;
+}
+
 static void end_instance (struct hs_etl_processes *processes, struct hs_etl_sink *sink,
                           hs_process_id id, int64_t time)
 {
@@ -254,7 +262,8 @@ static void end_instance (struct hs_etl_processes *processes, struct hs_etl_sink
                                         .exit_status = process->exit_status,
                                         .image = { "", 0 },
                                         .command_line = { "", 0 },
-                                        .end_reason = HS_PROCESS_EXITED };
+                                        .end_reason = process->is_execed ? HS_PROCESS_EXECED
+                                                                         : HS_PROCESS_EXITED };
 
     process->is_ended = true;
     set_cache (processes, process->pid, HS_NO_PROCESS);

@@ -20,6 +20,7 @@ struct hs_etl_process {
     int64_t start;
     int32_t exit_status;
     bool has_start, is_ended, is_32bit, is_image_known;
+    bool is_execed; /* its end is an exec */
     bool is_described; /* by a process record; otherwise only seen in other records */
     struct hs_text image, command_line;
 };
@@ -78,6 +79,9 @@ void hs_etl_process_set_32bit (struct hs_etl_processes *processes, struct hs_etl
  * Adds at most one event. */
 void hs_etl_process_rename (struct hs_etl_processes *processes, struct hs_etl_sink *sink,
                             uint32_t pid, const struct hs_etl_names *names, int64_t time);
+
+/* Our own provider says that the end of this process, which follows, is an exec. */
+void hs_etl_process_set_execed (struct hs_etl_processes *processes, uint32_t pid);
 
 /* Group 03, but for image loads (opcode 10). Adds at most three events. */
 void hs_etl_process_record (struct hs_etl_processes *processes, struct hs_etl_sink *sink,
