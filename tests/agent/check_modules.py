@@ -92,7 +92,8 @@ def main():
         check(f"{extension}: the address was used again", len(lines) == 5 and
               len({bias for _, bias, _ in lines[:4]}) == 1 and lines[4][1] != lines[3][1], lines)
         turns(extension, path, lines)
-        other = os.path.join(SCRATCH, "modules-converted." + ("etl" if extension == "hst" else "hst"))
+        other = "modules-converted." + ("etl" if extension == "hst" else "hst")
+        other = os.path.join(SCRATCH, other)
         if os.path.exists(other):
             os.unlink(other)
         subprocess.run([HEAPSTRATA, "convert", path, other], capture_output=True, timeout=120,

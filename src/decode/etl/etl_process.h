@@ -20,7 +20,7 @@ struct hs_etl_process {
     int64_t start;
     int32_t exit_status;
     bool has_start, is_ended, is_32bit, is_image_known;
-    bool is_execed; /* its end is an exec */
+    bool is_execed;    /* its end is an exec */
     bool is_described; /* by a process record; otherwise only seen in other records */
     struct hs_text image, command_line;
 };
