@@ -138,3 +138,44 @@ const struct hs_range_block *hs_scan_block (const struct hs_scan *scan, hs_row_n
         *ret_run = hs_row_run_at (snapshot, first, border < end ? border : end);
     return block;
 }
+
+struct hs_sum_run hs_sum_run_at (const struct hs_snapshot *snapshot, uint64_t first, uint64_t end)
+{
+    const struct hs_range_columns *columns = snapshot->ranges;
+    uint64_t at = first & (HS_COLUMN_CHUNK_VALUES - 1);
+
+    return (struct hs_sum_run){
+        .n = hs_column_run (first, end),
+        .bytes = (const uint64_t *)hs_column_chunk (&columns->sum_bytes, first) + at,
+        .slot = hs_column_chunk_u32 (&columns->sum_slot, first) + at,
+        .process = hs_column_chunk_u32 (&columns->sum_process, first) + at,
+        .count = hs_column_chunk_u32 (&columns->sum_count, first) + at,
+        .temporary = hs_column_chunk_u32 (&columns->sum_temporary, first) + at,
+        .last_row = hs_column_chunk_u32 (&columns->sum_last_row, first) + at,
+    };
+}
+
+struct hs_survivor_run hs_survivor_run_at (const struct hs_snapshot *snapshot, uint64_t first,
+                                           uint64_t end)
+{
+    const struct hs_range_columns *columns = snapshot->ranges;
+    uint64_t at = first & (HS_COLUMN_CHUNK_VALUES - 1);
+
+    return (struct hs_survivor_run){
+        .n = hs_column_run (first, end),
+        .row = hs_column_chunk_u32 (&columns->survivor_row, first) + at,
+        .size = hs_column_chunk_u32 (&columns->survivor_size, first) + at,
+        .context = hs_column_chunk_u32 (&columns->survivor_context, first) + at,
+        .stack = hs_column_chunk_u32 (&columns->survivor_stack, first) + at,
+        .end = hs_column_chunk_u32 (&columns->survivor_end, first) + at,
+    };
+}
+
+bool hs_scan_has_peaks (const struct hs_scan *scan, uint32_t n_processes)
+{
+    const struct hs_snapshot *snapshot = &scan->snapshot;
+
+    return scan->passes_all && scan->passes_sizes && !hs_range_index_is_off (snapshot) &&
+           hs_range_index_has_ends (snapshot) &&
+           snapshot->ranges->peak_row.n == (uint64_t)snapshot->n_slots + n_processes;
+}

@@ -74,6 +74,23 @@ struct hs_row_run hs_row_run_at (const struct hs_snapshot *snapshot, hs_row_no f
 const struct hs_range_block *hs_scan_block (const struct hs_scan *scan, hs_row_no first,
                                             hs_row_no end, struct hs_row_run *ret_run);
 
+/* The same for the values of blocks (range_index.h): sums, and survivors. */
+struct hs_sum_run {
+    uint32_t n;
+    const uint64_t *bytes;
+    const uint32_t *slot, *process, *count, *temporary, *last_row;
+};
+struct hs_survivor_run {
+    uint32_t n;
+    const uint32_t *row, *size, *context, *stack, *end;
+};
+struct hs_sum_run hs_sum_run_at (const struct hs_snapshot *snapshot, uint64_t first, uint64_t end);
+struct hs_survivor_run hs_survivor_run_at (const struct hs_snapshot *snapshot, uint64_t first,
+                                           uint64_t end);
+
+/* Whether the index knows what lived at the peak of all processes, for this filter. */
+bool hs_scan_has_peaks (const struct hs_scan *scan, uint32_t n_processes);
+
 /* A value of a run that the writer may still change (end, stack). */
 static inline uint32_t hs_run_peek (const uint32_t *values, uint32_t i)
 {

@@ -18,27 +18,58 @@ static void add (struct hs_size_class_sums *to, const struct hs_size_class_sums 
     to->whole_bytes = hs_add_saturated (to->whole_bytes, from->whole_bytes);
 }
 
-static void scan_run (const struct hs_scan *scan, const struct hs_row_run *run,
-                      struct hs_size_class_sums *classes)
+/* What a run adds, per place of a row and size class, twice: rows next to each other tend to be of
+ * one class, and would wait for each other's sums. */
+enum place {
+    /* 0 to 3: AIFI, AIFO, AOFI, AOFO */
+    PLACE_OUTSIDE = 4, /* gone before the range, or born after it */
+    N_PLACES,
+};
+#define N_LANES 2u
+struct tally {
+    struct {
+        uint64_t bytes;
+        uint64_t count;
+    } of[N_LANES][N_PLACES][HS_N_SIZE_CLASSES];
+};
+
+static void add_tally (const struct tally *tally, struct hs_size_class_sums *classes)
 {
+    for (unsigned k = 0; k < HS_N_SIZE_CLASSES; k++) {
+        for (unsigned i = 0; i < N_LANES * N_PLACES; i++) {
+            unsigned place = i / N_LANES;
+            uint64_t count = tally->of[i % N_LANES][place][k].count;
+            uint64_t bytes = tally->of[i % N_LANES][place][k].bytes;
+
+            classes[k].whole_count += count;
+            classes[k].whole_bytes = hs_add_saturated (classes[k].whole_bytes, bytes);
+            if (place == PLACE_OUTSIDE)
+                continue;
+            classes[k].count[place] += count;
+            classes[k].bytes[place] = hs_add_saturated (classes[k].bytes[place], bytes);
+        }
+    }
+}
+
+/* Rows on one side of the range's borders. */
+static void scan_run (const struct hs_scan *scan, const struct hs_row_run *run, struct tally *tally)
+{
+    const unsigned first_place = run->first < scan->row_begin ? 2 : 0;
+    const bool is_after = run->first >= scan->row_end;
+
     for (uint32_t i = 0; i < run->n; i++) {
-        struct hs_size_class_sums *sums;
-        hs_row_no row = run->first + i;
-        hs_event_no ended;
-        uint64_t size;
+        hs_event_no ended = hs_run_peek (run->end, i);
+        unsigned place = first_place + (ended >= scan->end);
         unsigned class;
+        uint64_t size;
 
         if (!hs_scan_passes (scan, run, i, &size))
             continue;
-        sums = &classes[hs_size_class (size)];
-        sums->whole_count++;
-        sums->whole_bytes = hs_add_saturated (sums->whole_bytes, size);
-        ended = hs_run_peek (run->end, i);
-        if (row >= scan->row_end || ended < scan->begin)
-            continue;
-        class = (row < scan->row_begin ? 2u : 0u) + (ended < scan->end ? 0u : 1u);
-        sums->count[class]++;
-        sums->bytes[class] = hs_add_saturated (sums->bytes[class], size);
+        class = hs_size_class (size);
+        place = is_after || ended < scan->begin ? PLACE_OUTSIDE : place;
+        tally->of[i % N_LANES][place][class].count++;
+        tally->of[i % N_LANES][place][class].bytes =
+            hs_add_saturated (tally->of[i % N_LANES][place][class].bytes, size);
     }
 }
 
@@ -49,30 +80,22 @@ static void add_bytes (struct hs_size_class_sums *sums, unsigned class, uint32_t
     sums->bytes[class] += bytes;
 }
 
-/* A whole block; `is_inside`: of rows born in the range, else of rows born before it. */
-static void add_block (const struct hs_scan *scan, const struct hs_range_block *block,
-                       bool is_inside, struct hs_size_class_sums *classes)
+static void add_survivors (const struct hs_scan *scan, const struct hs_survivor_run *run,
+                           bool is_inside, struct hs_size_class_sums *classes)
 {
     const struct hs_rows *rows = scan->snapshot.rows;
     const bool has_ends = hs_range_index_has_ends (&scan->snapshot);
+    const hs_event_no begin = is_inside ? scan->end : scan->begin;
 
-    for (unsigned k = 0; k < HS_N_SIZE_CLASSES; k++) {
-        classes[k].whole_count += block->classes[k].count;
-        classes[k].whole_bytes += block->classes[k].bytes;
-        if (is_inside)
-            add_bytes (&classes[k], 0, block->classes[k].count, block->classes[k].bytes);
-    }
-    for (uint32_t i = 0; i < block->n_survivors; i++) {
-        const struct hs_survivor *survivor = &block->survivors[i];
+    for (uint32_t i = 0; i < run->n; i++) {
         hs_event_no ended =
-            has_ends ? hs_run_peek (&survivor->end, 0) : hs_column_peek (&rows->end, survivor->row);
-        uint64_t size;
+            has_ends ? hs_run_peek (run->end, i) : hs_column_peek (&rows->end, run->row[i]);
         struct hs_size_class_sums *sums;
+        uint64_t size;
 
-        if (ended < (is_inside ? scan->end : scan->begin))
+        if (ended < begin)
             continue;
-        size =
-            survivor->size != HS_SIZE_LARGE ? survivor->size : hs_rows_size (rows, survivor->row);
+        size = run->size[i] != HS_SIZE_LARGE ? run->size[i] : hs_rows_size (rows, run->row[i]);
         sums = &classes[hs_size_class (size)];
         if (is_inside) {
             sums->count[0]--;
@@ -81,6 +104,26 @@ static void add_block (const struct hs_scan *scan, const struct hs_range_block *
         } else {
             add_bytes (sums, ended < scan->end ? 2 : 3, 1, size);
         }
+    }
+}
+
+/* A whole block; `is_inside`: of rows born in the range, else of rows born before it. */
+static void add_block (const struct hs_scan *scan, const struct hs_range_block *block,
+                       bool is_inside, struct hs_size_class_sums *classes)
+{
+    uint64_t first = block->first_survivor, end = first + block->n_survivors;
+
+    for (unsigned k = 0; k < HS_N_SIZE_CLASSES; k++) {
+        classes[k].whole_count += block->classes[k].count;
+        classes[k].whole_bytes += block->classes[k].bytes;
+        if (is_inside)
+            add_bytes (&classes[k], 0, block->classes[k].count, block->classes[k].bytes);
+    }
+    while (first < end) {
+        struct hs_survivor_run run = hs_survivor_run_at (&scan->snapshot, first, end);
+
+        add_survivors (scan, &run, is_inside, classes);
+        first += run.n;
     }
 }
 
@@ -94,7 +137,7 @@ static void add_later_block (const struct hs_range_block *block, struct hs_size_
 }
 
 /* The rows from `first` to the next of the range's borders: at once where whole blocks tell. */
-static uint32_t scan_from (const struct hs_scan *scan, hs_row_no first,
+static uint32_t scan_from (const struct hs_scan *scan, hs_row_no first, struct tally *tally,
                            struct hs_size_class_sums *classes)
 {
     const struct hs_range_block *block = NULL;
@@ -108,7 +151,7 @@ static uint32_t scan_from (const struct hs_scan *scan, hs_row_no first,
     else
         run = hs_row_run_at (&scan->snapshot, first, end);
     if (block == NULL)
-        scan_run (scan, &run, classes);
+        scan_run (scan, &run, tally);
     else if (first < scan->row_end)
         add_block (scan, block, first >= scan->row_begin, classes);
     else
@@ -131,12 +174,13 @@ static void finish (struct hs_histogram *histogram)
         histogram->first = 0;
 }
 
-enum hs_status hs_histogram (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
-                             const struct hs_cancel *cancel, struct hs_histogram **ret,
-                             struct hs_error *err)
+static enum hs_status answer (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                              const struct hs_cancel *cancel, struct hs_histogram **ret,
+                              struct hs_error *err)
 {
     struct hs_filter any_size = *filter;
     struct hs_histogram *histogram;
+    struct tally *tally;
     struct hs_scan scan;
     enum hs_status status;
     uint32_t n;
@@ -147,7 +191,10 @@ enum hs_status hs_histogram (const struct hs_snapshot *snapshot, const struct hs
     if (status != HS_OK)
         return status;
     histogram = HS_NEW (struct hs_histogram);
-    if (histogram == NULL) {
+    tally = HS_NEW (struct tally);
+    if (histogram == NULL || tally == NULL) {
+        hs_free (histogram);
+        hs_free (tally);
         hs_scan_clear (&scan);
         return hs_error_no_memory (err);
     }
@@ -156,8 +203,10 @@ enum hs_status hs_histogram (const struct hs_snapshot *snapshot, const struct hs
             status = HS_CANCELLED;
             break;
         }
-        n = scan_from (&scan, row, histogram->classes);
+        n = scan_from (&scan, row, tally, histogram->classes);
     }
+    add_tally (tally, histogram->classes);
+    hs_free (tally);
     hs_scan_clear (&scan);
     if (status == HS_OK)
         status = hs_trace_check (snapshot->trace, err);
@@ -169,6 +218,19 @@ enum hs_status hs_histogram (const struct hs_snapshot *snapshot, const struct hs
     atomic_init (&histogram->n_references, 1);
     *ret = histogram;
     return HS_OK;
+}
+
+enum hs_status hs_histogram (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                             const struct hs_cancel *cancel, struct hs_histogram **ret,
+                             struct hs_error *err)
+{
+    bool was_off = hs_range_index_is_off (snapshot);
+    enum hs_status status = answer (snapshot, filter, cancel, ret, err);
+
+    if (status != HS_OK || was_off || !hs_range_index_is_off (snapshot))
+        return status;
+    hs_histogram_unref (*ret); /* a part of the index was damaged: once more, without it */
+    return answer (snapshot, filter, cancel, ret, err);
 }
 
 struct hs_histogram *hs_histogram_ref (struct hs_histogram *histogram)

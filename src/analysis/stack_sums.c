@@ -11,14 +11,21 @@
 
 #include <stdlib.h>
 
-struct slot_sums { /* 64 bytes: rows are 32-bit numbers, so are counts */
-    uint64_t bytes[4];
+/* What most rows of a range touch: kept close together, it stays in the second cache. */
+struct slot_short {
+    uint64_t bytes; /* AIFI */
+    uint32_t count;
+    uint32_t temporary;
+    hs_row_no row; /* the newest of any class that was looked at */
+};
+
+struct slot_sums {     /* 64 bytes: rows are 32-bit numbers, so are counts */
+    uint64_t bytes[4]; /* [0] is slot_short's */
     uint64_t peak_bytes;
     uint32_t count[4];
     uint32_t peak_count;
-    uint32_t temporary;
 };
-_Static_assert(sizeof (struct slot_sums) == 64, "a cache line");
+_Static_assert(sizeof (struct slot_sums) <= 64, "a cache line");
 
 struct unsure_sums { /* apart from slot_sums: few traces have gaps */
     uint64_t bytes, count;
@@ -26,15 +33,16 @@ struct unsure_sums { /* apart from slot_sums: few traces have gaps */
 
 struct build {
     struct hs_scan scan;
-    struct slot_sums *slots; /* n_slots, then one per process for rows without a stack */
-    hs_row_no *slot_row;     /* newest row of each of them */
+    struct slot_sums *slots;   /* n_slots, then one per process for rows without a stack */
+    struct slot_short *shorts; /* of each of them */
     uint32_t n_slots, n_processes;
     uint8_t *context_at_peak;   /* per context: its process had not ended at the peak */
     struct unsure_sums *unsure; /* like slots; NULL without gaps */
     hs_row_no *unsure_rows;     /* per process: rows below it are older than a gap of the range */
     hs_row_no unsure_end;       /* the largest of them */
     hs_event_no peak_event;
-    hs_row_no peak_rows; /* rows born up to the peak */
+    hs_row_no peak_rows; /* rows born up to the peak; 0 when the index knows what lived then */
+    bool has_kept_peak;
 };
 
 void hs_sums_add (struct hs_sums *to, const struct hs_sums *from)
@@ -67,7 +75,9 @@ static enum hs_status set_peak (struct build *build, hs_process_id process,
     /* a trace that grew since the snapshot has a newer peak: find the one of the snapshot */
     if (build->peak_event != HS_NO_EVENT && build->peak_event >= snapshot->n_events)
         status = hs_replay_find_peak (snapshot, process, cancel, &build->peak_event, err);
-    if (status == HS_OK && build->peak_event != HS_NO_EVENT)
+    build->has_kept_peak = status == HS_OK && process == HS_NO_PROCESS &&
+                           hs_scan_has_peaks (&build->scan, build->n_processes);
+    if (status == HS_OK && build->peak_event != HS_NO_EVENT && !build->has_kept_peak)
         build->peak_rows = hs_snapshot_rows_before (snapshot, build->peak_event + 1);
     return status;
 }
@@ -79,9 +89,9 @@ static enum hs_status begin (struct build *build, struct hs_error *err)
 
     build->n_slots = snapshot->n_slots;
     build->slots = hs_alloc_zeroed (n, sizeof *build->slots);
-    build->slot_row = hs_alloc_zeroed (n, sizeof *build->slot_row);
+    build->shorts = hs_alloc_zeroed (n, sizeof *build->shorts);
     build->context_at_peak = hs_alloc_zeroed (snapshot->n_contexts, 1);
-    if (build->slots == NULL || build->slot_row == NULL || build->context_at_peak == NULL)
+    if (build->slots == NULL || build->shorts == NULL || build->context_at_peak == NULL)
         return hs_error_no_memory (err);
     for (uint32_t i = 0; i < snapshot->n_contexts; i++) {
         hs_event_no exit = build->scan.context_exit[i];
@@ -98,31 +108,18 @@ enum run_place {
     RUN_AFTER = 4,  /* looked at for the peak only */
 };
 
-/* What one row of a run or block adds; `class` and `is_in_range` are constants of the caller. */
-static inline __attribute__ ((always_inline)) void add_row (struct build *build, size_t at,
-                                                            hs_row_no row, uint64_t size,
-                                                            unsigned class, bool is_in_range,
-                                                            bool is_temporary, bool is_at_peak)
+static inline void add_at_peak (struct slot_sums *sums, uint64_t size)
 {
-    struct slot_sums *sums = &build->slots[at];
-
-    build->slot_row[at] = row;
-    if (is_in_range) {
-        sums->count[class]++;
-        sums->bytes[class] = hs_add_saturated (sums->bytes[class], size);
-        sums->temporary += class == 0 && is_temporary;
-    }
-    if (is_at_peak) {
-        sums->peak_count++;
-        sums->peak_bytes = hs_add_saturated (sums->peak_bytes, size);
-    }
+    sums->peak_count++;
+    sums->peak_bytes = hs_add_saturated (sums->peak_bytes, size);
 }
 
-/* One run of rows; made four times for the constants of its callers, everything in registers. */
+/* One run of rows; made five times for the constants of its callers, everything in registers. */
 static inline __attribute__ ((always_inline)) void scan_run (struct build *build,
                                                              const struct hs_row_run *run,
                                                              const enum run_place place,
-                                                             const bool has_peak)
+                                                             const bool has_peak,
+                                                             const bool is_plain)
 {
     const struct hs_scan *const scan = &build->scan;
     const struct hs_column *const processes = &scan->snapshot.rows->context_process;
@@ -140,13 +137,27 @@ static inline __attribute__ ((always_inline)) void scan_run (struct build *build
         unsigned class = (unsigned)place + (ended >= end_event);
         uint64_t size = hs_run_size (&scan->snapshot, run, i);
 
-        if ((!is_at_peak && !is_in_range) || size < size_min || size > size_max ||
-            (!passes_all && !scan->context_passes[run->context[i]]))
+        if ((!is_at_peak && !is_in_range) ||
+            (!is_plain && (size < size_min || size > size_max ||
+                           (!passes_all && !scan->context_passes[run->context[i]]))))
             continue;
         if (at == HS_NO_STACK || at >= n_slots) /* the place of its process */
             at = (size_t)n_slots + hs_column_u32 (processes, run->context[i]);
-        add_row (build, at, run->first + i, size, class, is_in_range,
-                 (stack & HS_ROW_IS_TEMPORARY) != 0, is_at_peak);
+        build->shorts[at].row = run->first + i;
+        if (is_in_range && class == 0) {
+            struct slot_short *sums = &build->shorts[at];
+
+            sums->count++;
+            sums->bytes = is_plain ? sums->bytes + size : hs_add_saturated (sums->bytes, size);
+            sums->temporary += stack >> 31;
+        } else if (is_in_range) {
+            struct slot_sums *sums = &build->slots[at];
+
+            sums->count[class]++;
+            sums->bytes[class] = hs_add_saturated (sums->bytes[class], size);
+        }
+        if (is_at_peak)
+            add_at_peak (&build->slots[at], size);
     }
 }
 
@@ -154,68 +165,102 @@ static inline __attribute__ ((always_inline)) void scan_run (struct build *build
 static void add_block_sums (struct build *build, const struct hs_range_block *block)
 {
     const struct hs_scan *scan = &build->scan;
+    uint64_t end = (uint64_t)block->first_sum + block->n_sums;
 
-    for (uint32_t i = 0; i < block->n_sums; i++) {
-        const struct hs_block_sum *from = &block->sums[i];
-        size_t at = from->slot != HS_NO_STACK ? from->slot : (size_t)build->n_slots + from->process;
-        struct slot_sums *to = &build->slots[at];
+    for (uint64_t first = block->first_sum; first < end;) {
+        struct hs_sum_run run = hs_sum_run_at (&scan->snapshot, first, end);
 
-        if (!scan->passes_all && from->process != scan->process)
-            continue;
-        to->count[0] += from->count;
-        to->bytes[0] += from->bytes;
-        to->temporary += from->temporary;
-        if (build->slot_row[at] < from->last_row)
-            build->slot_row[at] = from->last_row;
+        for (uint32_t i = 0; i < run.n; i++) {
+            size_t at =
+                run.slot[i] != HS_NO_STACK ? run.slot[i] : (size_t)build->n_slots + run.process[i];
+            struct slot_short *to = &build->shorts[at];
+
+            if (!scan->passes_all && run.process[i] != scan->process)
+                continue;
+            to->count += run.count[i];
+            to->bytes += run.bytes[i];
+            to->temporary += run.temporary[i];
+            if (to->row < run.last_row[i])
+                to->row = run.last_row[i];
+        }
+        first += run.n;
     }
 }
 
-/* The survivors of a block: those of a block inside the range are in its sums already, as ended. */
+/* A survivor of a block inside the range is in the block's sums already, as one that ended. */
+static inline void move_survivor (struct build *build, size_t at, uint64_t size, bool is_ended,
+                                  uint32_t stack)
+{
+    uint64_t moved = is_ended ? 0 : size;
+
+    build->shorts[at].count -= !is_ended;
+    build->shorts[at].bytes -= moved;
+    build->shorts[at].temporary += is_ended && (stack & HS_ROW_IS_TEMPORARY) != 0;
+    build->slots[at].count[1] += !is_ended;
+    build->slots[at].bytes[1] += moved;
+}
+
+/* No branch is to be guessed in here: half of the survivors lived, and half did not. */
+static inline void add_survivor (struct build *build, size_t at, uint64_t size, hs_row_no row,
+                                 hs_event_no ended)
+{
+    struct slot_sums *sums = &build->slots[at];
+    bool is_in_range = ended >= build->scan.begin;
+    unsigned class = RUN_BEFORE + (ended >= build->scan.end);
+
+    sums->count[class] += is_in_range;
+    sums->bytes[class] += is_in_range ? size : 0;
+    build->shorts[at].row = is_in_range ? row : build->shorts[at].row;
+}
+
+static inline __attribute__ ((always_inline)) void scan_survivor_run (
+    struct build *build, const struct hs_survivor_run *run, const enum run_place place,
+    const bool has_peak, const bool has_ends)
+{
+    const struct hs_scan *const scan = &build->scan;
+    const struct hs_rows *const rows = scan->snapshot.rows;
+    const struct hs_column *const processes = &rows->context_process;
+
+    for (uint32_t i = 0; i < run->n; i++) {
+        hs_row_no row = run->row[i];
+        hs_event_no ended = has_ends ? hs_run_peek (run->end, i) : hs_column_peek (&rows->end, row);
+        uint32_t stack =
+            has_ends ? hs_run_peek (run->stack, i) : hs_column_peek (&rows->stack, row);
+        size_t at = stack & HS_ROW_SLOT_MASK;
+        uint64_t size = run->size[i] != HS_SIZE_LARGE ? run->size[i] : hs_rows_size (rows, row);
+
+        if (!scan->passes_all && !scan->context_passes[run->context[i]])
+            continue;
+        if (at == HS_NO_STACK || at >= build->n_slots)
+            at = (size_t)build->n_slots + hs_column_u32 (processes, run->context[i]);
+        if (place == RUN_INSIDE)
+            move_survivor (build, at, size, ended < scan->end, stack);
+        else if (place == RUN_BEFORE)
+            add_survivor (build, at, size, row, ended);
+        if (has_peak && ended > build->peak_event && build->context_at_peak[run->context[i]]) {
+            add_at_peak (&build->slots[at], size);
+            if (build->shorts[at].row < row)
+                build->shorts[at].row = row;
+        }
+    }
+}
+
 static void scan_survivors (struct build *build, const struct hs_range_block *block,
                             enum run_place place, bool has_peak)
 {
-    const struct hs_scan *scan = &build->scan;
-    const struct hs_rows *rows = scan->snapshot.rows;
+    const bool has_ends = hs_range_index_has_ends (&build->scan.snapshot);
+    uint64_t end = (uint64_t)block->first_survivor + block->n_survivors;
 
-    const bool has_ends = hs_range_index_has_ends (&scan->snapshot);
+    for (uint64_t first = block->first_survivor; first < end;) {
+        struct hs_survivor_run run = hs_survivor_run_at (&build->scan.snapshot, first, end);
 
-    for (uint32_t i = 0; i < block->n_survivors; i++) {
-        const struct hs_survivor *survivor = &block->survivors[i];
-        hs_row_no row = survivor->row;
-        hs_event_no ended =
-            has_ends ? hs_run_peek (&survivor->end, 0) : hs_column_peek (&rows->end, row);
-        bool is_in_range = place == RUN_INSIDE || (place == RUN_BEFORE && ended >= scan->begin);
-        bool is_at_peak =
-            has_peak && ended > build->peak_event && build->context_at_peak[survivor->context];
-        bool is_ended = ended < scan->end;
-        struct slot_sums *sums;
-        uint32_t stack;
-        uint64_t size;
-        size_t at;
-
-        if ((!is_at_peak && !is_in_range) ||
-            (!scan->passes_all && !scan->context_passes[survivor->context]))
-            continue;
-        stack = has_ends ? hs_run_peek (&survivor->stack, 0) : hs_column_peek (&rows->stack, row);
-        at = stack & HS_ROW_SLOT_MASK;
-        if (at == HS_NO_STACK)
-            at = (size_t)build->n_slots + hs_column_u32 (&rows->context_process, survivor->context);
-        size = survivor->size != HS_SIZE_LARGE ? survivor->size : hs_rows_size (rows, row);
-        sums = &build->slots[at];
-        if (place == RUN_INSIDE) {
-            sums->count[0] -= !is_ended;
-            sums->bytes[0] -= is_ended ? 0 : size;
-            sums->count[1] += !is_ended;
-            sums->bytes[1] += is_ended ? 0 : size;
-            sums->temporary += is_ended && (stack & HS_ROW_IS_TEMPORARY) != 0;
-            if (is_at_peak) {
-                sums->peak_count++;
-                sums->peak_bytes += size;
-            }
-        } else if (is_in_range || is_at_peak) {
-            add_row (build, at, row, size, (unsigned)place + !is_ended, is_in_range, false,
-                     is_at_peak);
-        }
+        if (has_ends && !has_peak && place == RUN_BEFORE)
+            scan_survivor_run (build, &run, RUN_BEFORE, false, true);
+        else if (has_ends && !has_peak && place == RUN_INSIDE)
+            scan_survivor_run (build, &run, RUN_INSIDE, false, true);
+        else
+            scan_survivor_run (build, &run, place, has_peak, has_ends);
+        first += run.n;
     }
 }
 
@@ -240,16 +285,34 @@ static enum hs_status scan_part (struct build *build, hs_row_no first, hs_row_no
                 add_block_sums (build, block);
             scan_survivors (build, block, place, has_peak);
         } else if (place == RUN_BEFORE) {
-            scan_run (build, &run, RUN_BEFORE, has_peak);
+            scan_run (build, &run, RUN_BEFORE, has_peak, false);
         } else if (place == RUN_AFTER) {
-            scan_run (build, &run, RUN_AFTER, true);
+            scan_run (build, &run, RUN_AFTER, true, false);
         } else if (has_peak) {
-            scan_run (build, &run, RUN_INSIDE, true);
+            scan_run (build, &run, RUN_INSIDE, true, false);
+        } else if (build->scan.passes_all && build->scan.passes_sizes) {
+            scan_run (build, &run, RUN_INSIDE, false, true);
         } else {
-            scan_run (build, &run, RUN_INSIDE, false);
+            scan_run (build, &run, RUN_INSIDE, false, false);
         }
     }
     return HS_OK;
+}
+
+/* What lived at the peak, as the index has it. */
+static void add_kept_peak (struct build *build)
+{
+    const struct hs_range_columns *columns = build->scan.snapshot.ranges;
+    size_t n = (size_t)build->n_slots + build->n_processes;
+
+    for (size_t at = 0; at < n; at++) {
+        hs_row_no row = hs_column_u32 (&columns->peak_row, at);
+
+        build->slots[at].peak_bytes = hs_column_u64 (&columns->peak_bytes, at);
+        build->slots[at].peak_count = hs_column_u32 (&columns->peak_count, at);
+        if (build->shorts[at].row < row)
+            build->shorts[at].row = row;
+    }
 }
 
 static enum hs_status scan_rows (struct build *build, const struct hs_cancel *cancel)
@@ -262,6 +325,8 @@ static enum hs_status scan_rows (struct build *build, const struct hs_cancel *ca
         status = scan_part (build, scan->row_begin, scan->row_end, RUN_INSIDE, cancel);
     if (status == HS_OK)
         status = scan_part (build, scan->row_end, build->peak_rows, RUN_AFTER, cancel);
+    if (status == HS_OK && build->has_kept_peak)
+        add_kept_peak (build);
     return status;
 }
 
@@ -334,10 +399,11 @@ static void add_unsure_survivors (struct build *build, const struct hs_range_blo
 {
     const struct hs_scan *scan = &build->scan;
     const struct hs_rows *rows = scan->snapshot.rows;
+    const struct hs_range_columns *columns = scan->snapshot.ranges;
 
-    for (uint32_t i = 0; i < block->n_survivors; i++) {
-        hs_row_no row = block->survivors[i].row;
-        uint32_t context = block->survivors[i].context;
+    for (uint32_t i = block->first_survivor; i < block->first_survivor + block->n_survivors; i++) {
+        hs_row_no row = hs_column_u32 (&columns->survivor_row, i);
+        uint32_t context = hs_column_u32 (&columns->survivor_context, i);
 
         if (hs_column_peek (&rows->end, row) >= scan->end &&
             (scan->passes_all || scan->context_passes[context]))
@@ -369,10 +435,12 @@ static enum hs_status scan_unsure (struct build *build, const struct hs_cancel *
     return status;
 }
 
-static bool is_any (const struct slot_sums *sums)
+static bool is_any (const struct build *build, size_t at)
 {
-    return (sums->count[0] | sums->count[1] | sums->count[2] | sums->count[3] | sums->peak_count) !=
-           0;
+    const struct slot_sums *sums = &build->slots[at];
+
+    return (build->shorts[at].count | sums->count[1] | sums->count[2] | sums->count[3] |
+            sums->peak_count) != 0;
 }
 
 static void set_stack (const struct build *build, size_t at, struct hs_stack_sum *ret)
@@ -382,12 +450,14 @@ static void set_stack (const struct build *build, size_t at, struct hs_stack_sum
 
     *ret = (struct hs_stack_sum){
         .node = HS_NODE_NONE,
-        .row = build->slot_row[at],
+        .row = build->shorts[at].row,
         .sums = { .peak_count = from->peak_count,
                   .peak_bytes = from->peak_bytes,
-                  .temporary = from->temporary },
+                  .temporary = build->shorts[at].temporary },
     };
-    for (int i = 0; i < 4; i++) {
+    ret->sums.count[0] = build->shorts[at].count;
+    ret->sums.bytes[0] = build->shorts[at].bytes;
+    for (int i = 1; i < 4; i++) {
         ret->sums.count[i] = from->count[i];
         ret->sums.bytes[i] = from->bytes[i];
     }
@@ -419,18 +489,22 @@ static enum hs_status collect (const struct build *build, struct hs_stack_sums *
     size_t n_places = (size_t)build->n_slots + build->n_processes, n = 0;
     struct hs_stack_sums *sums;
     uint32_t n_kept = 0;
+    bool is_sorted = true;
 
     for (size_t i = 0; i < n_places; i++)
-        n += is_any (&build->slots[i]);
+        n += is_any (build, i);
     sums = hs_alloc_zeroed (1, sizeof *sums + n * sizeof sums->stacks[0]);
     if (sums == NULL)
         return hs_error_no_memory (err);
     n = 0;
     for (size_t i = 0; i < n_places; i++) {
-        if (is_any (&build->slots[i]))
-            set_stack (build, i, &sums->stacks[n++]);
+        if (!is_any (build, i))
+            continue;
+        set_stack (build, i, &sums->stacks[n++]);
+        is_sorted = is_sorted &&
+                    (n < 2 || compare_stacks (&sums->stacks[n - 2], &sums->stacks[n - 1]) <= 0);
     }
-    if (n > 0)
+    if (!is_sorted) /* slots mostly get their numbers as their stacks do */
         qsort (sums->stacks, n, sizeof sums->stacks[0], compare_stacks);
     for (size_t i = 0; i < n; i++) {
         struct hs_stack_sum *last = n_kept > 0 ? &sums->stacks[n_kept - 1] : NULL;
@@ -452,7 +526,7 @@ static enum hs_status collect (const struct build *build, struct hs_stack_sums *
     return HS_OK;
 }
 
-enum hs_status hs_stack_sums (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+static enum hs_status answer (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
                               const struct hs_cancel *cancel, struct hs_stack_sums **ret,
                               struct hs_error *err)
 {
@@ -473,12 +547,25 @@ enum hs_status hs_stack_sums (const struct hs_snapshot *snapshot, const struct h
     if (status == HS_OK)
         status = collect (&build, ret, err);
     hs_free (build.slots);
-    hs_free (build.slot_row);
+    hs_free (build.shorts);
     hs_free (build.unsure);
     hs_free (build.unsure_rows);
     hs_free (build.context_at_peak);
     hs_scan_clear (&build.scan);
     return status;
+}
+
+enum hs_status hs_stack_sums (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                              const struct hs_cancel *cancel, struct hs_stack_sums **ret,
+                              struct hs_error *err)
+{
+    bool was_off = hs_range_index_is_off (snapshot);
+    enum hs_status status = answer (snapshot, filter, cancel, ret, err);
+
+    if (status != HS_OK || was_off || !hs_range_index_is_off (snapshot))
+        return status;
+    hs_stack_sums_free (*ret); /* a part of the index was damaged: once more, without it */
+    return answer (snapshot, filter, cancel, ret, err);
 }
 
 static void keep_classes (struct hs_sums *sums, enum hs_class_mask classes)

@@ -111,6 +111,14 @@ static inline const uint32_t *hs_column_chunk_u32 (const struct hs_column *colum
     return hs_column_chunk (column, i);
 }
 
+/* How many values from `i` on, up to `end`, lie in the chunk of value `i`. */
+static inline uint32_t hs_column_run (uint64_t i, uint64_t end)
+{
+    uint64_t n = HS_COLUMN_CHUNK_VALUES - (i & (HS_COLUMN_CHUNK_VALUES - 1));
+
+    return (uint32_t)(n < end - i ? n : end - i);
+}
+
 static inline uint32_t hs_column_u32 (const struct hs_column *column, uint64_t i)
 {
     return hs_column_chunk_u32 (column, i)[i & (HS_COLUMN_CHUNK_VALUES - 1)];

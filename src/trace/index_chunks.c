@@ -7,12 +7,22 @@
 
 #include "base/limits.h"
 
+static bool is_end (enum hs_column_id column)
+{
+    return column == HS_COLUMN_END || column == HS_COLUMN_SURVIVOR_END;
+}
+
+static bool is_stack (enum hs_column_id column)
+{
+    return column == HS_COLUMN_STACK || column == HS_COLUMN_SURVIVOR_STACK;
+}
+
 /* Sentinels and flags stand at the top of these columns; turned, they are small numbers too. */
 static uint64_t turn (enum hs_column_id column, uint64_t value)
 {
-    if (column == HS_COLUMN_END)
+    if (is_end (column))
         return (uint32_t)(value + 1);
-    if (column == HS_COLUMN_STACK)
+    if (is_stack (column))
         return (uint32_t)(value << 2 | value >> 30);
     return value;
 }
@@ -91,9 +101,9 @@ void hs_index_unpack (enum hs_column_id column, unsigned value_size,
         unpack_u32 (values, from, n, entry->width, (uint32_t)entry->base);
     else
         unpack_u64 (values, from, n, entry->width, entry->base);
-    for (uint32_t i = 0; i < n && column == HS_COLUMN_END; i++)
+    for (uint32_t i = 0; i < n && is_end (column); i++)
         small[i]--;
-    for (uint32_t i = 0; i < n && column == HS_COLUMN_STACK; i++)
+    for (uint32_t i = 0; i < n && is_stack (column); i++)
         small[i] = small[i] >> 2 | small[i] << 30;
 }
 
@@ -202,6 +212,15 @@ bool hs_index_values_are_sound (enum hs_column_id column, const void *values,
         return ends_are_sound (values, check);
     case HS_COLUMN_CONTEXT:
         return are_below (values, check->n, counts[HS_INDEX_CONTEXTS]);
+    case HS_COLUMN_SUM_PROCESS:
+        return are_below (values, check->n, check->n_processes);
+    case HS_COLUMN_SUM_SLOT:
+        return are_below (values, check->n, counts[HS_INDEX_SLOTS]);
+    case HS_COLUMN_SURVIVOR_CONTEXT:
+        return are_below (values, check->n, counts[HS_INDEX_CONTEXTS]);
+    case HS_COLUMN_SUM_LAST_ROW:
+    case HS_COLUMN_SURVIVOR_ROW:
+    case HS_COLUMN_PEAK_ROW:
     case HS_COLUMN_LARGE_ROW:
         return are_below (values, check->n, counts[HS_INDEX_ROWS]);
     case HS_COLUMN_LARGE_SIZE:
@@ -237,6 +256,14 @@ bool hs_index_values_are_sound (enum hs_column_id column, const void *values,
     case HS_COLUMN_OVERVIEW_MIN:
     case HS_COLUMN_OVERVIEW_MAX:
     case HS_COLUMN_OVERVIEW_END:
+    case HS_COLUMN_SUM_BYTES:
+    case HS_COLUMN_SUM_COUNT:
+    case HS_COLUMN_SUM_TEMPORARY:
+    case HS_COLUMN_SURVIVOR_SIZE:
+    case HS_COLUMN_SURVIVOR_STACK: /* scans look */
+    case HS_COLUMN_SURVIVOR_END:
+    case HS_COLUMN_PEAK_BYTES:
+    case HS_COLUMN_PEAK_COUNT:
     case HS_N_COLUMNS:
         break;
     }

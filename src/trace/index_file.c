@@ -21,6 +21,7 @@ struct hs_index {
     struct hs_index_fallback fallback;
     struct hs_index_counts counts;
     uint64_t n_processes, n_heaps;
+    struct hs_range_index *ranges; /* of the trace */
     struct hs_column *columns[HS_N_COLUMNS];
     struct hs_index_entry *entries;
     size_t first_entry[HS_N_COLUMNS];
@@ -39,6 +40,7 @@ struct hs_index {
 /* What is read before the trace is touched: when something fails, it is as new. */
 struct opening {
     struct hs_tables tables;
+    struct hs_range_index ranges;
     int64_t first_time, last_time;
     struct hs_column columns[HS_N_COLUMNS];
 };
@@ -135,7 +137,7 @@ static bool is_same_trace (const struct hs_index *index, const struct hs_trace *
               whole->first_event == index->counts.of[HS_INDEX_FIRST_EVENT] &&
               whole->tables.processes.n == index->n_processes &&
               whole->tables.heaps.n == index->n_heaps;
-    for (unsigned id = 0; id < HS_N_COLUMNS; id++)
+    for (unsigned id = 0; !hs_index_is_of_ranges ((enum hs_column_id)id); id++)
         is_same = is_same &&
                   columns[id]->n == hs_index_column_values (&index->counts, (enum hs_column_id)id);
     return is_same;
@@ -175,9 +177,12 @@ static void bring_chunk (struct hs_index *index, enum hs_column_id id, uint32_t 
         index->error = error;
         atomic_store (&index->is_damaged, true);
     }
-    if (load_chunk (index, id, chunk))
+    if (hs_index_is_of_ranges (id)) /* the values are no matter then */
+        hs_range_index_turn_off (index->ranges);
+    else if (load_chunk (index, id, chunk))
         return;
-    atomic_store (&index->is_lost, true);
+    else
+        atomic_store (&index->is_lost, true);
     check = check_of (index, id, chunk);
     memset (values, 0, (size_t)check.n * index->columns[id]->value_size);
     hs_index_fill (id, &check, values);
@@ -363,6 +368,24 @@ static enum hs_status read_tables (struct hs_index *index, const uint8_t *where,
                            : damaged (err, index->extent.recording_bytes, "its tables are damaged");
 }
 
+static enum hs_status read_blocks (struct hs_index *index, const uint8_t *where,
+                                   struct hs_range_index *ranges, struct hs_error *err)
+{
+    uint64_t n_bytes = hs_get_u64 (where + 8);
+    uint8_t *bytes;
+    enum hs_status status =
+        read_part (index, hs_get_u64 (where), n_bytes, hs_get_u32 (where + 16), &bytes, err);
+
+    if (status != HS_OK)
+        return status;
+    status = hs_index_read_blocks ((struct hs_span){ bytes, n_bytes }, &index->counts, ranges);
+    hs_free (bytes);
+    if (status == HS_NO_MEMORY)
+        return hs_error_no_memory (err);
+    return status == HS_OK ? HS_OK
+                           : damaged (err, index->extent.recording_bytes, "its blocks are damaged");
+}
+
 static enum hs_status read_all (struct hs_index *index, struct opening *opening,
                                 struct hs_error *err)
 {
@@ -385,6 +408,8 @@ static enum hs_status read_all (struct hs_index *index, struct opening *opening,
     status = read_head (index, (struct hs_span){ head, n_head }, opening, err);
     if (status == HS_OK)
         status = read_tables (index, head + HS_INDEX_AT_TABLES, &opening->tables, err);
+    if (status == HS_OK)
+        status = read_blocks (index, head + HS_INDEX_AT_BLOCKS, &opening->ranges, err);
     hs_free (head);
     return status;
 }
@@ -454,6 +479,11 @@ static void fill_trace (struct hs_trace *trace, struct hs_index *index, struct o
     hs_stacks_seal (&trace->stacks);
     hs_trace_clear_tables (&trace->tables);
     trace->tables = opening->tables;
+    hs_range_index_clear (&trace->range_index);
+    opening->ranges.columns = trace->range_index.columns; /* one by one, below */
+    trace->range_index = opening->ranges;
+    atomic_store (&trace->range_index.has_ends, true);
+    index->ranges = &trace->range_index;
     hs_trace_list_columns (trace, columns);
     for (unsigned id = 0; id < HS_N_COLUMNS; id++) {
         hs_column_clear (columns[id]); /* the root of the stacks */
@@ -505,6 +535,7 @@ enum hs_status hs_index_open_take (struct hs_trace *trace, int fd, const struct 
         for (unsigned id = 0; id < HS_N_COLUMNS; id++)
             hs_column_clear (&opening.columns[id]);
         hs_trace_clear_tables (&opening.tables);
+        hs_range_index_clear (&opening.ranges);
         hs_index_close (index);
         return status;
     }

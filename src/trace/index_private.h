@@ -12,7 +12,7 @@
 #include "trace/index_file.h"
 #include "trace/trace_private.h"
 
-#define HS_INDEX_VERSION 3u
+#define HS_INDEX_VERSION 4u
 #define HS_INDEX_START_BYTES 16u
 #define HS_INDEX_TRAILER_CHECKED 28u
 
@@ -24,11 +24,12 @@ enum {
     HS_INDEX_AT_SEAL = 16,
     HS_INDEX_AT_ENTRY_BYTES = 20,
     HS_INDEX_AT_COUNTS = 24, /* u32 each, in the order of enum hs_index_count */
-    HS_INDEX_AT_FIRST_TIME = 64,
-    HS_INDEX_AT_LAST_TIME = 72,
-    HS_INDEX_AT_TICKS = 80,
-    HS_INDEX_AT_TABLES = 88, /* u64 offset in the section, u64 bytes, u32 sum, u32 0 */
-    HS_INDEX_HEAD_BYTES = 112,
+    HS_INDEX_AT_FIRST_TIME = 80,
+    HS_INDEX_AT_LAST_TIME = 88,
+    HS_INDEX_AT_TICKS = 96,
+    HS_INDEX_AT_TABLES = 104, /* u64 offset in the section, u64 bytes, u32 sum, u32 0 */
+    HS_INDEX_AT_BLOCKS = 128, /* the same */
+    HS_INDEX_HEAD_BYTES = 152,
 };
 
 enum hs_index_count {
@@ -42,6 +43,9 @@ enum hs_index_count {
     HS_INDEX_NODES,
     HS_INDEX_SLOTS,
     HS_INDEX_LARGE,
+    HS_INDEX_SUMS,
+    HS_INDEX_SURVIVORS,
+    HS_INDEX_PEAKS,
     HS_N_INDEX_COUNTS,
 };
 
@@ -102,10 +106,23 @@ void hs_index_fill (enum hs_column_id column, const struct hs_index_check *check
 /* The rank column of a chunk of births. */
 void hs_index_rank (const uint64_t *bits, uint32_t n, uint64_t rank, uint32_t *ranks);
 
-/* index_tables.c */
+/* Columns that only make questions quicker: when they are damaged, the rows are read instead. */
+static inline bool hs_index_is_of_ranges (enum hs_column_id column)
+{
+    return column >= HS_COLUMN_SUM_BYTES;
+}
+
 struct hs_index_bytes {
     HS_ARRAY (uint8_t) bytes;
 };
+
+/* index_blocks.c: the blocks of range_index.h, without their columns. */
+bool hs_index_write_blocks (const struct hs_range_index *ranges, struct hs_index_bytes *ret);
+/* HS_DAMAGED or HS_NO_MEMORY; what is read then is the caller's to clear. */
+enum hs_status hs_index_read_blocks (struct hs_span bytes, const struct hs_index_counts *counts,
+                                     struct hs_range_index *ranges);
+
+/* index_tables.c */
 bool hs_index_write_tables (const struct hs_tables *tables, struct hs_index_bytes *ret);
 /* HS_DAMAGED or HS_NO_MEMORY; what is read then is the caller's to clear. */
 enum hs_status hs_index_read_tables (struct hs_span bytes, const struct hs_index_counts *counts,

@@ -15,7 +15,7 @@ struct writer {
     uint64_t n_bytes; /* of the section so far */
     struct hs_index_counts counts;
     struct hs_index_bytes head;
-    struct hs_index_bytes tables;
+    struct hs_index_bytes tables, blocks;
     uint8_t *packed; /* HS_INDEX_MAX_CHUNK_BYTES + HS_INDEX_SLACK */
     struct hs_error *err;
 };
@@ -60,6 +60,23 @@ uint64_t hs_index_column_values (const struct hs_index_counts *counts, enum hs_c
         return of[HS_INDEX_NODES];
     case HS_COLUMN_SLOT_NODE:
         return of[HS_INDEX_SLOTS];
+    case HS_COLUMN_SUM_BYTES:
+    case HS_COLUMN_SUM_SLOT:
+    case HS_COLUMN_SUM_PROCESS:
+    case HS_COLUMN_SUM_COUNT:
+    case HS_COLUMN_SUM_TEMPORARY:
+    case HS_COLUMN_SUM_LAST_ROW:
+        return of[HS_INDEX_SUMS];
+    case HS_COLUMN_SURVIVOR_ROW:
+    case HS_COLUMN_SURVIVOR_SIZE:
+    case HS_COLUMN_SURVIVOR_CONTEXT:
+    case HS_COLUMN_SURVIVOR_STACK:
+    case HS_COLUMN_SURVIVOR_END:
+        return of[HS_INDEX_SURVIVORS];
+    case HS_COLUMN_PEAK_BYTES:
+    case HS_COLUMN_PEAK_COUNT:
+    case HS_COLUMN_PEAK_ROW:
+        return of[HS_INDEX_PEAKS];
     case HS_N_COLUMNS:
         break;
     }
@@ -119,6 +136,11 @@ static void count (struct writer *writer)
         [HS_INDEX_SLOTS] = snapshot.n_slots,
         [HS_INDEX_LARGE] = atomic_load (&snapshot.rows->n_large),
     } };
+    if (hs_range_index_is_off (&snapshot) || !hs_range_index_has_ends (&snapshot))
+        return;
+    writer->counts.of[HS_INDEX_SUMS] = (uint32_t)snapshot.ranges->sum_last_row.n;
+    writer->counts.of[HS_INDEX_SURVIVORS] = (uint32_t)snapshot.ranges->survivor_end.n;
+    writer->counts.of[HS_INDEX_PEAKS] = (uint32_t)snapshot.ranges->peak_row.n;
 }
 
 /* The head's fixed part; where the tables lie is filled in at the end. */
@@ -184,21 +206,30 @@ static enum hs_status write_columns (struct writer *writer)
     return status;
 }
 
+/* A part that the head tells of at `at`. */
+static enum hs_status put_part (struct writer *writer, unsigned at,
+                                const struct hs_index_bytes *part)
+{
+    struct hs_span bytes = { part->bytes.items, part->bytes.n };
+    uint8_t *where = writer->head.bytes.items + at;
+
+    hs_put_u64 (where, writer->n_bytes);
+    hs_put_u64 (where + 8, bytes.size);
+    hs_put_u32 (where + 16, hs_checksum32 (bytes));
+    return put (writer, bytes.data, bytes.size);
+}
+
 static enum hs_status write_tables (struct writer *writer)
 {
     const struct hs_tables *tables = hs_trace_lock (writer->trace);
     bool is_done = hs_index_write_tables (tables, &writer->tables);
-    uint8_t *at = writer->head.bytes.items + HS_INDEX_AT_TABLES;
-    struct hs_span bytes;
+    enum hs_status status;
 
     hs_trace_unlock (writer->trace);
-    if (!is_done)
+    if (!is_done || !hs_index_write_blocks (&writer->trace->range_index, &writer->blocks))
         return hs_error_no_memory (writer->err);
-    bytes = (struct hs_span){ writer->tables.bytes.items, writer->tables.bytes.n };
-    hs_put_u64 (at, writer->n_bytes);
-    hs_put_u64 (at + 8, bytes.size);
-    hs_put_u32 (at + 16, hs_checksum32 (bytes));
-    return put (writer, bytes.data, bytes.size);
+    status = put_part (writer, HS_INDEX_AT_TABLES, &writer->tables);
+    return status == HS_OK ? put_part (writer, HS_INDEX_AT_BLOCKS, &writer->blocks) : status;
 }
 
 static enum hs_status write_end (struct writer *writer)
@@ -243,6 +274,7 @@ enum hs_status hs_index_write (const struct hs_trace *trace, int fd, const struc
         *ret_bytes = writer.n_bytes;
     hs_array_clear (&writer.head.bytes);
     hs_array_clear (&writer.tables.bytes);
+    hs_array_clear (&writer.blocks.bytes);
     hs_free (writer.packed);
     return status;
 }

@@ -60,6 +60,16 @@ const struct hs_range_block *hs_range_index_block (const struct hs_snapshot *sna
     return NULL;
 }
 
+bool hs_range_index_is_off (const struct hs_snapshot *snapshot)
+{
+    return atomic_load_explicit (&snapshot->trace->range_index.is_off, memory_order_acquire);
+}
+
+void hs_range_index_turn_off (struct hs_range_index *index)
+{
+    atomic_store_explicit (&index->is_off, true, memory_order_release);
+}
+
 bool hs_range_index_has_ends (const struct hs_snapshot *snapshot)
 {
     return atomic_load_explicit (&snapshot->trace->range_index.has_ends, memory_order_acquire);
@@ -71,15 +81,6 @@ hs_row_no hs_range_index_border (const struct hs_snapshot *snapshot, hs_row_no r
     uint64_t border = (((uint64_t)row >> shift) + 1) << shift;
 
     return border < snapshot->n_rows ? (hs_row_no)border : snapshot->n_rows;
-}
-
-static void free_block (struct hs_range_block *block)
-{
-    if (block == NULL)
-        return;
-    hs_free (block->sums);
-    hs_free (block->survivors);
-    hs_free (block);
 }
 
 static bool need_places (struct hs_range_index *index, uint32_t n_slots)
@@ -168,20 +169,22 @@ static bool add_survivors (struct hs_trace *trace, const struct hs_range_block *
                            hs_event_no border)
 {
     struct hs_range_index *index = &trace->range_index;
+    const struct hs_range_columns *columns = &index->columns;
     const struct hs_rows *rows = &trace->rows;
 
-    for (uint32_t i = 0; i < part->n_survivors; i++) {
-        struct hs_survivor survivor = part->survivors[i];
-        uint32_t stack = hs_column_u32 (&rows->stack, survivor.row);
+    for (uint32_t i = part->first_survivor; i < part->first_survivor + part->n_survivors; i++) {
+        struct hs_survivor survivor = { .row = hs_column_u32 (&columns->survivor_row, i),
+                                        .size = hs_column_u32 (&columns->survivor_size, i),
+                                        .context = hs_column_u32 (&columns->survivor_context, i) };
         struct hs_block_sum *sum;
 
-        survivor.stack = stack;
+        survivor.stack = hs_column_u32 (&rows->stack, survivor.row);
         survivor.end = hs_column_u32 (&rows->end, survivor.row);
         if (survivor.end >= border) {
             if (!add_survivor (index, &survivor))
                 return false;
-        } else if ((stack & HS_ROW_IS_TEMPORARY) != 0) {
-            sum = find_sum (index, stack & HS_ROW_SLOT_MASK,
+        } else if ((survivor.stack & HS_ROW_IS_TEMPORARY) != 0) {
+            sum = find_sum (index, survivor.stack & HS_ROW_SLOT_MASK,
                             hs_column_u32 (&rows->context_process, survivor.context));
             if (sum == NULL)
                 return false;
@@ -191,25 +194,33 @@ static bool add_survivors (struct hs_trace *trace, const struct hs_range_block *
     return true;
 }
 
+static bool add_sums (struct hs_range_index *index, const struct hs_range_block *part)
+{
+    const struct hs_range_columns *columns = &index->columns;
+
+    for (uint32_t i = part->first_sum; i < part->first_sum + part->n_sums; i++) {
+        struct hs_block_sum *sum = find_sum (index, hs_column_u32 (&columns->sum_slot, i),
+                                             hs_column_u32 (&columns->sum_process, i));
+
+        if (sum == NULL)
+            return false;
+        sum->bytes += hs_column_u64 (&columns->sum_bytes, i);
+        sum->count += hs_column_u32 (&columns->sum_count, i);
+        sum->temporary += hs_column_u32 (&columns->sum_temporary, i);
+        sum->last_row = hs_column_u32 (&columns->sum_last_row, i);
+    }
+    return true;
+}
+
 /* A higher level: adds up eight blocks of the level below. */
 static bool sum_blocks (struct hs_trace *trace, struct hs_range_block *block,
                         const struct hs_range_block *const *parts, hs_event_no border)
 {
-    struct hs_range_index *index = &trace->range_index;
-
     for (unsigned k = 0; k < 1u << HS_RANGE_LEVEL_SHIFT; k++) {
         const struct hs_range_block *part = parts[k];
 
-        for (uint32_t i = 0; i < part->n_sums; i++) {
-            struct hs_block_sum *sum = find_sum (index, part->sums[i].slot, part->sums[i].process);
-
-            if (sum == NULL)
-                return false;
-            sum->bytes += part->sums[i].bytes;
-            sum->count += part->sums[i].count;
-            sum->temporary += part->sums[i].temporary;
-            sum->last_row = part->sums[i].last_row;
-        }
+        if (!add_sums (&trace->range_index, part))
+            return false;
         for (unsigned i = 0; i < HS_N_SIZE_CLASSES; i++) {
             block->classes[i].bytes += part->classes[i].bytes;
             block->classes[i].count += part->classes[i].count;
@@ -221,27 +232,56 @@ static bool sum_blocks (struct hs_trace *trace, struct hs_range_block *block,
     return true;
 }
 
-static void *copy_of (const void *items, size_t n, size_t size)
+static bool keep_sums (struct hs_range_index *index)
 {
-    void *copy = hs_alloc_array (n, size);
+    struct hs_range_columns *columns = &index->columns;
 
-    if (copy != NULL && n > 0)
-        memcpy (copy, items, n * size);
-    return copy;
+    for (size_t i = 0; i < index->sums.n; i++) {
+        const struct hs_block_sum *sum = &index->sums.items[i];
+
+        if (!hs_column_append_u64 (&columns->sum_bytes, sum->bytes) ||
+            !hs_column_append_u32 (&columns->sum_slot, sum->slot) ||
+            !hs_column_append_u32 (&columns->sum_process, sum->process) ||
+            !hs_column_append_u32 (&columns->sum_count, sum->count) ||
+            !hs_column_append_u32 (&columns->sum_temporary, sum->temporary) ||
+            !hs_column_append_u32 (&columns->sum_last_row, sum->last_row))
+            return false;
+    }
+    return true;
+}
+
+static bool keep_survivors (struct hs_range_index *index)
+{
+    struct hs_range_columns *columns = &index->columns;
+
+    for (size_t i = 0; i < index->survivors.n; i++) {
+        const struct hs_survivor *survivor = &index->survivors.items[i];
+
+        if (!hs_column_append_u32 (&columns->survivor_row, survivor->row) ||
+            !hs_column_append_u32 (&columns->survivor_size, survivor->size) ||
+            !hs_column_append_u32 (&columns->survivor_context, survivor->context) ||
+            !hs_column_append_u32 (&columns->survivor_stack, survivor->stack) ||
+            !hs_column_append_u32 (&columns->survivor_end, survivor->end))
+            return false;
+    }
+    return true;
 }
 
 /* What was gathered becomes the block's own, and it is published. */
 static bool publish (struct hs_range_index *index, struct hs_range_block *block, uint32_t at)
 {
     struct hs_range_block *old = atomic_load (&index->blocks[at]);
+    uint64_t first_sum = index->columns.sum_last_row.n;
+    uint64_t first_survivor = index->columns.survivor_end.n;
 
-    block->n_sums = (uint32_t)index->sums.n;
-    block->n_survivors = (uint32_t)index->survivors.n;
-    block->sums = copy_of (index->sums.items, index->sums.n, sizeof *block->sums);
-    block->survivors =
-        copy_of (index->survivors.items, index->survivors.n, sizeof *block->survivors);
-    if (block->sums == NULL || block->survivors == NULL)
+    if (first_sum + index->sums.n > UINT32_MAX ||
+        first_survivor + index->survivors.n > UINT32_MAX || !keep_sums (index) ||
+        !keep_survivors (index))
         return false;
+    block->first_sum = (uint32_t)first_sum;
+    block->n_sums = (uint32_t)index->sums.n;
+    block->first_survivor = (uint32_t)first_survivor;
+    block->n_survivors = (uint32_t)index->survivors.n;
     if (old != NULL) {
         if (!hs_array_reserve (&index->replaced, 1))
             return false;
@@ -290,7 +330,7 @@ static bool build_block (struct hs_trace *trace, unsigned level, uint32_t number
     for (size_t i = 0; i < index->sums.n; i++)
         index->places[index->sums.items[i].slot] = 0;
     if (!is_done)
-        free_block (block);
+        hs_free (block);
     return is_done;
 }
 
@@ -334,26 +374,19 @@ static bool rebuild_all (struct hs_trace *trace)
     return true;
 }
 
-/* At the end of the trace: readers may be at it, but they read the columns until has_ends is set.
- */
+/* At the end of the trace: readers may be at it, but they read the rows until has_ends is set. */
 static void set_ends (struct hs_trace *trace)
 {
-    struct hs_range_index *index = &trace->range_index;
+    struct hs_range_columns *columns = &trace->range_index.columns;
     const struct hs_rows *rows = &trace->rows;
 
-    for (uint32_t at = 0; at < HS_RANGE_MAX_BLOCKS; at++) {
-        struct hs_range_block *block = atomic_load (&index->blocks[at]);
+    for (uint32_t i = 0; i < columns->survivor_end.n; i++) {
+        hs_row_no row = hs_column_u32 (&columns->survivor_row, i);
 
-        for (uint32_t i = 0; block != NULL && i < block->n_survivors; i++) {
-            struct hs_survivor *survivor = &block->survivors[i];
-
-            __atomic_store_n (&survivor->end, hs_column_u32 (&rows->end, survivor->row),
-                              __ATOMIC_RELAXED);
-            __atomic_store_n (&survivor->stack, hs_column_u32 (&rows->stack, survivor->row),
-                              __ATOMIC_RELAXED);
-        }
+        hs_column_poke (&columns->survivor_end, i, hs_column_u32 (&rows->end, row));
+        hs_column_poke (&columns->survivor_stack, i, hs_column_u32 (&rows->stack, row));
     }
-    atomic_store_explicit (&index->has_ends, true, memory_order_release);
+    atomic_store_explicit (&trace->range_index.has_ends, true, memory_order_release);
 }
 
 bool hs_range_index_build (struct hs_trace *trace, bool is_last)
@@ -362,7 +395,7 @@ bool hs_range_index_build (struct hs_trace *trace, bool is_last)
     uint64_t settled = is_last ? 0 : (UINT64_C (1) << index->shift) >> SETTLE_SHIFT;
     bool is_done = true;
 
-    if (index->is_off)
+    if (index->is_off || index->has_ends)
         return true;
     while (is_done && index->n_built < max_of_level (0) &&
            (((uint64_t)index->n_built + 1) << index->shift) + settled <= trace->n_rows)
@@ -370,8 +403,11 @@ bool hs_range_index_build (struct hs_trace *trace, bool is_last)
     index->n_built_rows = (uint64_t)index->n_built << index->shift;
     if (is_done && is_last && index->n_stale > 0)
         is_done = rebuild_all (trace);
-    index->is_off = !is_done;
-    if (is_last && is_done)
+    if (is_done && is_last)
+        is_done = index->n_built == 0 || hs_range_index_set_peaks (trace);
+    if (!is_done)
+        hs_range_index_turn_off (index);
+    else if (is_last)
         set_ends (trace);
     return is_done;
 }
@@ -394,12 +430,33 @@ void hs_range_index_init (struct hs_range_index *index)
     index->shift = HS_RANGE_BLOCK_SHIFT;
 }
 
+bool hs_range_index_take_block (struct hs_range_index *index, uint32_t place,
+                                struct hs_range_block *block, uint64_t n_rows)
+{
+    for (unsigned level = 0; level < HS_RANGE_LEVELS; level++) {
+        uint32_t number = place - first_of_level (level);
+        unsigned shift = shift_of (index, level);
+
+        if (place < first_of_level (level) || number >= max_of_level (level))
+            continue;
+        if (index->blocks[place] != NULL || ((uint64_t)number + 1) << shift > n_rows)
+            return false;
+        block->first = number << shift;
+        block->n_rows = UINT32_C (1) << shift;
+        index->blocks[place] = block;
+        return true;
+    }
+    return false;
+}
+
 void hs_range_index_clear (struct hs_range_index *index)
 {
-    for (uint32_t i = 0; i < HS_RANGE_MAX_BLOCKS; i++)
-        free_block (index->blocks[i]);
+    for (uint32_t i = 0; i < HS_RANGE_MAX_BLOCKS; i++) {
+        hs_free (index->blocks[i]);
+        index->blocks[i] = NULL;
+    }
     for (size_t i = 0; i < index->replaced.n; i++)
-        free_block (index->replaced.items[i]);
+        hs_free (index->replaced.items[i]);
     hs_array_clear (&index->replaced);
     hs_array_clear (&index->sums);
     hs_array_clear (&index->survivors);
@@ -414,12 +471,7 @@ uint64_t hs_range_index_bytes (const struct hs_range_index *index)
                  index->sums.capacity * sizeof *index->sums.items +
                  index->survivors.capacity * sizeof *index->survivors.items;
 
-    for (uint32_t i = 0; i < HS_RANGE_MAX_BLOCKS; i++) {
-        const struct hs_range_block *block = atomic_load (&index->blocks[i]);
-
-        if (block != NULL)
-            n += sizeof *block + block->n_sums * sizeof *block->sums +
-                 block->n_survivors * sizeof *block->survivors;
-    }
+    for (uint32_t i = 0; i < HS_RANGE_MAX_BLOCKS; i++)
+        n += atomic_load (&index->blocks[i]) != NULL ? sizeof (struct hs_range_block) : 0;
     return n;
 }

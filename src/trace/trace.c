@@ -34,12 +34,27 @@ static const uint8_t value_sizes[HS_N_COLUMNS] = {
     [HS_COLUMN_NODE_PARENT] = 4,
     [HS_COLUMN_NODE_FRAME] = 8,
     [HS_COLUMN_SLOT_NODE] = 4,
+    [HS_COLUMN_SUM_BYTES] = 8,
+    [HS_COLUMN_SUM_SLOT] = 4,
+    [HS_COLUMN_SUM_PROCESS] = 4,
+    [HS_COLUMN_SUM_COUNT] = 4,
+    [HS_COLUMN_SUM_TEMPORARY] = 4,
+    [HS_COLUMN_SUM_LAST_ROW] = 4,
+    [HS_COLUMN_SURVIVOR_ROW] = 4,
+    [HS_COLUMN_SURVIVOR_SIZE] = 4,
+    [HS_COLUMN_SURVIVOR_CONTEXT] = 4,
+    [HS_COLUMN_SURVIVOR_STACK] = 4,
+    [HS_COLUMN_SURVIVOR_END] = 4,
+    [HS_COLUMN_PEAK_BYTES] = 8,
+    [HS_COLUMN_PEAK_COUNT] = 4,
+    [HS_COLUMN_PEAK_ROW] = 4,
 };
 
 void hs_trace_list_columns (const struct hs_trace *trace, struct hs_column *columns[HS_N_COLUMNS])
 {
     struct hs_rows *rows = &((struct hs_trace *)trace)->rows;
     struct hs_stacks *stacks = &((struct hs_trace *)trace)->stacks;
+    struct hs_range_columns *ranges = &((struct hs_trace *)trace)->range_index.columns;
     struct hs_column *const all[HS_N_COLUMNS] = {
         [HS_COLUMN_END] = &rows->end,
         [HS_COLUMN_SIZE] = &rows->size,
@@ -67,6 +82,20 @@ void hs_trace_list_columns (const struct hs_trace *trace, struct hs_column *colu
         [HS_COLUMN_NODE_PARENT] = &stacks->parent,
         [HS_COLUMN_NODE_FRAME] = &stacks->frame,
         [HS_COLUMN_SLOT_NODE] = &stacks->slot_node,
+        [HS_COLUMN_SUM_BYTES] = &ranges->sum_bytes,
+        [HS_COLUMN_SUM_SLOT] = &ranges->sum_slot,
+        [HS_COLUMN_SUM_PROCESS] = &ranges->sum_process,
+        [HS_COLUMN_SUM_COUNT] = &ranges->sum_count,
+        [HS_COLUMN_SUM_TEMPORARY] = &ranges->sum_temporary,
+        [HS_COLUMN_SUM_LAST_ROW] = &ranges->sum_last_row,
+        [HS_COLUMN_SURVIVOR_ROW] = &ranges->survivor_row,
+        [HS_COLUMN_SURVIVOR_SIZE] = &ranges->survivor_size,
+        [HS_COLUMN_SURVIVOR_CONTEXT] = &ranges->survivor_context,
+        [HS_COLUMN_SURVIVOR_STACK] = &ranges->survivor_stack,
+        [HS_COLUMN_SURVIVOR_END] = &ranges->survivor_end,
+        [HS_COLUMN_PEAK_BYTES] = &ranges->peak_bytes,
+        [HS_COLUMN_PEAK_COUNT] = &ranges->peak_count,
+        [HS_COLUMN_PEAK_ROW] = &ranges->peak_row,
     };
 
     for (size_t i = 0; i < HS_N_COLUMNS; i++)
@@ -88,6 +117,7 @@ void hs_trace_publish (struct hs_trace *trace)
         .trace = trace,
         .rows = &trace->rows,
         .stacks = &trace->stacks,
+        .ranges = &trace->range_index.columns,
         .n_events = trace->n_events,
         .n_rows = trace->n_rows,
         .first_event = trace->first_event,

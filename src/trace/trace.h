@@ -17,6 +17,7 @@
 #include "trace/tables.h"
 
 struct hs_trace;
+struct hs_range_columns;
 
 /*
  * A fixed prefix of a trace. Values; valid as long as the trace. Later frees do not disturb it: a
@@ -26,6 +27,7 @@ struct hs_snapshot {
     const struct hs_trace *trace;
     const struct hs_rows *rows;
     const struct hs_stacks *stacks;
+    const struct hs_range_columns *ranges; /* range_index.h */
     hs_event_no n_events;
     hs_row_no n_rows;
     hs_event_no first_event; /* > 0 only after HS_EVENT_RESET: nothing before counts */

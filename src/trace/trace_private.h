@@ -7,43 +7,13 @@
 #ifndef HS_TRACE_TRACE_PRIVATE_H
 #define HS_TRACE_TRACE_PRIVATE_H
 
+#include "trace/column_ids.h"
 #include "trace/range_index.h"
 #include "trace/ranges.h"
 #include "trace/trace.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-/* All columns, in the order in which the closing index has them (FORMAT.md 9). */
-enum hs_column_id {
-    HS_COLUMN_END,
-    HS_COLUMN_SIZE,
-    HS_COLUMN_STACK,
-    HS_COLUMN_ADDRESS,
-    HS_COLUMN_CONTEXT,
-    HS_COLUMN_LARGE_ROW,
-    HS_COLUMN_LARGE_SIZE,
-    HS_COLUMN_TIME_DELTA,
-    HS_COLUMN_SEGMENT_FIRST,
-    HS_COLUMN_SEGMENT_BASE,
-    HS_COLUMN_BIRTH_BITS,
-    HS_COLUMN_BIRTH_RANK,
-    HS_COLUMN_CONTEXT_PROCESS,
-    HS_COLUMN_CONTEXT_HEAP,
-    HS_COLUMN_CONTEXT_THREAD,
-    HS_COLUMN_CONTEXT_SOURCE,
-    HS_COLUMN_CONTEXT_ADDRESS_HIGH,
-    HS_COLUMN_OVERVIEW_PROCESS,
-    HS_COLUMN_OVERVIEW_FIRST,
-    HS_COLUMN_OVERVIEW_LAST,
-    HS_COLUMN_OVERVIEW_MIN,
-    HS_COLUMN_OVERVIEW_MAX,
-    HS_COLUMN_OVERVIEW_END,
-    HS_COLUMN_NODE_PARENT,
-    HS_COLUMN_NODE_FRAME,
-    HS_COLUMN_SLOT_NODE,
-    HS_N_COLUMNS,
-};
 
 #define HS_RECENT_REFS (UINT32_C (1) << 16)
 
@@ -148,6 +118,9 @@ void hs_trace_list_columns (const struct hs_trace *trace, struct hs_column *colu
 void hs_trace_publish (struct hs_trace *trace);
 void hs_trace_clear_tables (struct hs_tables *tables);
 void hs_trace_clear_writer (struct hs_trace *trace);
+
+/* range_peaks.c: at the end, when there are blocks */
+bool hs_range_index_set_peaks (struct hs_trace *trace);
 
 /* index_file.c: a trace opened by its closing index */
 void hs_index_close (struct hs_index *index); /* NULL is allowed */

@@ -301,8 +301,10 @@ def read_chunk(data, at, number):
 
 
 # section 9: bytes of a value of each column, and which count of the head says how many there are
-SIZES = (4, 4, 4, 4, 4, 4, 8, 2, 4, 8, 8, 4, 4, 4, 4, 4, 4, 4, 4, 4, 8, 8, 8, 4, 8, 4)
-COUNTS = (1, 1, 1, 1, 1, 9, 9, 0, 4, 4, 0, 0, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 7, 7, 8)
+SIZES = (4, 4, 4, 4, 4, 4, 8, 2, 4, 8, 8, 4, 4, 4, 4, 4, 4, 4, 4, 4, 8, 8, 8, 4, 8, 4,
+         8, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 8, 4, 4)
+COUNTS = (1, 1, 1, 1, 1, 9, 9, 0, 4, 4, 0, 0, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 7, 7, 8,
+          10, 10, 10, 10, 10, 10, 11, 11, 11, 11, 11, 12, 12, 12)
 
 
 def read_column(index, head, at, column, n):
@@ -328,12 +330,13 @@ def read_index(index, whole, seal):
     assert struct.unpack_from("<I", index, len(index) - 4)[0] == sum32(index[-32:-4])
     head = index[len(index) - 32 - n_head:len(index) - 32]
     assert check == sum32(head)
-    assert struct.unpack_from("<IIQII", head) == (3, 26, whole, seal, 24)
-    counts = struct.unpack_from("<10I", head, 24)
-    tables, n_tables, check = struct.unpack_from("<QQI", head, 88)
-    assert check == sum32(index[tables:tables + n_tables])
-    columns, at = [], 112
-    for column in range(26):
+    assert struct.unpack_from("<IIQII", head) == (4, 40, whole, seal, 24)
+    counts = struct.unpack_from("<13I", head, 24)
+    for where in (104, 128):
+        first, n_bytes, check = struct.unpack_from("<QQI", head, where)
+        assert check == sum32(index[first:first + n_bytes])
+    columns, at = [], 152
+    for column in range(40):
         n = counts[COUNTS[column]]
         n = (n + 63) // 64 if column in (10, 11) else n
         values, at = read_column(index, head, at, column, n)
@@ -348,6 +351,8 @@ def read_index(index, whole, seal):
     large = dict(zip(columns[5], columns[6]))
     sizes = [large[row] if size == 0xFFFFFFFF else size for row, size in enumerate(columns[1])]
     first = counts[3]
+    shift, n_blocks = struct.unpack_from("<II", index, struct.unpack_from("<Q", head, 128)[0])
+    assert n_blocks == 0 or counts[1] >> shift > 0
     return {"events": counts[0], "rows": counts[1], "bytes": sum(sizes[first:]),
             "outstanding": sum(end == 0xFFFFFFFF for end in ends[first:]),
             "outstanding_bytes": sum(size for size, end in zip(sizes[first:], ends[first:])

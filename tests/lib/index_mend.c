@@ -5,10 +5,10 @@
 #include "base/checksum.h"
 
 #define TRAILER 32u
-#define HEAD 112u
+#define HEAD 152u
 #define ENTRY 24u
 #define CHUNK 65536u
-#define N_COLUMNS 26u
+#define N_COLUMNS 40u
 
 static uint32_t sum (const uint8_t *bytes, size_t n)
 {
@@ -28,9 +28,12 @@ size_t index_begin (const uint8_t *bytes, size_t size)
 /* Values in column `i`, by the counts in the head. */
 static uint64_t values_of (const uint8_t *head, unsigned i)
 {
-    /* events rows first-event first-row segments contexts overview nodes slots large */
-    static const unsigned count_of[N_COLUMNS] = { 1, 1, 1, 1, 1, 9, 9, 0, 4, 4, 0, 0, 5,
-                                                  5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 7, 7, 8 };
+    /* events rows first-event first-row segments contexts overview nodes slots large sums
+     * survivors peaks */
+    static const unsigned count_of[N_COLUMNS] = { 1,  1,  1,  1,  1,  9,  9,  0,  4,  4,
+                                                  0,  0,  5,  5,  5,  5,  5,  6,  6,  6,
+                                                  6,  6,  6,  7,  7,  8,  10, 10, 10, 10,
+                                                  10, 10, 11, 11, 11, 11, 11, 12, 12, 12 };
     uint64_t n = hs_get_u32 (head + 24 + (size_t)count_of[i] * 4);
 
     return i == 10 || i == 11 ? (n + 63) / 64 : n;
@@ -54,11 +57,19 @@ static void mend_chunks (uint8_t *section, size_t n_section, uint8_t *head, size
     }
 }
 
+/* A part that the head tells of: offset, bytes, sum. */
+static void mend_part (const uint8_t *section, size_t n_section, uint8_t *where)
+{
+    uint64_t at = hs_get_u64 (where), n = hs_get_u64 (where + 8);
+
+    if (at <= n_section && n <= n_section - at)
+        hs_put_u32 (where + 16, sum (section + at, n));
+}
+
 void index_mend (uint8_t *bytes, size_t size)
 {
     size_t begin = index_begin (bytes, size), n_section = size - begin, n_head;
     uint8_t *section = bytes + begin, *trailer = bytes + size - TRAILER, *head;
-    uint64_t tables, n_tables;
 
     if (begin == size || n_section < TRAILER)
         return;
@@ -66,10 +77,8 @@ void index_mend (uint8_t *bytes, size_t size)
     n_head = hs_get_u64 (trailer + 16);
     if (n_head >= HEAD && n_head <= n_section) {
         head = section + n_section - n_head;
-        tables = hs_get_u64 (head + 88);
-        n_tables = hs_get_u64 (head + 96);
-        if (tables <= n_section && n_tables <= n_section - tables)
-            hs_put_u32 (head + 104, sum (section + tables, n_tables));
+        mend_part (section, n_section, head + 104); /* tables */
+        mend_part (section, n_section, head + 128); /* blocks */
         mend_chunks (section, n_section, head, n_head);
         hs_put_u32 (trailer + 24, sum (head, n_head));
     }

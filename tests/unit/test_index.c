@@ -456,6 +456,155 @@ START_TEST (damage_anywhere_is_noticed_and_changes_no_number)
 }
 END_TEST
 
+/* Writes an index with blocks of 2^shift rows; returns the trace that was read in full. */
+static struct hs_trace *add_blocks (uint8_t shift)
+{
+    const char *const paths[] = { path };
+    struct hs_trace *whole = hs_trace_new ();
+    struct hs_loader *loader;
+    uint64_t n_bytes;
+
+    ck_assert_ptr_nonnull (whole);
+    whole->range_index.shift = shift;
+    ck_assert_int_eq (hs_loader_open (paths, 1, HS_SOURCE_WHOLE, whole, &loader, NULL), HS_OK);
+    hs_loader_leave_index (loader);
+    ck_assert_int_eq (hs_loader_run (loader, NULL), HS_END);
+    ck_assert_int_eq (hs_loader_write_index (loader, &n_bytes, NULL), HS_OK);
+    hs_loader_free (loader);
+    return whole;
+}
+
+static void compare_blocks (struct hs_trace *trace, struct hs_trace *whole)
+{
+    struct hs_range_index *one = &trace->range_index, *other = &whole->range_index;
+    uint32_t n = 0;
+
+    ck_assert_uint_eq (one->shift, other->shift);
+    for (uint32_t i = 0; i < HS_RANGE_MAX_BLOCKS; i++) {
+        const struct hs_range_block *left = one->blocks[i], *right = other->blocks[i];
+
+        ck_assert_int_eq (left == NULL, right == NULL);
+        if (left == NULL)
+            continue;
+        n++;
+        ck_assert_uint_eq (left->first, right->first);
+        ck_assert_uint_eq (left->n_rows, right->n_rows);
+        ck_assert_uint_eq (left->max_slot, right->max_slot);
+        ck_assert_uint_eq (left->n_sums, right->n_sums);
+        ck_assert_uint_eq (left->n_survivors, right->n_survivors);
+        for (unsigned k = 0; k < HS_N_SIZE_CLASSES; k++) {
+            ck_assert_uint_eq (left->classes[k].bytes, right->classes[k].bytes);
+            ck_assert_uint_eq (left->classes[k].count, right->classes[k].count);
+        }
+    }
+    ck_assert_uint_gt (n, 8); /* of more than one level */
+}
+
+/* Many ranges, against the recording read in full with its index turned off. */
+static void compare_ranges (struct hs_trace *trace, struct hs_trace *whole)
+{
+    struct hs_snapshot one = hs_trace_snapshot (trace), other = hs_trace_snapshot (whole);
+
+    uint64_t span = (uint64_t)hs_snapshot_event_time (&one, one.n_events - 1);
+
+    hs_range_index_turn_off (&whole->range_index);
+    for (int i = 0; i < 6; i++) {
+        struct hs_filter filter = hs_filter_all ();
+        struct hs_stack_sums *sums[2];
+
+        filter.has_range = i > 0;
+        filter.from = (int64_t)draw (span);
+        filter.to = filter.from + (int64_t)draw (span);
+        filter.process = i == 5 ? 1 : HS_NO_PROCESS;
+        ck_assert_int_eq (hs_stack_sums (&one, &filter, NULL, &sums[0], NULL), HS_OK);
+        ck_assert_int_eq (hs_stack_sums (&other, &filter, NULL, &sums[1], NULL), HS_OK);
+        ck_assert_uint_eq (sums[0]->n, sums[1]->n);
+        ck_assert_int_eq (memcmp (&sums[0]->total, &sums[1]->total, sizeof sums[0]->total), 0);
+        for (uint32_t k = 0; k < sums[0]->n; k++)
+            ck_assert_int_eq (memcmp (&sums[0]->stacks[k].sums, &sums[1]->stacks[k].sums,
+                                      sizeof sums[0]->stacks[k].sums),
+                              0);
+        hs_stack_sums_free (sums[0]);
+        hs_stack_sums_free (sums[1]);
+    }
+    compare_answers (trace, whole);
+}
+
+START_TEST (sums_of_blocks_come_back)
+{
+    struct hs_trace *trace, *whole;
+
+    record (60000, 0);
+    whole = add_blocks (9);
+    trace = open_trace (BY_INDEX);
+    ck_assert_ptr_nonnull (trace->index);
+    compare_blocks (trace, whole);
+    compare (trace, whole);
+    compare_ranges (trace, whole);
+    ck_assert (!has_index_finding (trace));
+    ck_assert (!trace->range_index.is_off);
+    hs_trace_free (trace);
+    hs_trace_free (whole);
+}
+END_TEST
+
+/* Damage that check sums tell, and damage that they do not. */
+START_TEST (damaged_sums_of_blocks_cost_time_only)
+{
+    size_t n, begin;
+    uint8_t *bytes;
+    struct hs_trace *whole;
+    unsigned n_off = 0, n_told = 0;
+
+    record (12000, 0);
+    whole = add_blocks (8);
+    bytes = read_file (&n);
+    begin = index_begin (bytes, n);
+    for (int i = 0; i < 40; i++) {
+        /* the second half: columns of blocks, tables, blocks, head */
+        size_t at = begin + (n - begin) / 2 + draw ((n - begin) / 2);
+        const uint8_t keep = bytes[at];
+        struct hs_trace *trace;
+
+        bytes[at] ^= (uint8_t)(1 + draw (255));
+        write_file (bytes, n);
+        trace = open_trace (BY_INDEX);
+        compare_ranges (trace, whole);
+        n_off += trace->range_index.is_off;
+        n_told += has_index_finding (trace);
+        hs_trace_free (trace);
+        bytes[at] = keep;
+    }
+    ck_assert_uint_gt (n_off, 0);
+    ck_assert_uint_ge (n_told, n_off);
+    for (int i = 0; i < 40; i++) { /* with sums mended: any number, but no harm */
+        struct hs_trace *trace;
+        struct hs_snapshot snapshot;
+        struct hs_filter filter = hs_filter_all ();
+        struct hs_stack_sums *sums;
+        size_t at = begin + (n - begin) / 2 + draw ((n - begin) / 2);
+        uint8_t *copy = malloc (n);
+
+        ck_assert_ptr_nonnull (copy);
+        memcpy (copy, bytes, n);
+        copy[at] ^= (uint8_t)(1 + draw (255));
+        index_mend (copy, n);
+        write_file (copy, n);
+        free (copy);
+        trace = open_trace (BY_INDEX);
+        snapshot = hs_trace_snapshot (trace);
+        filter.has_range = true;
+        filter.from = hs_snapshot_event_time (&snapshot, snapshot.n_events / 3);
+        filter.to = hs_snapshot_event_time (&snapshot, snapshot.n_events / 2);
+        if (hs_stack_sums (&snapshot, &filter, NULL, &sums, NULL) == HS_OK)
+            hs_stack_sums_free (sums);
+        hs_trace_free (trace);
+    }
+    free (bytes);
+    hs_trace_free (whole);
+}
+END_TEST
+
 START_TEST (a_cut_index_is_passed_over)
 {
     size_t n, begin;
@@ -633,6 +782,8 @@ int main (void)
     tcase_add_test (rules, opening_reads_no_column);
     tcase_add_test (rules, the_recording_stays_as_it_was);
     tcase_add_test (rules, damage_anywhere_is_noticed_and_changes_no_number);
+    tcase_add_test (rules, sums_of_blocks_come_back);
+    tcase_add_test (rules, damaged_sums_of_blocks_cost_time_only);
     tcase_add_test (rules, a_cut_index_is_passed_over);
     tcase_add_test (rules, a_recording_that_is_lost_under_an_open_trace_gives_no_answer);
     tcase_add_test (rules, an_index_lost_under_an_open_trace_is_made_good);
