@@ -24,7 +24,8 @@ static uint32_t max_of_level (unsigned level)
 
 static unsigned shift_of (const struct hs_range_index *index, unsigned level)
 {
-    return index->shift + HS_RANGE_LEVEL_SHIFT * level;
+    return atomic_load_explicit (&index->shift, memory_order_relaxed) +
+           HS_RANGE_LEVEL_SHIFT * level;
 }
 
 static const struct hs_range_block *block_at (const struct hs_range_index *index, unsigned level,
@@ -77,7 +78,7 @@ bool hs_range_index_has_ends (const struct hs_snapshot *snapshot)
 
 hs_row_no hs_range_index_border (const struct hs_snapshot *snapshot, hs_row_no row)
 {
-    unsigned shift = snapshot->trace->range_index.shift;
+    unsigned shift = shift_of (&snapshot->trace->range_index, 0);
     uint64_t border = (((uint64_t)row >> shift) + 1) << shift;
 
     return border < snapshot->n_rows ? (hs_row_no)border : snapshot->n_rows;
@@ -389,14 +390,55 @@ static void set_ends (struct hs_trace *trace)
     atomic_store_explicit (&trace->range_index.has_ends, true, memory_order_release);
 }
 
+/* Survivors may be at most one of so many rows; else blocks are made larger, where fewer survive.
+ */
+#define MIN_ROWS_PER_SURVIVOR 6
+
+/* Chooses how large blocks are, by one in the middle of the first. False: there are too few rows.
+ */
+static bool choose_shift (struct hs_trace *trace)
+{
+    struct hs_range_index *index = &trace->range_index;
+    struct hs_snapshot snapshot = hs_trace_snapshot (trace);
+    unsigned shift = shift_of (index, 0);
+
+    if (trace->n_rows >> shift < HS_RANGE_FIRST_BLOCKS)
+        return false;
+    for (; shift < index->max_shift; shift++) {
+        hs_row_no n = (hs_row_no)1 << shift, first = snapshot.n_rows / 2 >> shift << shift;
+        hs_event_no border;
+        uint32_t n_survivors = 0;
+
+        if (first + n > snapshot.n_rows)
+            break;
+        border = hs_snapshot_birth (&snapshot, first + n - 1) + 1;
+        for (hs_row_no row = first; row < first + n; row++)
+            n_survivors += hs_column_u32 (&trace->rows.end, row) >= border;
+        if (n_survivors <= n / MIN_ROWS_PER_SURVIVOR)
+            break;
+    }
+    atomic_store_explicit (&index->shift, (uint8_t)shift, memory_order_relaxed);
+    return true;
+}
+
+static void free_scratch (struct hs_range_index *index)
+{
+    hs_array_clear (&index->sums);
+    hs_array_clear (&index->survivors);
+    hs_free (index->places);
+    index->places = NULL;
+    index->n_places = 0;
+}
+
 bool hs_range_index_build (struct hs_trace *trace, bool is_last)
 {
     struct hs_range_index *index = &trace->range_index;
-    uint64_t settled = is_last ? 0 : (UINT64_C (1) << index->shift) >> SETTLE_SHIFT;
+    uint64_t settled;
     bool is_done = true;
 
-    if (index->is_off || index->has_ends)
+    if (index->is_off || index->has_ends || (index->n_built == 0 && !choose_shift (trace)))
         return true;
+    settled = is_last ? 0 : (UINT64_C (1) << index->shift) >> SETTLE_SHIFT;
     while (is_done && index->n_built < max_of_level (0) &&
            (((uint64_t)index->n_built + 1) << index->shift) + settled <= trace->n_rows)
         is_done = build_upwards (trace, index->n_built++);
@@ -409,6 +451,8 @@ bool hs_range_index_build (struct hs_trace *trace, bool is_last)
         hs_range_index_turn_off (index);
     else if (is_last)
         set_ends (trace);
+    if (is_last)
+        free_scratch (index);
     return is_done;
 }
 
@@ -428,6 +472,7 @@ void hs_range_index_set_stale (struct hs_range_index *index, hs_row_no row)
 void hs_range_index_init (struct hs_range_index *index)
 {
     index->shift = HS_RANGE_BLOCK_SHIFT;
+    index->max_shift = HS_RANGE_MAX_SHIFT;
 }
 
 bool hs_range_index_take_block (struct hs_range_index *index, uint32_t place,
@@ -458,11 +503,7 @@ void hs_range_index_clear (struct hs_range_index *index)
     for (size_t i = 0; i < index->replaced.n; i++)
         hs_free (index->replaced.items[i]);
     hs_array_clear (&index->replaced);
-    hs_array_clear (&index->sums);
-    hs_array_clear (&index->survivors);
-    hs_free (index->places);
-    index->places = NULL;
-    index->n_places = 0;
+    free_scratch (index);
 }
 
 uint64_t hs_range_index_bytes (const struct hs_range_index *index)

@@ -2,10 +2,11 @@
 /*
  * What makes a question about any range of a large trace quick: sums of whole blocks of rows.
  *
- * Level 0 has a block per 2^18 rows, each further level one per eight blocks of the level below. A
- * block knows per call stack what its rows are, by size class what they are, and its *survivors*:
- * the rows that were not over when its last row was born. All other rows were over by then, so a
- * block inside a range costs its stacks and its survivors, one before a range its survivors.
+ * Level 0 has a block per 2^18 rows or more, each further level one per eight blocks of the level
+ * below. A block knows per call stack what its rows are, by size class what they are, and its
+ * *survivors*: the rows that were not over when its last row was born. All other rows were over by
+ * then, so a block inside a range costs its stacks and its survivors, one before a range its
+ * survivors.
  *
  * Built by the writer while rows are appended; nothing in a published block changes, so readers
  * within a snapshot need no lock. A block is never needed: where there is none (its rows got their
@@ -23,6 +24,9 @@
 /* A range has two blocks that it cuts, whose rows are read one by one: with 2^20 they were most of
  * what a question cost. Smaller ones cost memory: 1.2 B an event with 2^20, 2.3 with 2^18. */
 #define HS_RANGE_BLOCK_SHIFT 18
+#define HS_RANGE_MAX_SHIFT 21 /* for traces of which much lives long: survivors cost 20 bytes */
+#define HS_RANGE_FIRST_BLOCKS                                                                      \
+    16 /* below so many blocks a scan is quick enough, and none is built */
 #define HS_RANGE_LEVEL_SHIFT 3
 #define HS_RANGE_LEVELS 4
 #define HS_RANGE_MAX_BLOCKS 4680u /* of all levels, for 2^30 rows: 4096 + 512 + 64 + 8 */
@@ -89,8 +93,9 @@ struct hs_range_index {
     uint32_t n_stale;      /* rows of blocks that got their stack too late */
     _Atomic bool is_off;   /* readers see no block any more */
     _Atomic bool has_ends; /* nothing will come any more: survivors know their ends */
-    uint8_t shift;         /* rows of a block of level 0, as a power of two */
-    uint32_t *places;      /* per slot: 1 + place in sums of the block being built; all 0 between */
+    _Atomic uint8_t shift; /* rows of a block of level 0, as a power of two; fixed by the first */
+    uint8_t max_shift;
+    uint32_t *places; /* per slot: 1 + place in sums of the block being built; all 0 between */
     uint32_t n_places;
     HS_ARRAY (struct hs_block_sum) sums;
     HS_ARRAY (struct hs_survivor) survivors;

@@ -51,6 +51,7 @@ static void begin (struct pair *pair, uint8_t shift)
     pair->batch = hs_batch_new ();
     ck_assert (pair->with != NULL && pair->without != NULL && pair->batch != NULL);
     pair->with->range_index.shift = shift;
+    pair->with->range_index.max_shift = shift;
     pair->without->range_index.is_off = true;
     for (hs_process_id i = 0; i < N_PROCESSES; i++) {
         struct hs_process_fields fields = { .pid = 10 + i };
@@ -277,6 +278,50 @@ START_TEST (higher_levels_stand_on_lower_ones)
 }
 END_TEST
 
+/* Blocks get larger until few rows outlive theirs. */
+START_TEST (blocks_are_larger_where_much_lives_long)
+{
+    struct pair pair;
+    struct hs_snapshot one, other;
+
+    seed = 3;
+    begin (&pair, 5);
+    pair.with->range_index.max_shift = 8;
+    define_stack (&pair, 0);
+    for (uint32_t i = 0; i < 12000; i++) {
+        if (!hs_batch_has_room (pair.batch, 8))
+            hand_over (&pair);
+        add_event (&pair, 150);
+    }
+    hand_over (&pair);
+    ck_assert_uint_gt (pair.with->range_index.shift, 5);
+    one = hs_trace_snapshot (pair.with);
+    other = hs_trace_snapshot (pair.without);
+    for (int i = 0; i < 30; i++)
+        compare (&one, &other);
+    end (&pair);
+}
+END_TEST
+
+START_TEST (a_small_trace_has_no_blocks)
+{
+    struct pair pair;
+
+    seed = 4;
+    begin (&pair, 8);
+    define_stack (&pair, 0);
+    while (pair.with->n_rows < 8 << 8) {
+        if (!hs_batch_has_room (pair.batch, 8))
+            hand_over (&pair);
+        add_event (&pair, 150);
+    }
+    hand_over (&pair);
+    ck_assert_int_eq (hs_trace_finish (pair.with, NULL), HS_OK);
+    ck_assert_uint_eq (n_blocks (pair.with, 0), 0);
+    end (&pair);
+}
+END_TEST
+
 START_TEST (without_memory_questions_take_longer)
 {
     for (uint64_t fail = 1; fail < 400; fail += 1 + fail / 16) {
@@ -319,7 +364,7 @@ START_TEST (an_index_turned_off_is_a_finding)
     const struct hs_tables *tables;
 
     seed = 5;
-    begin (&pair, 6);
+    begin (&pair, 4);
     define_stack (&pair, 0);
     for (uint32_t i = 0; i < 600; i++)
         add_event (&pair, 200);
@@ -327,7 +372,7 @@ START_TEST (an_index_turned_off_is_a_finding)
     /* the next to fail is the first allocation behind the end, which is a block's */
     hs_array_reserve (&pair.with->tables.findings, 1);
     (void)hs_intern_add (&pair.with->tables.strings, "x", 1, &(uint32_t){ 0 });
-    ck_assert_uint_gt (pair.with->n_rows % 64, 0);
+    ck_assert_uint_gt (pair.with->n_rows % 16, 0);
     pair.with->range_index.n_built = 0;
     hs_memory_fail_at (1);
     (void)hs_trace_finish (pair.with, NULL);
@@ -350,6 +395,8 @@ int main (void)
     tcase_set_timeout (rules, 100);
     tcase_add_test (rules, any_range_is_as_a_scan_has_it);
     tcase_add_test (rules, higher_levels_stand_on_lower_ones);
+    tcase_add_test (rules, blocks_are_larger_where_much_lives_long);
+    tcase_add_test (rules, a_small_trace_has_no_blocks);
     tcase_add_test (rules, without_memory_questions_take_longer);
     tcase_add_test (rules, an_index_turned_off_is_a_finding);
     suite_add_tcase (suite, rules);
