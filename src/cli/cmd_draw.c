@@ -42,14 +42,23 @@ struct drawing {
 
 /* ---- what is drawn ---- */
 
-/* Resident set of the process, and marks, copied out of the tables. Free both with g_array_unref;
- * the texts live as long as the trace. */
-static void copy_tables (const struct drawing *drawing, GArray **ret_levels, GArray **ret_flags)
+struct copies { /* out of the trace's tables; the texts live as long as the trace */
+    GArray *levels, *flags, *gaps;
+};
+
+static bool concerns (const struct hs_gap *gap, hs_process_id process)
+{
+    return process == HS_NO_PROCESS || gap->process == HS_NO_PROCESS || gap->process == process;
+}
+
+/* Resident set of the process, marks and gaps. */
+static struct copies copy_tables (const struct drawing *drawing)
 {
     const struct hs_tables *tables = hs_trace_lock (drawing->open->trace);
+    struct copies ret = { g_array_new (FALSE, FALSE, sizeof (struct hs_draw_level)),
+                          g_array_new (FALSE, FALSE, sizeof (struct hs_draw_flag)),
+                          g_array_new (FALSE, FALSE, sizeof (struct hs_draw_span)) };
 
-    *ret_levels = g_array_new (FALSE, FALSE, sizeof (struct hs_draw_level));
-    *ret_flags = g_array_new (FALSE, FALSE, sizeof (struct hs_draw_flag));
     for (size_t i = 0; i < tables->samples.n; i++) {
         struct hs_draw_level level = { tables->samples.items[i].time,
                                        tables->samples.items[i].bytes };
@@ -57,16 +66,23 @@ static void copy_tables (const struct drawing *drawing, GArray **ret_levels, GAr
         /* of all processes together nobody told */
         if (tables->samples.items[i].process == drawing->filter->process ||
             (drawing->filter->process == HS_NO_PROCESS && tables->processes.n == 1))
-            g_array_append_val (*ret_levels, level);
+            g_array_append_val (ret.levels, level);
     }
     for (size_t i = 0; i < tables->marks.n; i++) {
         struct hs_draw_flag flag = { tables->marks.items[i].time,
                                      hs_intern_text (&tables->strings,
                                                      tables->marks.items[i].name) };
 
-        g_array_append_val (*ret_flags, flag);
+        g_array_append_val (ret.flags, flag);
+    }
+    for (size_t i = 0; i < tables->gaps.n; i++) {
+        struct hs_draw_span span = { tables->gaps.items[i].begin, tables->gaps.items[i].end };
+
+        if (concerns (&tables->gaps.items[i], drawing->filter->process))
+            g_array_append_val (ret.gaps, span);
     }
     hs_trace_unlock (drawing->open->trace);
+    return ret;
 }
 
 static void init_plot (const struct drawing *drawing, const struct hs_timeline *timeline,
@@ -93,15 +109,17 @@ static void paint_timeline (const struct drawing *drawing, const struct hs_timel
         .unit = drawing->unit,
         .title = is_bytes ? _ ("Outstanding bytes") : _ ("Outstanding blocks"),
         .resident_text = _ ("resident set"),
+        .gap_text = _ ("events lost"),
     };
     struct hs_time_plot plot;
-    GArray *levels, *flags;
+    struct copies copies = copy_tables (drawing);
 
-    copy_tables (drawing, &levels, &flags);
-    look.levels = (const struct hs_draw_level *)(void *)levels->data;
-    look.n_levels = levels->len;
-    look.flags = (const struct hs_draw_flag *)(void *)flags->data;
-    look.n_flags = flags->len;
+    look.levels = (const struct hs_draw_level *)(void *)copies.levels->data;
+    look.n_levels = copies.levels->len;
+    look.flags = (const struct hs_draw_flag *)(void *)copies.flags->data;
+    look.n_flags = copies.flags->len;
+    look.gaps = (const struct hs_draw_span *)(void *)copies.gaps->data;
+    look.n_gaps = copies.gaps->len;
     lower.height = floor (drawing->area.height * RATES_SHARE);
     upper.height -= lower.height;
     lower.y += upper.height;
@@ -109,8 +127,9 @@ static void paint_timeline (const struct drawing *drawing, const struct hs_timel
     hs_draw_timeline (drawing->cr, &drawing->style, &plot, timeline, &look);
     init_plot (drawing, timeline, lower, 4, &plot);
     hs_draw_rates (drawing->cr, &drawing->style, &plot, timeline, &rates);
-    g_array_unref (levels);
-    g_array_unref (flags);
+    g_array_unref (copies.levels);
+    g_array_unref (copies.flags);
+    g_array_unref (copies.gaps);
 }
 
 static enum hs_status draw_timeline (const struct drawing *drawing, struct hs_error *err)

@@ -10,6 +10,9 @@
 /* A resident set up to so many times the outstanding bytes shares their axis. */
 #define LEVEL_SHARE 2.5
 
+#define MIN_GAP_PIXELS 3.0
+#define HATCH_PIXELS 6.0
+
 /* With more flags than this there is no room for texts, and no time to look for it. */
 #define MAX_FLAG_TEXTS 200
 
@@ -120,7 +123,7 @@ static void draw_levels (cairo_t *cr, const struct hs_draw_style *style,
     static const double dashes[] = { 5, 3 };
     struct hs_axis axis = hs_timeline_value_axis (plot, timeline, look);
     double divisor = (double)hs_timeline_level_divisor (plot, timeline, look);
-    double last = -1e9;
+    double last = -1e9, last_y = 0;
 
     cairo_save (cr);
     cairo_set_dash (cr, dashes, 2, 0);
@@ -136,8 +139,11 @@ static void draw_levels (cairo_t *cr, const struct hs_draw_style *style,
         if (i == 0)
             cairo_move_to (cr, x, y);
         else
+            cairo_line_to (cr, x, look->levels[i].bytes > 0 ? y : last_y);
+        if (look->levels[i].bytes == 0) /* the process has ended; it did not shrink until then */
             cairo_line_to (cr, x, y);
         last = x;
+        last_y = y;
     }
     cairo_stroke (cr);
     cairo_restore (cr);
@@ -195,6 +201,74 @@ static void draw_flags (cairo_t *cr, const struct hs_draw_style *style,
     }
 }
 
+static bool is_seen (const struct hs_time_plot *plot, const struct hs_draw_span *gap)
+{
+    return gap->to >= plot->from && gap->from <= plot->to;
+}
+
+/* Hatched to the full height; even the shortest can be seen. Gaps that fall together are one. */
+static bool gap_path (cairo_t *cr, const struct hs_time_plot *plot,
+                      const struct hs_timeline_look *look)
+{
+    double right = -1e9;
+    bool is_any = false;
+
+    for (size_t i = 0; i < look->n_gaps; i++) {
+        double from = hs_time_plot_x (plot, look->gaps[i].from), to, left;
+
+        if (!is_seen (plot, &look->gaps[i]))
+            continue;
+        to = fmax (hs_time_plot_x (plot, look->gaps[i].to), from + MIN_GAP_PIXELS);
+        left = fmax (fmax (from, right), plot->inside.x);
+        to = fmin (to, plot->inside.x + plot->inside.width);
+        if (to <= left)
+            continue;
+        cairo_rectangle (cr, left, plot->inside.y, to - left, plot->inside.height);
+        right = to;
+        is_any = true;
+    }
+    return is_any;
+}
+
+static void hatch (cairo_t *cr, const struct hs_draw_style *style, const struct hs_rect *area)
+{
+    hs_draw_set_color (cr, hs_color_fade (style->series[1], 0.10));
+    cairo_fill_preserve (cr);
+    cairo_clip (cr);
+    hs_draw_set_color (cr, hs_color_fade (style->series[1], 0.5));
+    cairo_set_line_width (cr, 1);
+    for (double x = area->x - area->height; x < area->x + area->width; x += HATCH_PIXELS) {
+        cairo_move_to (cr, x, area->y + area->height);
+        cairo_line_to (cr, x + area->height, area->y);
+    }
+    cairo_stroke (cr);
+}
+
+static void draw_gaps (cairo_t *cr, const struct hs_draw_style *style,
+                       const struct hs_time_plot *plot, const struct hs_timeline_look *look)
+{
+    cairo_save (cr);
+    if (gap_path (cr, plot, look))
+        hatch (cr, style, &plot->inside);
+    cairo_restore (cr);
+}
+
+/* Returns where the next entry may stand. */
+static double draw_gap_legend (cairo_t *cr, const struct hs_draw_style *style,
+                               const struct hs_timeline_look *look, double x, double y)
+{
+    struct hs_rect sample = { x + 24, floor (y - 5), 18, 10 };
+
+    cairo_save (cr);
+    cairo_rectangle (cr, sample.x, sample.y, sample.width, sample.height);
+    hatch (cr, style, &sample);
+    cairo_restore (cr);
+    return x + 48 +
+           hs_draw_label (cr, style,
+                          &(struct hs_text_spot){ .x = x + 48, .y = y, .color = style->dim },
+                          look->gap_text);
+}
+
 static void draw_legend (cairo_t *cr, const struct hs_draw_style *style,
                          const struct hs_time_plot *plot, const struct hs_timeline *timeline,
                          const struct hs_timeline_look *look)
@@ -208,6 +282,12 @@ static void draw_legend (cairo_t *cr, const struct hs_draw_style *style,
         cr, style,
         &(struct hs_text_spot){ .x = x, .y = y, .is_bold = true, .color = style->foreground },
         look->title);
+    for (size_t i = 0; i < look->n_gaps; i++) {
+        if (is_seen (plot, &look->gaps[i])) {
+            x = draw_gap_legend (cr, style, look, x, y);
+            break;
+        }
+    }
     if (look->n_levels == 0 || look->unit != HS_UNIT_BYTES)
         return;
     cairo_save (cr);
@@ -250,6 +330,7 @@ void hs_draw_timeline (cairo_t *cr, const struct hs_draw_style *style,
     }
     if (look->unit == HS_UNIT_BYTES)
         draw_levels (cr, style, plot, timeline, look);
+    draw_gaps (cr, style, plot, look);
     cairo_restore (cr);
     draw_legend (cr, style, plot, timeline, look);
     draw_flags (cr, style, plot, look);

@@ -20,6 +20,10 @@ struct hs_draw_level { /* a sample of the resident set */
     uint64_t bytes;
 };
 
+struct hs_draw_span { /* a time in which not everything was recorded */
+    int64_t from, to;
+};
+
 struct hs_timeline_look {
     enum hs_metric_unit unit;
     const char *title;         /* translated: "Outstanding bytes" */
@@ -28,6 +32,9 @@ struct hs_timeline_look {
     size_t n_flags;
     const struct hs_draw_level *levels; /* in time order */
     size_t n_levels;
+    const char *gap_text; /* translated: "events lost" */
+    const struct hs_draw_span *gaps;
+    size_t n_gaps;
 };
 
 /* Height above the plot that flags need. */

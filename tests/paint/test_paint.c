@@ -92,6 +92,30 @@ static void paint_zoomed (cairo_t *cr, const struct hs_draw_style *style)
     free (timeline);
 }
 
+/* Gaps: one outside, two that fall together, a short one; and a process that ended. */
+static void paint_gaps (cairo_t *cr, const struct hs_draw_style *style)
+{
+    static const struct hs_draw_span gaps[] = {
+        { 1000, 2000 }, { 12000, 15000 }, { 14000, 16000 }, { 24000, 24001 }
+    };
+    static const struct hs_draw_level levels[] = { { 8000, 1000000 },
+                                                   { 28000, 1500000 },
+                                                   { 29000, 0 } };
+    struct hs_timeline *timeline = make_timeline ();
+    struct hs_time_plot plot = make_plot (style, HS_TIMELINE_FLAGS, HS_PLOT_TIME_LABELS);
+    struct hs_timeline_look look = { .title = "Outstanding bytes",
+                                     .resident_text = "resident set",
+                                     .levels = levels,
+                                     .n_levels = 3,
+                                     .gap_text = "events lost",
+                                     .gaps = gaps,
+                                     .n_gaps = 4 };
+
+    plot.from = 8000;
+    hs_draw_timeline (cr, style, &plot, timeline, &look);
+    free (timeline);
+}
+
 static void paint_rates (cairo_t *cr, const struct hs_draw_style *style)
 {
     struct hs_timeline *timeline = make_timeline ();
@@ -164,6 +188,8 @@ static const struct picture {
     { "timeline-dark", paint_timeline, HS_DRAW_DARK, false },
     { "timeline-rtl", paint_timeline, HS_DRAW_LIGHT, true },
     { "timeline-zoomed", paint_zoomed, HS_DRAW_LIGHT, false },
+    { "timeline-gaps", paint_gaps, HS_DRAW_LIGHT, false },
+    { "timeline-gaps-dark", paint_gaps, HS_DRAW_DARK, false },
     { "rates", paint_rates, HS_DRAW_LIGHT, false },
     { "overview", paint_overview, HS_DRAW_LIGHT, false },
     { "histogram-light", paint_histogram, HS_DRAW_LIGHT, false },

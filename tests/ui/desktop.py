@@ -216,8 +216,15 @@ def table_rows(table, limit=50):
     rows = []
     for row in range(min(iface.get_n_rows(), limit)):
         cells = [iface.get_accessible_at(row, column) for column in range(n_columns)]
-        rows.append([cell.get_name() if cell is not None else "" for cell in cells])
+        rows.append([cell_text(cell) for cell in cells])
     return rows
+
+
+def cell_text(cell):
+    """Its name, or those of what it is made of: an icon before a text."""
+    if cell is None:
+        return ""
+    return cell.get_name() or " ".join(filter(None, (part.get_name() for part in children(cell))))
 
 
 def cli(build, *arguments):

@@ -316,6 +316,26 @@ def walk_loading(steps):
         viewer.kill()
 
 
+def walk_findings(steps):
+    trace = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                         "../traces/broken/heaptrack-cycle.txt")
+    viewer = Viewer(BUILD, trace)
+
+    def same_as_told():
+        told = [[row["title"], "{:,}".format(row["count"])]
+                for row in cli(BUILD, "findings", trace)["findings"]]
+        assert len(told) > 2, told
+        viewer.find(ROLE.PUSH_BUTTON, r"\b%d findings$" % len(told))
+        press("Alt+4")
+        table = viewer.find(ROLE.TABLE, "^Findings$")
+        shown = [row[:2] for row in table_rows(table)]
+        assert shown == told, (shown, told)
+
+    steps.step("the findings are those of the command line", same_as_told)
+    steps.step("it ends without a warning", viewer.close)
+    viewer.kill()
+
+
 def walk_errors(steps):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "noise.etl")
@@ -347,6 +367,7 @@ def main():
     walk_demo(steps)
     walk_processes(steps)
     walk_loading(steps)
+    walk_findings(steps)
     walk_errors(steps)
     steps.end()
 

@@ -361,8 +361,8 @@ static void expect_same (HsDocument *a, HsDocument *b)
     ck_assert_uint_eq (one->peak_bytes, other->peak_bytes);
     ck_assert_uint_eq (one->findings->len, other->findings->len);
     for (guint i = 0; i < one->findings->len; i++)
-        ck_assert_str_eq (g_array_index (one->findings, HsFindingEntry, i).example,
-                          g_array_index (other->findings, HsFindingEntry, i).example);
+        ck_assert_str_eq (g_array_index (one->findings, struct hs_finding_row, i).example,
+                          g_array_index (other->findings, struct hs_finding_row, i).example);
 }
 
 START_TEST (a_file_is_followed_while_it_is_written)

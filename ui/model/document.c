@@ -116,7 +116,7 @@ static void look (HsDocument *self)
     }
     if (snapshot.generation != self->snapshot.generation || self->snapshot.trace == NULL) {
         self->snapshot = snapshot;
-        hs_trace_info_fill (&self->info, snapshot.trace);
+        hs_trace_info_fill (&self->info, &snapshot);
         g_signal_emit (self, signals[SIGNAL_CHANGED], 0);
     } else if (snapshot.names != self->snapshot.names) {
         self->snapshot = snapshot;

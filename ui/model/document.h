@@ -9,6 +9,7 @@
 #ifndef HS_MODEL_DOCUMENT_H
 #define HS_MODEL_DOCUMENT_H
 
+#include "analysis/findings.h"
 #include "base/status.h"
 #include "trace/trace.h"
 
@@ -35,12 +36,6 @@ typedef struct {
 } HsProcessEntry;
 
 typedef struct {
-    enum hs_note_kind kind;
-    guint64 count, file_offset;
-    char *example;
-} HsFindingEntry;
-
-typedef struct {
     gint64 time;
     char *name;
 } HsMarkEntry;
@@ -48,7 +43,8 @@ typedef struct {
 /* What the tables say at the time of the snapshot. */
 typedef struct {
     GArray *processes; /* HsProcessEntry, by id */
-    GArray *findings;  /* HsFindingEntry */
+    GArray *findings;  /* struct hs_finding_row, most severe first */
+    GArray *gaps;      /* struct hs_gap */
     GArray *marks;     /* HsMarkEntry, in order of arrival */
     GArray *samples;   /* struct hs_sample */
     guint64 opened;    /* blocks, of all processes */
@@ -57,6 +53,7 @@ typedef struct {
     guint64 stack_events, stack_events_set;
     guint64 lost_events;
     guint64 duplicate_allocs, unmatched_frees;
+    struct hs_finding_list *finding_list; /* has the texts of findings */
 } HsTraceInfo;
 
 /* Keeps a trace alive for a worker that looks at a snapshot of it. Any thread. */

@@ -9,11 +9,6 @@ static void clear_process (gpointer entry)
     g_free (((HsProcessEntry *)entry)->name);
 }
 
-static void clear_finding (gpointer entry)
-{
-    g_free (((HsFindingEntry *)entry)->example);
-}
-
 static void clear_mark (gpointer entry)
 {
     g_free (((HsMarkEntry *)entry)->name);
@@ -38,12 +33,12 @@ void hs_trace_info_init (HsTraceInfo *info)
 {
     *info = (HsTraceInfo){
         .processes = g_array_new (FALSE, TRUE, sizeof (HsProcessEntry)),
-        .findings = g_array_new (FALSE, TRUE, sizeof (HsFindingEntry)),
+        .findings = g_array_new (FALSE, FALSE, sizeof (struct hs_finding_row)),
+        .gaps = g_array_new (FALSE, FALSE, sizeof (struct hs_gap)),
         .marks = g_array_new (FALSE, TRUE, sizeof (HsMarkEntry)),
         .samples = g_array_new (FALSE, FALSE, sizeof (struct hs_sample)),
     };
     g_array_set_clear_func (info->processes, clear_process);
-    g_array_set_clear_func (info->findings, clear_finding);
     g_array_set_clear_func (info->marks, clear_mark);
 }
 
@@ -67,20 +62,24 @@ static void fill_processes (HsTraceInfo *info, const struct hs_tables *tables)
     }
 }
 
-static void fill_findings (HsTraceInfo *info, const struct hs_tables *tables)
+/* Without memory for new ones the old ones stay. */
+static void fill_findings (HsTraceInfo *info, const struct hs_snapshot *snapshot)
 {
-    g_array_set_size (info->findings, 0);
-    for (size_t i = 0; i < tables->findings.n; i++) {
-        const struct hs_finding *finding = &tables->findings.items[i];
-        HsFindingEntry entry = {
-            .kind = finding->kind,
-            .count = finding->count,
-            .file_offset = finding->file_offset,
-            .example = g_utf8_make_valid (hs_intern_text (&tables->strings, finding->example), -1),
-        };
+    struct hs_finding_list *list;
 
-        g_array_append_val (info->findings, entry);
-    }
+    if (hs_findings (snapshot, &list, NULL) != HS_OK)
+        return;
+    hs_findings_unref (info->finding_list);
+    info->finding_list = list;
+    g_array_set_size (info->findings, 0);
+    g_array_append_vals (info->findings, list->rows, list->n);
+}
+
+static void fill_gaps (HsTraceInfo *info, const struct hs_tables *tables)
+{
+    g_array_set_size (info->gaps, 0);
+    if (tables->gaps.n > 0)
+        g_array_append_vals (info->gaps, tables->gaps.items, (guint)tables->gaps.n);
 }
 
 /* Only added to, so what is there already stays. */
@@ -100,16 +99,18 @@ static void fill_marks_and_samples (HsTraceInfo *info, const struct hs_tables *t
                              (guint)(tables->samples.n - info->samples->len));
 }
 
-void hs_trace_info_fill (HsTraceInfo *info, const struct hs_trace *trace)
+void hs_trace_info_fill (HsTraceInfo *info, const struct hs_snapshot *snapshot)
 {
-    const struct hs_tables *tables = hs_trace_lock (trace);
+    const struct hs_tables *tables;
 
+    fill_findings (info, snapshot);
+    tables = hs_trace_lock (snapshot->trace);
     if (tables->marks.n < info->marks->len)
         g_array_set_size (info->marks, 0);
     if (tables->samples.n < info->samples->len)
         g_array_set_size (info->samples, 0);
     fill_processes (info, tables);
-    fill_findings (info, tables);
+    fill_gaps (info, tables);
     fill_marks_and_samples (info, tables);
     info->opened = tables->totals.opened;
     info->peak_bytes = tables->totals.peak_bytes;
@@ -119,13 +120,15 @@ void hs_trace_info_fill (HsTraceInfo *info, const struct hs_trace *trace)
     info->lost_events = tables->lost_events;
     info->duplicate_allocs = tables->totals.duplicate_allocs;
     info->unmatched_frees = tables->totals.unmatched_frees;
-    hs_trace_unlock (trace);
+    hs_trace_unlock (snapshot->trace);
 }
 
 void hs_trace_info_clear (HsTraceInfo *info)
 {
     g_clear_pointer (&info->processes, g_array_unref);
     g_clear_pointer (&info->findings, g_array_unref);
+    g_clear_pointer (&info->finding_list, hs_findings_unref);
+    g_clear_pointer (&info->gaps, g_array_unref);
     g_clear_pointer (&info->marks, g_array_unref);
     g_clear_pointer (&info->samples, g_array_unref);
 }

@@ -6,7 +6,7 @@
 #include "model/document.h"
 
 void hs_trace_info_init (HsTraceInfo *info);
-void hs_trace_info_fill (HsTraceInfo *info, const struct hs_trace *trace);
+void hs_trace_info_fill (HsTraceInfo *info, const struct hs_snapshot *snapshot);
 void hs_trace_info_clear (HsTraceInfo *info);
 
 #endif

@@ -21,22 +21,32 @@ struct _HsFindingsView {
 
 G_DEFINE_TYPE (HsFindingsView, hs_findings_view, GTK_TYPE_BOX)
 
-enum { COLUMN_TITLE, COLUMN_COUNT, COLUMN_OFFSET, COLUMN_EXAMPLE, COLUMN_TOOLTIP, COLUMN_N };
+enum { COLUMN_TITLE, COLUMN_COUNT, COLUMN_MEANING, COLUMN_OFFSET, COLUMN_TOOLTIP, COLUMN_ICON };
 
-static void append (HsFindingsView *self, const HsFindingEntry *finding)
+static const char *const icons[] = {
+    [HS_SEVERITY_INFO] = "dialog-information-symbolic",
+    [HS_SEVERITY_WARNING] = "dialog-warning-symbolic",
+    [HS_SEVERITY_DAMAGE] = "dialog-error-symbolic",
+};
+
+static void append (HsFindingsView *self, const struct hs_finding_row *finding)
 {
     char count[HS_UNITS_TEXT_SIZE], offset[32] = "";
-    const char *title = hs_note_kind_title (finding->kind);
-    g_autofree char *tooltip = NULL;
+    const char *title = hs_note_kind_title (finding->kind), *meaning = finding->explanation;
+    g_autofree char *tooltip = NULL, *example = g_utf8_make_valid (finding->example, -1);
 
     hs_format_count (finding->count, count);
-    if (finding->file_offset != UINT64_MAX)
+    if (finding->file_offset != HS_NO_OFFSET)
         g_snprintf (offset, sizeof offset, "0x%" G_GINT64_MODIFIER "x", finding->file_offset);
     title = title[0] != '\0' ? _ (title) : title;
-    tooltip = g_markup_printf_escaped ("<b>%s</b>\n%s", title, finding->example);
+    meaning = meaning[0] != '\0' ? _ (meaning) : example;
+    tooltip = g_markup_printf_escaped ("<b>%s</b> (%s)\n%s\n%s", title,
+                                       _ (hs_severity_name (finding->severity)), meaning,
+                                       meaning == example ? "" : example);
     gtk_list_store_insert_with_values (self->store, NULL, -1, COLUMN_TITLE, title, COLUMN_COUNT,
-                                       count, COLUMN_OFFSET, offset, COLUMN_EXAMPLE,
-                                       finding->example, COLUMN_TOOLTIP, tooltip, -1);
+                                       count, COLUMN_MEANING, meaning, COLUMN_OFFSET, offset,
+                                       COLUMN_TOOLTIP, g_strstrip (tooltip), COLUMN_ICON,
+                                       icons[finding->severity], -1);
 }
 
 static void refresh (GtkWidget *widget)
@@ -47,14 +57,14 @@ static void refresh (GtkWidget *widget)
     guint64 n_told = 0;
 
     for (guint i = 0; i < findings->len; i++)
-        n_told += g_array_index (findings, HsFindingEntry, i).count;
+        n_told += g_array_index (findings, struct hs_finding_row, i).count;
     if (findings->len == self->n_findings && n_told == self->n_told)
         return;
     self->n_findings = findings->len;
     self->n_told = n_told;
     gtk_list_store_clear (self->store);
     for (guint i = 0; i < findings->len; i++)
-        append (self, &g_array_index (findings, HsFindingEntry, i));
+        append (self, &g_array_index (findings, struct hs_finding_row, i));
     gtk_widget_set_visible (GTK_WIDGET (self->placeholder), findings->len == 0);
 }
 

@@ -83,12 +83,15 @@ static void show_doubts (HsStatusBar *self)
     g_autoptr (GPtrArray) parts = g_ptr_array_new_with_free_func (g_free);
     g_autofree char *text = NULL, *all = NULL;
     char count[HS_UNITS_TEXT_SIZE];
+    double without_stack = info->stack_events == 0
+                               ? 0
+                               : 100.0 * (double)(info->stack_events - info->stack_events_set) /
+                                     (double)info->stack_events;
 
-    if (info->stack_events > info->stack_events_set)
-        g_ptr_array_add (
-            parts, g_strdup_printf (_ ("%.1f %% without stack"),
-                                    100.0 * (double)(info->stack_events - info->stack_events_set) /
-                                        (double)info->stack_events));
+    if (without_stack > 0)
+        g_ptr_array_add (parts, without_stack >= 0.05
+                                    ? g_strdup_printf (_ ("%.1f %% without stack"), without_stack)
+                                    : g_strdup (_ ("under 0.1 % without stack")));
     if (info->lost_events > 0)
         g_ptr_array_add (
             parts, g_strdup_printf (ngettext ("%s event lost", "%s events lost", info->lost_events),

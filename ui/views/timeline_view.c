@@ -73,6 +73,27 @@ static GArray *flags_of (HsSelection *selection)
     return flags;
 }
 
+static gboolean concerns (const struct hs_gap *gap, hs_process_id process)
+{
+    return process == HS_NO_PROCESS || gap->process == HS_NO_PROCESS || gap->process == process;
+}
+
+static GArray *gaps_of (HsSelection *selection)
+{
+    const HsTraceInfo *info = hs_document_get_info (hs_selection_get_document (selection));
+    hs_process_id process = hs_selection_get_state (selection)->process;
+    GArray *spans = g_array_new (FALSE, FALSE, sizeof (struct hs_draw_span));
+
+    for (guint i = 0; i < info->gaps->len; i++) {
+        const struct hs_gap *gap = &g_array_index (info->gaps, struct hs_gap, i);
+        struct hs_draw_span span = { gap->begin, gap->end };
+
+        if (concerns (gap, process))
+            g_array_append_val (spans, span);
+    }
+    return spans;
+}
+
 static void hs_timeline_view_paint (HsChart *chart, cairo_t *cr, const struct hs_draw_style *style)
 {
     HsTimelineView *self = HS_TIMELINE_VIEW (chart);
@@ -81,6 +102,7 @@ static void hs_timeline_view_paint (HsChart *chart, cairo_t *cr, const struct hs
     const struct hs_timeline *timeline = hs_time_chart_get_timeline (HS_TIME_CHART (self));
     g_autoptr (GArray) levels = levels_of (selection);
     g_autoptr (GArray) flags = flags_of (selection);
+    g_autoptr (GArray) gaps = gaps_of (selection);
     enum hs_metric_unit unit = hs_selection_get_state (selection)->unit;
     struct hs_timeline_look look = {
         .unit = unit,
@@ -90,6 +112,9 @@ static void hs_timeline_view_paint (HsChart *chart, cairo_t *cr, const struct hs
         .n_flags = flags->len,
         .levels = (const struct hs_draw_level *)(void *)levels->data,
         .n_levels = levels->len,
+        .gap_text = _ ("events lost"),
+        .gaps = (const struct hs_draw_span *)(void *)gaps->data,
+        .n_gaps = gaps->len,
     };
     const char *message = message_of (self);
 
