@@ -65,10 +65,14 @@ static void report (const char *file, const struct hs_record_totals *totals,
                    hs_format_count (figures->n_slots, count),
                    hs_format_seconds ((double)figures->longest_ns / 1e9, time));
     if (figures->n_left > 0)
-        (void)fprintf (stderr,
-                       _ ("heapstrata: %s call slots lead to another allocator and were not "
-                          "recorded\n"),
-                       hs_format_count (figures->n_left, count));
+        (void)fprintf (
+            stderr,
+            figures->is_left_to_more
+                ? _ ("heapstrata: %s more call slots lead to functions of %s and others instead of "
+                     "those that the program itself calls; calls through them were not recorded\n")
+                : _ ("heapstrata: %s more call slots lead to functions of %s instead of those that "
+                     "the program itself calls; calls through them were not recorded\n"),
+            hs_format_count (figures->n_left, count), figures->left_to);
     cli_record_finish (file, totals);
 }
 

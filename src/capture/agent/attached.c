@@ -33,6 +33,8 @@ __attribute__ ((visibility ("default"))) struct hs_attach_head heapstrata_attach
     .told = (uint64_t)&agent.module_generation,
     .threads = (uint64_t)table,
     .threads_size = sizeof table,
+    .memories = (uint64_t)agent.threads,
+    .memory_size = sizeof (struct agent_thread),
 };
 
 static uint32_t taken_generation;

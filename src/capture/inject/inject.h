@@ -21,7 +21,9 @@ struct hs_injection;
 struct hs_injection_figures {
     uint64_t n_slots;      /* hooked now */
     uint64_t n_most_slots; /* that were hooked at a time */
-    uint64_t n_left;       /* slots of hooked names that lead elsewhere: left alone */
+    uint64_t n_left;       /* slots of hooked names that lead to other functions: left alone */
+    char left_to[64];      /* the file that has the first of those, */
+    bool is_left_to_more;  /* and others have some, too */
     uint64_t n_modules;    /* looked at */
     uint64_t n_stops;      /* of the process, so far */
     uint64_t longest_ns;   /* of those stops */

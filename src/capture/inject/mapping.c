@@ -236,11 +236,17 @@ static void add_image (struct mapping *m, uint32_t memory)
 
 /* ---- rings of threads that were recorded before -------------------------------------------- */
 
-static bool is_alive (const struct hs_stop *stop, uint32_t tid)
+/* Whether the thread lives, or may be just about to take a ring whose id it has not set yet. */
+static bool may_be_used (const struct mapping *m, uint32_t tid)
 {
-    for (size_t i = 0; i < stop->tasks.n; i++) {
-        if ((uint32_t)stop->tasks.items[i].tid == tid)
-            return !stop->tasks.items[i].is_ended;
+    const struct hs_injection *injection = m->injection;
+
+    for (size_t i = 0; i < m->stop->tasks.n; i++) {
+        const struct hs_stopped_task *task = &m->stop->tasks.items[i];
+
+        if (!task->is_ended && ((uint32_t)task->tid == tid ||
+                                task->registers.rip - injection->base < injection->image.size))
+            return true;
     }
     return false;
 }
@@ -278,14 +284,28 @@ static void add_bodies (struct mapping *m, uint64_t ring)
                                   head->bodies + (ring * 2 + half) * HS_RING_BYTES });
 }
 
+/* What a thread that has ended kept with its ring. */
+static void drop_memory (struct mapping *m, uint64_t ring, uint64_t memory)
+{
+    static const uint64_t none;
+    const struct hs_attach_head *head = &m->injection->head;
+
+    if (memory == 0)
+        return;
+    if (hs_target_write (m->stop->target, head->memories + ring * sizeof none, &none, sizeof none))
+        (void)add (m, SYS_munmap, (uint64_t[6]){ memory, head->memory_size });
+}
+
 /* Rings whose threads live go on where they stand: only then a thread that is inside the agent at
  * this moment, from the recording before, writes nothing wrong. The others are free. */
 static void carry_rings (struct mapping *m)
 {
     struct hs_ring_head rings[HS_RINGS];
-    uint64_t addresses[HS_RINGS];
+    uint64_t addresses[HS_RINGS], memories[HS_RINGS];
     bool is_read[HS_RINGS];
 
+    if (!hs_target_read (m->stop->target, m->injection->head.memories, memories, sizeof memories))
+        m->error = -EIO;
     for (uint64_t i = 0; i < HS_RINGS; i++)
         addresses[i] = m->injection->head.arena + PAGE * (1 + i);
     hs_target_gather (m->stop->target, addresses, HS_RINGS, sizeof rings[0], rings, is_read);
@@ -293,8 +313,10 @@ static void carry_rings (struct mapping *m)
         struct hs_ring_head *ring = &rings[i];
 
         if (!is_read[i] || atomic_load (&ring->state) != HS_RING_OWNED ||
-            !is_alive (m->stop, atomic_load (&ring->tid)))
+            !may_be_used (m, atomic_load (&ring->tid))) {
+            drop_memory (m, i, memories[i]);
             continue;
+        }
         atomic_store (&ring->tail, atomic_load (&ring->head));
         atomic_store (&ring->n_lost, 0);
         if (pwrite (m->own_fds[ARENA], ring, sizeof *ring, (off_t)(PAGE * (1 + i))) !=
@@ -473,11 +495,19 @@ static void map_all (struct mapping *m)
 static void replace_arena (struct mapping *m)
 {
     const struct hs_attach_head *head = &m->injection->head;
+    const struct piece no_bodies = {
+        .at = head->bodies,
+        .size = BODIES_BYTES,
+        .protection = PROT_NONE,
+        .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+        .fd = -1,
+    };
 
     begin_list (m);
     (void)add (m, SYS_mremap,
                (uint64_t[6]){ m->next_arena, HS_ARENA_BYTES, HS_ARENA_BYTES,
                               MREMAP_MAYMOVE | MREMAP_FIXED, head->arena });
+    (void)add_map (m, &no_bodies);
     carry_rings (m);
     add_advice (m, 0, head->bodies, BODIES_BYTES, MADV_DONTFORK);
     go (m);

@@ -6,6 +6,7 @@
 #include "capture/inject/injection.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -32,19 +33,46 @@ static uint64_t hook_address (const struct hs_injection *injection, uint32_t nam
     return injection->base + injection->hooks[name].agent;
 }
 
+/* Counts a slot that is not hooked when calls through it miss us. Others lead nowhere yet, or to
+ * the program's own linkage table, whose slot is hooked. */
+static void count_left (struct hs_injection *injection, const struct hs_loaded_slot *slot)
+{
+    struct hs_injection_figures *figures = &injection->figures;
+    const struct hs_target_map *code = hs_target_map_at (&injection->target, slot->value);
+    const struct hs_target_map *program =
+        injection->loaded.modules.n > 0
+            ? hs_target_map_at (&injection->target, injection->loaded.modules.items[0].dynamic)
+            : NULL;
+    const char *name;
+
+    if (code == NULL || !code->is_executable ||
+        slot->value == hook_address (injection, slot->name) ||
+        (program != NULL && program->inode != 0 && code->inode == program->inode &&
+         code->device == program->device))
+        return;
+    name = strrchr (code->name, '/');
+    name = name != NULL ? name + 1 : code->name;
+    if (figures->n_left == 0)
+        (void)snprintf (figures->left_to, sizeof figures->left_to, "%.63s", name);
+    else
+        figures->is_left_to_more |= strncmp (figures->left_to, name, 63) != 0;
+    figures->n_left++;
+}
+
 /* Keeps of the plan what is to be written. */
 static void sift (struct hs_injection *injection)
 {
     size_t n = 0;
 
     injection->figures.n_left = 0;
+    injection->figures.is_left_to_more = false;
     for (size_t i = 0; i < injection->slots.n; i++) {
         const struct hs_loaded_slot *slot = &injection->slots.items[i];
 
         if (is_ours_to_hook (injection, slot))
             injection->slots.items[n++] = *slot;
-        else if (slot->value != hook_address (injection, slot->name))
-            injection->figures.n_left++;
+        else
+            count_left (injection, slot);
     }
     injection->slots.n = n;
 }

@@ -17,6 +17,7 @@
 #define STOP_NS 10000000       /* of one try, until all stand */
 #define FIRST_LOOK_NS 20000    /* between two looks at those that do not stand yet; doubled: */
 #define LONGEST_LOOK_NS 200000 /* they may wait for the very processor that we look on */
+#define LATEST_NS 500000000    /* those that a try in vain has woken stand by then */
 #define MOST_LOOKED_AT 64u     /* for one that can be borrowed */
 #define FIRST_PAUSE_NS 5000000 /* between tries; doubled each time */
 #define LONGEST_PAUSE_NS 200000000
@@ -293,6 +294,15 @@ static bool is_ended_by_stop (const struct hs_stop *stop, const struct hs_stoppe
     return false;
 }
 
+static void begin_again (const struct hs_stop *stop, struct hs_stopped_task *task)
+{
+    if (!is_ended_by_stop (stop, task))
+        return;
+    task->registers.rax = task->registers.orig_rax;
+    task->registers.rip -= 2; /* of `syscall` */
+    (void)ptrace (PTRACE_SETREGS, task->tid, NULL, &task->registers);
+}
+
 /*
  * Makes the tasks ready to go on. They go when the thread that traces them ends: all at once, while
  * one after the other the first would take the processor from us and keep the others standing.
@@ -304,14 +314,36 @@ static void make_ready (struct hs_stop *stop)
 
         if (task->is_ended || !task->is_stopped)
             continue;
-        if (is_ended_by_stop (stop, task)) {
-            task->registers.rax = task->registers.orig_rax;
-            task->registers.rip -= 2; /* of `syscall` */
-            (void)ptrace (PTRACE_SETREGS, task->tid, NULL, &task->registers);
-        }
+        begin_again (stop, task);
         if (task->is_before_signal)
             (void)ptrace (PTRACE_DETACH, task->tid, NULL, NULL);
     }
+}
+
+/* After a try in vain: those that stand go on at once. The others have been woken, and are waited
+ * for: a system call that they are woken from is to begin again as well. */
+static void release_each (struct hs_stop *stop)
+{
+    int64_t begin = now_ns ();
+    size_t n_waiting;
+
+    do {
+        n_waiting = 0;
+        for (size_t i = 0; i < stop->tasks.n; i++) {
+            struct hs_stopped_task *task = &stop->tasks.items[i];
+
+            if (!task->is_stopped && !task->is_ended)
+                look_at (task);
+            n_waiting += !task->is_stopped && !task->is_ended;
+            if (!task->is_stopped || task->is_ended)
+                continue;
+            begin_again (stop, task);
+            (void)ptrace (PTRACE_DETACH, task->tid, NULL, NULL);
+            task->is_ended = true;
+        }
+        if (n_waiting > 0)
+            pause_ns (LONGEST_LOOK_NS);
+    } while (n_waiting > 0 && now_ns () - begin < LATEST_NS);
 }
 
 static void *run_try (void *data)
@@ -321,10 +353,14 @@ static void *run_try (void *data)
     /* where we may, before others: the process stands still for as long as we do */
     (void)setpriority (PRIO_PROCESS, (id_t)syscall (SYS_gettid), -20);
     try->status = try->extent == HS_STOP_ALL ? stop_all (try) : stop_one (try);
-    if (try->status == HS_OK)
+    if (try->status == HS_OK) {
         try->status = try->work (&try->stop, try->data, &try->err);
-    make_ready (&try->stop);
-    try->stopped_ns = try->is_whole ? now_ns () - try->begin_ns : 0;
+        make_ready (&try->stop);
+        try->stopped_ns = try->is_whole ? now_ns () - try->begin_ns : 0;
+    } else {
+        try->stopped_ns = try->is_whole ? now_ns () - try->begin_ns : 0;
+        release_each (&try->stop);
+    }
     return NULL;
 }
 

@@ -6,6 +6,7 @@
 #include "capture/recorder/session.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -104,8 +105,13 @@ enum hs_status hs_record_attach (const struct hs_record_options *options, pid_t 
     if (status == HS_OK)
         status = record (attachment.injection, session, &process, ret, err);
     hs_injection_get_figures (attachment.injection, &figures);
-    *ret_figures =
-        (struct hs_attach_figures){ figures.n_most_slots, figures.n_left, figures.longest_ns };
+    *ret_figures = (struct hs_attach_figures){
+        .n_slots = figures.n_most_slots,
+        .n_left = figures.n_left,
+        .is_left_to_more = figures.is_left_to_more,
+        .longest_ns = figures.longest_ns,
+    };
+    memcpy (ret_figures->left_to, figures.left_to, sizeof ret_figures->left_to);
     hs_injection_free (attachment.injection);
     return status;
 }

@@ -51,9 +51,11 @@ enum hs_status hs_record_launch (const struct hs_record_options *options, char *
                                  struct hs_error *err);
 
 struct hs_attach_figures {
-    uint64_t n_slots;    /* that were hooked */
-    uint64_t n_left;     /* that lead to another allocator: not recorded */
-    uint64_t longest_ns; /* that the process stood still for at a time */
+    uint64_t n_slots;     /* that were hooked */
+    uint64_t n_left;      /* that lead to other functions: not recorded */
+    char left_to[64];     /* the file that has the first of those */
+    bool is_left_to_more; /* and others have some, too */
+    uint64_t longest_ns;  /* that the process stood still for at a time */
 };
 
 /*

@@ -43,6 +43,8 @@ struct hs_attach_head {
     uint64_t told;    /* address of the counter that makes threads tell stacks and modules anew */
     uint64_t threads; /* address and size of the table of threads: zeroes in a fork child */
     uint64_t threads_size;
+    uint64_t memories;    /* address of HS_RINGS addresses: what a ring's thread keeps, or 0 */
+    uint64_t memory_size; /* of each, as it was mapped */
     struct hs_attach_real reals[HS_ATTACH_REALS];
 };
 
