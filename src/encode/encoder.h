@@ -51,6 +51,11 @@ struct hs_encoder_class {
     const char *extension;
     enum hs_status (*open) (const char *path, void **ret, struct hs_error *err);
     enum hs_status (*append) (void *self, const struct hs_event_batch *batch, struct hs_error *err);
+    /* Optional (NULL): appends `n` allocs and frees, as if they were in a batch. `common` has the
+     * process, flags and heap of all. */
+    enum hs_status (*put_blocks) (void *self, const struct hs_event *common,
+                                  const struct hs_brief_block *blocks, uint32_t n,
+                                  struct hs_error *err);
     /* Optional (NULL): makes all that was appended readable in the file at once. */
     enum hs_status (*flush) (void *self, struct hs_error *err);
     /* Completes and closes the file and frees self, also on error: then the file is what could be

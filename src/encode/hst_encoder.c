@@ -152,6 +152,61 @@ static enum hs_status hst_append (void *self, const struct hs_event_batch *batch
     return hs_hst_writer_status (&state->writer, err);
 }
 
+/* How many of `n` blocks are sure to find room in the segment, which is not full. */
+static uint32_t room_for_blocks (const struct hs_hst_state *state, uint32_t n)
+{
+    const struct hs_hst_model *model = state->model;
+    size_t n_bytes = HS_HST_SEGMENT_EVENT_BYTES - state->n_event_bytes;
+    uint32_t room = (uint32_t)(n_bytes / HS_HST_MAX_OP_BYTES) - 1;
+
+    if (state->n_ops == 0) /* the model still is that of the segment before */
+        return n < HS_HST_MAX_CONTEXTS / 2 ? n : HS_HST_MAX_CONTEXTS / 2;
+    room = room < n ? room : n;
+    room = room < HS_HST_MAX_OPS - 1 - state->n_ops ? room : HS_HST_MAX_OPS - 1 - state->n_ops;
+    n = HS_HST_MAX_CONTEXTS - model->n_contexts;
+    room = room < n ? room : n;
+    n = HS_HST_MAX_LOCALS - model->n_locals;
+    return room < n ? room : n;
+}
+
+static bool take_into_circular (struct hs_hst_state *state, const struct hs_event *common,
+                                const struct hs_brief_block *block)
+{
+    struct hs_event event = *common;
+
+    event.time = block->time;
+    event.kind = block->is_free ? HS_EVENT_FREE : HS_EVENT_ALLOC;
+    event.thread = block->thread;
+    event.stack = block->stack;
+    event.block.address = block->address;
+    event.block.size = block->size;
+    hs_event_set_origin (&event, block->origin);
+    return hs_hst_circular_take (state->circular, &event);
+}
+
+static enum hs_status hst_put_blocks (void *self, const struct hs_event *common,
+                                      const struct hs_brief_block *blocks, uint32_t n,
+                                      struct hs_error *err)
+{
+    struct hs_hst_state *state = self;
+
+    while (n > 0 && !state->writer.has_failed) {
+        uint32_t n_now;
+
+        if (hs_hst_is_full (state))
+            hs_hst_flush_segment (state);
+        n_now = room_for_blocks (state, n);
+        hs_hst_put_blocks (state, common, blocks, n_now);
+        for (uint32_t i = 0; state->circular != NULL && i < n_now; i++) {
+            if (!take_into_circular (state, common, &blocks[i]))
+                hs_hst_writer_fail_memory (&state->writer);
+        }
+        blocks += n_now;
+        n -= n_now;
+    }
+    return hs_hst_writer_status (&state->writer, err);
+}
+
 static enum hs_status hst_flush (void *self, struct hs_error *err)
 {
     struct hs_hst_state *state = self;
@@ -224,6 +279,7 @@ const struct hs_encoder_class hs_hst_encoder = {
     .extension = "hst",
     .open = hst_open,
     .append = hst_append,
+    .put_blocks = hst_put_blocks,
     .flush = hst_flush,
     .finish = hst_finish,
     .abandon = hst_abandon,

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Packs the events of a segment: decode/hst/FORMAT.md sections 5 and 6. A segment has room for
- * HS_HST_MAX_OP_BYTES more whenever something is put here; hst_encoder.c sees to that.
+ * Packs the events of a segment: decode/hst/FORMAT.md sections 5 and 6; alloc and free are in
+ * hst_blocks.c. A segment has room for HS_HST_MAX_OP_BYTES more whenever something is put here;
+ * hst_encoder.c sees to that.
  */
-#include "encode/hst_state.h"
+#include "encode/hst_codes.h"
 
-static inline bool is_context (const struct hs_hst_context *context, const struct hs_event *event,
-                               uint64_t heap)
-{
-    return context->process == event->process && context->thread == event->thread &&
-           context->heap == heap && context->source == hs_event_origin (event) &&
-           context->flags == event->flags;
-}
-
-/* The code of an event's context; defines it when it is new. Sets *ret_number. */
-static uint8_t *put_context (struct hs_hst_state *state, uint8_t *at, const struct hs_event *event,
+uint8_t *hs_hst_put_context (struct hs_hst_state *state, uint8_t *at, const struct hs_event *event,
                              uint64_t heap, uint32_t *ret_number)
 {
     struct hs_hst_model *model = state->model;
@@ -27,7 +19,7 @@ static uint8_t *put_context (struct hs_hst_state *state, uint8_t *at, const stru
                                      .source = hs_event_origin (event),
                                      .flags = event->flags };
 
-    if (*memory < model->n_contexts && is_context (&model->contexts[*memory], event, heap)) {
+    if (*memory < model->n_contexts && hs_hst_is_context (&model->contexts[*memory], event, heap)) {
         *ret_number = *memory;
         return hs_hst_write_varint (at, (uint64_t)*memory + 1);
     }
@@ -40,44 +32,6 @@ static uint8_t *put_context (struct hs_hst_state *state, uint8_t *at, const stru
     *ret_number = hs_hst_add_context (model, &fields);
     *memory = (uint16_t)*ret_number;
     return at;
-}
-
-/* The same for alloc and free, which expect one. */
-static inline uint8_t *put_next_context (struct hs_hst_state *state, uint8_t *at,
-                                         const struct hs_event *event, unsigned what, uint8_t *op)
-{
-    struct hs_hst_model *model = state->model;
-    struct hs_hst_context *before = &model->contexts[model->context];
-    uint32_t number = before->successor[what];
-
-    if (!is_context (&model->contexts[number], event, event->block.heap)) {
-        *op |= HS_HST_OP_CONTEXT;
-        at = put_context (state, at, event, event->block.heap, &number);
-        before->successor[what] = (uint16_t)number;
-    }
-    model->context = number;
-    return at;
-}
-
-static inline uint8_t *put_time (struct hs_hst_model *model, uint8_t *at, int64_t time, uint8_t *op)
-{
-    uint64_t delta = (uint64_t)time - (uint64_t)model->time;
-
-    model->time = time;
-    if (delta == 0)
-        return at;
-    if (delta <= UINT8_MAX) {
-        *op |= 1 << HS_HST_OP_TIME_SHIFT;
-        *at++ = (uint8_t)delta;
-        return at;
-    }
-    if (delta <= UINT16_MAX) {
-        *op |= 2 << HS_HST_OP_TIME_SHIFT;
-        hs_put_u16 (at, (uint16_t)delta);
-        return at + 2;
-    }
-    *op |= 3 << HS_HST_OP_TIME_SHIFT;
-    return hs_hst_write_varint (at, hs_hst_zigzag ((int64_t)delta));
 }
 
 /* The local number of a slot that the chunk knows, or 0. */
@@ -103,8 +57,7 @@ static uint8_t *put_new_stack (struct hs_hst_state *state, uint8_t *at, hs_stack
     return at;
 }
 
-/* The full code of a stack and ref; sets the local number that the model learns. */
-static uint8_t *put_stack (struct hs_hst_state *state, uint8_t *at, hs_stack_slot slot,
+uint8_t *hs_hst_put_stack (struct hs_hst_state *state, uint8_t *at, hs_stack_slot slot,
                            uint64_t ref, uint32_t *ret_local)
 {
     struct hs_hst_model *model = state->model;
@@ -132,148 +85,6 @@ static uint8_t *put_stack (struct hs_hst_state *state, uint8_t *at, hs_stack_slo
     return hs_hst_write_varint (at, local + (uint64_t)HS_HST_STACK_FIRST_LOCAL);
 }
 
-/* The same for alloc and free, which expect one. Sets the local number. */
-static inline uint8_t *put_next_stack (struct hs_hst_state *state, uint8_t *at,
-                                       const struct hs_event *event, uint8_t *op,
-                                       uint32_t *ret_local)
-{
-    struct hs_hst_model *model = state->model;
-    struct hs_hst_context *context = &model->contexts[model->context];
-    unsigned what = event->kind == HS_EVENT_ALLOC ? HS_HST_FOR_ALLOC : HS_HST_FOR_FREE;
-    uint32_t expected = hs_hst_expected_stack (model, context, what);
-    bool is_expected;
-
-    if (event->stack_ref != 0)
-        is_expected = expected == HS_HST_LOCAL_NEXT_REF && event->stack == HS_NO_STACK &&
-                      event->stack_ref == model->ref + 1;
-    else
-        is_expected = expected != HS_HST_LOCAL_NEXT_REF && model->locals[expected] == event->stack;
-    if (is_expected) {
-        *ret_local = expected;
-        model->ref += event->stack_ref != 0;
-    } else {
-        *op |= HS_HST_OP_STACK;
-        at = put_stack (state, at, event->stack, event->stack_ref, ret_local);
-    }
-    hs_hst_learn_stack (model, context, what, *ret_local);
-    return at;
-}
-
-static uint8_t *put_full_address (uint8_t *at, uint64_t address, uint64_t *last)
-{
-    uint64_t delta = address - *last;
-
-    *last = address;
-    if ((delta & 15) == 0)
-        return hs_hst_write_varint (at, hs_hst_zigzag ((int64_t)delta >> 4) << 1);
-    *at++ = 1;
-    return hs_hst_write_varint (at, hs_hst_zigzag ((int64_t)delta));
-}
-
-/* What is remembered of an address; it may be wrong. */
-static inline uint32_t *place_memory (struct hs_hst_state *state, uint64_t address)
-{
-    return &state->place_memory[(address >> 3) * UINT64_C (0x9e3779b97f4a7c15) >>
-                                (64 - HS_HST_PLACE_MEMORY_BITS)];
-}
-
-/* Number + 1 of a birth or death at that address in this chunk, or 0. */
-static uint32_t find_place (const struct hs_hst_state *state, uint32_t memory, uint64_t address,
-                            bool is_death)
-{
-    const struct hs_hst_model *model = state->model;
-    uint32_t number = memory >> 1;
-
-    if ((memory & 1) != is_death || number >= (is_death ? model->n_deaths : model->n_births))
-        return 0;
-    return (is_death ? model->deaths : model->births)[number].address == address ? number + 1 : 0;
-}
-
-static uint8_t *put_distance (uint8_t *at, uint32_t distance, uint8_t *op)
-{
-    if (distance <= UINT8_MAX) {
-        *op |= 1 << HS_HST_OP_ADDRESS_SHIFT;
-        *at++ = (uint8_t)distance;
-        return at;
-    }
-    *op |= 2 << HS_HST_OP_ADDRESS_SHIFT;
-    hs_put_u16 (at, (uint16_t)distance);
-    return at + 2;
-}
-
-static void put_alloc (struct hs_hst_state *state, const struct hs_event *event)
-{
-    struct hs_hst_model *model = state->model;
-    uint8_t *start = state->events + state->n_event_bytes, *at = start + 1, op = 0;
-    uint64_t address = event->block.address, size = event->block.size, *expected_size;
-    uint32_t local, death, *memory = place_memory (state, address);
-    struct hs_hst_context *context;
-    uint16_t size_class;
-
-    at = put_next_context (state, at, event, HS_HST_FOR_ALLOC, &op);
-    context = &model->contexts[model->context];
-    at = put_time (model, at, event->time, &op);
-    at = put_next_stack (state, at, event, &op, &local);
-    expected_size = hs_hst_expected_size (model, local);
-    if (*expected_size != size) {
-        op |= HS_HST_OP_SIZE;
-        at = hs_hst_write_varint (at, size);
-        *expected_size = size;
-    }
-    size_class = hs_hst_size_class (context, size);
-    death = hs_hst_expected_death (model, size_class);
-    if (death == 0 || model->deaths[death - 1].address != address) {
-        death = find_place (state, *memory, address, true);
-        if (death != 0 && model->n_deaths - (death - 1) <= UINT16_MAX) {
-            at = put_distance (at, model->n_deaths - (death - 1), &op);
-        } else {
-            death = 0;
-            op |= 3 << HS_HST_OP_ADDRESS_SHIFT;
-            at = put_full_address (at, address, &context->last_born);
-        }
-    }
-    if (death != 0)
-        hs_hst_take_death (model, death - 1);
-    *memory = model->n_births << 1;
-    hs_hst_add_birth (model, context, address, size_class);
-    *start = op;
-    state->n_event_bytes += (size_t)(at - start);
-    state->n_by_op[0]++;
-}
-
-static void put_free (struct hs_hst_state *state, const struct hs_event *event)
-{
-    struct hs_hst_model *model = state->model;
-    uint8_t *start = state->events + state->n_event_bytes, *at = start + 1, op = HS_HST_OP_FREE;
-    uint64_t address = event->block.address;
-    uint32_t local, birth, *memory = place_memory (state, address);
-    struct hs_hst_context *context;
-
-    at = put_next_context (state, at, event, HS_HST_FOR_FREE, &op);
-    context = &model->contexts[model->context];
-    at = put_time (model, at, event->time, &op);
-    at = put_next_stack (state, at, event, &op, &local);
-    birth = context->newest_birth;
-    if (birth == 0 || model->births[birth - 1].address != address) {
-        birth = find_place (state, *memory, address, false);
-        if (birth != 0 && model->n_births - (birth - 1) <= UINT16_MAX) {
-            at = put_distance (at, model->n_births - (birth - 1), &op);
-        } else {
-            birth = 0;
-            op |= 3 << HS_HST_OP_ADDRESS_SHIFT;
-            at = put_full_address (at, address, &context->last_dead);
-        }
-    }
-    *memory = model->n_deaths << 1 | 1;
-    if (birth != 0)
-        hs_hst_add_death (model, context, birth - 1);
-    else
-        hs_hst_add_old_death (model, address);
-    *start = op;
-    state->n_event_bytes += (size_t)(at - start);
-    state->n_by_op[1]++;
-}
-
 /* Op byte, time, context and stack of everything but alloc and free. */
 static uint8_t *begin_op (struct hs_hst_state *state, const struct hs_event *event,
                           enum hs_hst_op op, uint64_t heap)
@@ -286,8 +97,8 @@ static uint8_t *begin_op (struct hs_hst_state *state, const struct hs_event *eve
     at = hs_hst_write_varint (
         at, hs_hst_zigzag ((int64_t)((uint64_t)event->time - (uint64_t)model->time)));
     model->time = event->time;
-    at = put_context (state, at, event, heap, &model->context);
-    return put_stack (state, at, event->stack, event->stack_ref, &local);
+    at = hs_hst_put_context (state, at, event, heap, &model->context);
+    return hs_hst_put_stack (state, at, event->stack, event->stack_ref, &local);
 }
 
 static void end_op (struct hs_hst_state *state, const uint8_t *at)
@@ -299,10 +110,10 @@ static void put_realloc (struct hs_hst_state *state, const struct hs_event *even
 {
     struct hs_hst_model *model = state->model;
     const struct hs_block_fields *block = &event->block;
-    uint32_t *old_memory = place_memory (state, block->old_address);
-    uint32_t *new_memory = place_memory (state, block->address);
-    uint32_t birth = find_place (state, *old_memory, block->old_address, false);
-    uint32_t death = find_place (state, *new_memory, block->address, true);
+    uint32_t *old_memory = hs_hst_place_memory (state, block->old_address);
+    uint32_t *new_memory = hs_hst_place_memory (state, block->address);
+    uint32_t birth = hs_hst_find_place (state, *old_memory, block->old_address, false);
+    uint32_t death = hs_hst_find_place (state, *new_memory, block->address, true);
     bool is_in_place = block->address == block->old_address;
     uint8_t *at = begin_op (state, event, HS_HST_OP_REALLOC, block->heap);
     struct hs_hst_context *context = &model->contexts[model->context];
@@ -310,12 +121,12 @@ static void put_realloc (struct hs_hst_state *state, const struct hs_event *even
 
     at = hs_hst_write_varint (at, birth != 0 ? model->n_births - (birth - 1) : 0);
     if (birth == 0)
-        at = put_full_address (at, block->old_address, &context->last_dead);
+        at = hs_hst_put_full_address (at, block->old_address, &context->last_dead);
     at = hs_hst_write_varint (at, is_in_place  ? 1
                                   : death != 0 ? model->n_deaths - (death - 1) + 1ull
                                                : 0);
     if (!is_in_place && death == 0)
-        at = put_full_address (at, block->address, &context->last_born);
+        at = hs_hst_put_full_address (at, block->address, &context->last_born);
     at = hs_hst_write_varint (at, block->size);
     at = hs_hst_write_varint (at, block->old_size);
     end_op (state, at);
@@ -395,7 +206,7 @@ static void put_stack_link (struct hs_hst_state *state, const struct hs_event *e
     *at++ = HS_HST_OP_OTHER | HS_HST_OP_STACK_LINK;
     at = hs_hst_write_varint (at, hs_hst_zigzag ((int64_t)(ref - model->link_ref - 1)));
     model->link_ref = ref;
-    end_op (state, put_stack (state, at, event->stack_info.slot, 0, &local));
+    end_op (state, hs_hst_put_stack (state, at, event->stack_info.slot, 0, &local));
 }
 
 static void put_pending_definitions (struct hs_hst_state *state)
@@ -408,22 +219,27 @@ static void put_pending_definitions (struct hs_hst_state *state)
     state->n_ops++;
 }
 
+void hs_hst_begin_events (struct hs_hst_state *state, int64_t time)
+{
+    if (state->n_ops == 0) {
+        state->n_event_bytes = HS_HST_EVENTS_HEADER_BYTES;
+        state->first_time = state->last_time = time;
+        hs_hst_model_reset (state->model, time);
+    }
+    if (state->n_pending > 0)
+        put_pending_definitions (state);
+}
+
 void hs_hst_put_event (struct hs_hst_state *state, const struct hs_event *event)
 {
     bool is_block = event->kind >= HS_EVENT_ALLOC && event->kind <= HS_EVENT_PROCESS_END;
 
-    if (state->n_ops == 0) {
-        state->n_event_bytes = HS_HST_EVENTS_HEADER_BYTES;
-        state->first_time = state->last_time = event->time;
-        hs_hst_model_reset (state->model, event->time);
+    if (event->kind == HS_EVENT_ALLOC || event->kind == HS_EVENT_FREE) {
+        hs_hst_put_block (state, event);
+        return;
     }
-    if (state->n_pending > 0)
-        put_pending_definitions (state);
-    if (event->kind == HS_EVENT_ALLOC)
-        put_alloc (state, event);
-    else if (event->kind == HS_EVENT_FREE)
-        put_free (state, event);
-    else if (event->kind == HS_EVENT_REALLOC)
+    hs_hst_begin_events (state, event->time);
+    if (event->kind == HS_EVENT_REALLOC)
         put_realloc (state, event);
     else if (event->kind == HS_EVENT_STACK_LINK)
         put_stack_link (state, event);

@@ -64,8 +64,11 @@ struct hs_hst_state {
     bool is_base;                     /* what is put now stands for dropped segments */
 };
 
-/* Everything but HS_EVENT_NONE is one of these two. There must be room in the segment. */
+/* Everything but HS_EVENT_NONE is one of these: runs of allocs and frees whose process, flags and
+ * heap are those of `common`, other events, definitions. There must be room in the segment. */
 void hs_hst_put_event (struct hs_hst_state *state, const struct hs_event *event);
+void hs_hst_put_blocks (struct hs_hst_state *state, const struct hs_event *common,
+                        const struct hs_brief_block *blocks, uint32_t n);
 void hs_hst_put_definition (struct hs_hst_state *state, const struct hs_event *event);
 
 /* Sends what is collected; whether another event might not fit. */

@@ -24,6 +24,17 @@ struct hs_event_batch {
     struct hs_arena arena;
 };
 
+/* An alloc or free in short, for long runs of them; what is not here is the same for all. */
+struct hs_brief_block {
+    int64_t time;
+    uint64_t address;
+    uint64_t size;
+    hs_stack_slot stack;
+    uint32_t thread;
+    uint16_t origin; /* hs_event_origin() */
+    uint8_t is_free;
+};
+
 /* NULL when memory is out. */
 struct hs_event_batch *hs_batch_new (void);
 void hs_batch_free (struct hs_event_batch *batch);

@@ -76,7 +76,7 @@ static enum hs_status take_batch (void *self, const struct hs_event_batch *batch
 static struct hs_order_trace *shared_trace (void)
 {
     static struct hs_order_trace *trace;
-    const struct hs_order_target target = { take_batch, NULL };
+    const struct hs_order_target target = { .append = take_batch };
 
     if (trace == NULL)
         demand (hs_order_trace_new (&target, &trace, NULL) == HS_OK);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BATCH 512u        /* events handed on at once: that many stay in the nearest cache */
+#define BATCH 512u        /* records handed on at once: that many stay in the nearest cache */
 #define GAP_SLACK_NS 1000 /* a stamp of now may be a moment later by the next reading of clocks */
 
 _Static_assert((int)HS_RING_CALL_POOL == (int)HS_CALL_POOL &&
@@ -201,23 +201,30 @@ static void forget_resize (struct hs_event_order *order, uint32_t ring)
     state->is_resizing = false;
 }
 
-static enum hs_status take_record (struct hs_event_order *order, uint32_t ring,
-                                   const uint64_t *words, struct hs_error *err)
+/* When a record's event happened: never backwards, and no two of one thread at the same time. */
+static inline int64_t next_time (struct hs_event_order *order, struct hs_order_ring *state,
+                                 uint64_t stamp)
 {
-    struct hs_order_ring *state = &order->rings[ring];
-    uint64_t stamp = words[0] >> 4;
     int64_t time = hs_order_time_of (order, stamp);
 
     if (stamp < order->newest_stamp)
         order->totals.n_late++;
     else
         order->newest_stamp = stamp;
-    /* never backwards, and no two stamps of one thread alike */
     if (time < order->trace->newest_time)
         time = order->trace->newest_time;
     if (time <= state->newest_time)
         time = state->newest_time + 1;
     order->trace->newest_time = state->newest_time = time;
+    return time;
+}
+
+static enum hs_status take_record (struct hs_event_order *order, uint32_t ring,
+                                   const uint64_t *words, struct hs_error *err)
+{
+    struct hs_order_ring *state = &order->rings[ring];
+    int64_t time = next_time (order, state, words[0] >> 4);
+
     switch ((enum hs_rec_kind) (words[0] & 15)) {
     case HS_REC_ALLOC:
         take_alloc (order, ring, time, words[1], words[2] >> 32, words[2] & UINT32_MAX);
@@ -252,6 +259,107 @@ static enum hs_status take_record (struct hs_event_order *order, uint32_t ring,
         break;
     }
     return HS_OK;
+}
+
+/* The briefs come after what the batch holds. */
+static enum hs_status send_briefs (struct hs_event_order *order, struct hs_error *err)
+{
+    struct hs_order_trace *trace = order->trace;
+    const struct hs_event common = { .process = order->process, .block.heap = HS_ORDER_HEAP };
+    uint32_t n = order->n_briefs;
+    enum hs_status status = HS_OK;
+
+    if (n == 0)
+        return HS_OK;
+    if (order->batch->n > 0)
+        status = hs_order_trace_flush (trace, err);
+    order->n_briefs = 0;
+    trace->has_put = true;
+    if (status == HS_OK)
+        status = trace->target.put_blocks (trace->target.self, &common, order->briefs, n, err);
+    return status;
+}
+
+/*
+ * Most of what a recording holds: plain allocs and frees of one ring, up to `limit`, without the
+ * detour by the batch. Stops before any other record, and when the briefs are full.
+ */
+static void take_briefs (struct hs_event_order *order, uint32_t i, uint64_t limit)
+{
+    struct hs_ring_queue *queue = &order->reader->queues[i];
+    struct hs_order_ring *state = &order->rings[i];
+    const uint64_t *w = queue->words.items + queue->next,
+                   *end = queue->words.items + queue->words.n;
+    struct hs_brief_block *brief = &order->briefs[order->n_briefs];
+    const struct hs_brief_block *last = &order->briefs[HS_ORDER_BRIEFS];
+    uint32_t n_frees = 0, n = 0;
+
+    for (; brief < last && end - w >= 3; brief++) {
+        uint64_t kind = w[0] & 15;
+
+        if ((kind != HS_REC_ALLOC && kind != HS_REC_FREE) || w[0] >> 4 > limit)
+            break;
+        brief->time = next_time (order, state, w[0] >> 4);
+        brief->address = w[1] & HS_RING_ADDRESS_MASK;
+        brief->thread = queue->tid;
+        brief->origin = (uint16_t)(w[1] >> HS_RING_CALL_SHIFT << 8);
+        brief->is_free = kind == HS_REC_FREE;
+        brief->size = brief->is_free ? 0 : w[2] >> 32;
+        brief->stack = brief->is_free ? HS_NO_STACK : hs_order_slot_of (state, w[2] & UINT32_MAX);
+        n_frees += brief->is_free;
+        w += 3 - brief->is_free;
+        n++;
+    }
+    queue->next = (size_t)(w - queue->words.items);
+    order->n_briefs += n;
+    order->totals.n_frees += n_frees;
+    order->totals.n_allocs += n - n_frees;
+}
+
+/* Sends what was taken, and makes room in the rings. */
+static enum hs_status hand_on (struct hs_event_order *order, struct hs_error *err)
+{
+    enum hs_status status = send_briefs (order, err);
+
+    if (status == HS_OK)
+        status = hs_order_trace_flush (order->trace, err);
+    if (status == HS_OK)
+        status = hs_ring_reader_absorb (order->reader, err);
+    return status;
+}
+
+/* The records of one ring up to `limit`. *n_taken counts them between two hand_on(). */
+static enum hs_status pass_ring (struct hs_event_order *order, uint32_t i, uint64_t limit,
+                                 uint32_t *n_taken, struct hs_error *err)
+{
+    struct hs_ring_queue *queue = &order->reader->queues[i];
+    enum hs_status status = HS_OK;
+
+    while (status == HS_OK) {
+        uint32_t n_words, n_before = order->n_briefs;
+        const uint64_t *words;
+
+        if (order->n_resizing == 0 && order->trace->target.put_blocks != NULL)
+            take_briefs (order, i, limit);
+        *n_taken += order->n_briefs - n_before;
+        if (order->n_briefs == HS_ORDER_BRIEFS) {
+            status = send_briefs (order, err);
+        } else {
+            words = hs_ring_queue_peek (queue, &n_words);
+            if (words == NULL || words[0] >> 4 > limit)
+                break;
+            status = send_briefs (order, err);
+            if (status == HS_OK)
+                status = take_record (order, i, words, err);
+            hs_ring_queue_take (queue, n_words);
+            ++*n_taken;
+        }
+        if (status == HS_OK && (*n_taken >= BATCH || order->batch->n >= BATCH)) {
+            *n_taken = 0;
+            status = hand_on (order, err);
+        }
+    }
+    return status;
 }
 
 /* A ring that changed hands: the new thread's ids are its own. */
@@ -297,29 +405,15 @@ static uint32_t oldest_ring (struct hs_event_order *order, uint64_t horizon, uin
 enum hs_status hs_event_order_pass (struct hs_event_order *order, uint64_t horizon,
                                     struct hs_error *err)
 {
+    enum hs_status status = HS_OK;
+    uint32_t i, n_taken = 0;
     uint64_t limit;
-    uint32_t i;
 
-    while ((i = oldest_ring (order, horizon, &limit)) < HS_RINGS) {
-        struct hs_ring_queue *queue = &order->reader->queues[i];
-        const uint64_t *words;
-        uint32_t n_words;
-
+    while (status == HS_OK && (i = oldest_ring (order, horizon, &limit)) < HS_RINGS) {
         meet_owner (order, i);
-        while ((words = hs_ring_queue_peek (queue, &n_words)) != NULL && words[0] >> 4 <= limit) {
-            enum hs_status status = take_record (order, i, words, err);
-
-            hs_ring_queue_take (queue, n_words);
-            if (status == HS_OK && order->batch->n >= BATCH) {
-                status = hs_order_trace_flush (order->trace, err);
-                if (status == HS_OK)
-                    status = hs_ring_reader_absorb (order->reader, err);
-            }
-            if (status != HS_OK)
-                return status;
-        }
+        status = pass_ring (order, i, limit, &n_taken, err);
     }
-    return HS_OK;
+    return status == HS_OK ? send_briefs (order, err) : status;
 }
 
 /* Never before what was told already. */

@@ -15,9 +15,13 @@
 struct hs_order_trace; /* what all processes of a recording share: clock, batch, numbers */
 struct hs_event_order; /* one process instance */
 
-struct hs_order_target { /* where batches go */
+struct hs_order_target { /* where events go */
     enum hs_status (*append) (void *self, const struct hs_event_batch *batch, struct hs_error *err);
     void *self;
+    /* may be NULL: then allocs and frees come in batches like the rest (encode/encoder.h) */
+    enum hs_status (*put_blocks) (void *self, const struct hs_event *common,
+                                  const struct hs_brief_block *blocks, uint32_t n,
+                                  struct hs_error *err);
 };
 
 /* Reads the clocks for some milliseconds; then is the trace's zero. */

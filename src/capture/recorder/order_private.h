@@ -13,6 +13,7 @@
 
 #define HS_ORDER_HEAP UINT64_C (0x6d616c6c6f63) /* "malloc": the one heap of the malloc family */
 #define HS_ORDER_STAMP_MASK ((UINT64_C (1) << 60) - 1)
+#define HS_ORDER_BRIEFS 128u
 #define HS_ORDER_ROOM 8u /* events that one record may become */
 
 struct hs_clock_pair {
@@ -38,6 +39,7 @@ struct hs_order_trace {
     int64_t newest_time;
     uint32_t n_slots;
     hs_process_id n_processes;
+    bool has_put; /* blocks went by no batch since the last flush */
 };
 
 struct hs_event_order {
@@ -46,6 +48,8 @@ struct hs_event_order {
     struct hs_event_batch *batch; /* the trace's */
     struct hs_record_totals totals;
     hs_process_id process;
+    struct hs_brief_block briefs[HS_ORDER_BRIEFS]; /* on their way, after what the batch holds */
+    uint32_t n_briefs;
     uint64_t newest_stamp;
     uint32_t n_resizing;
     uint64_t unseen; /* enum hs_ring_unseen: now, since a time */

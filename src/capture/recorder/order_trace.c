@@ -70,7 +70,8 @@ enum hs_status hs_order_trace_flush (struct hs_order_trace *trace, struct hs_err
 
     if (batch->is_out_of_memory)
         return hs_error_no_memory (err);
-    if (batch->n > 0) {
+    if (batch->n > 0 || trace->has_put) {
+        trace->has_put = false;
         batch->has_last_time = true;
         batch->last_time = trace->newest_time;
         status = trace->target.append (trace->target.self, batch, err);

@@ -643,7 +643,8 @@ enum hs_status hs_session_new (const struct hs_record_options *options,
         status = hs_hst_encoder_keep_newest (session->encoder_self, options->output,
                                              options->newest_bytes, options->newest_ns, err);
     if (status == HS_OK) {
-        struct hs_order_target target = { session->encoder->append, session->encoder_self };
+        struct hs_order_target target = { session->encoder->append, session->encoder_self,
+                                          session->encoder->put_blocks };
 
         status = hs_order_trace_new (&target, &session->trace, err);
     }
