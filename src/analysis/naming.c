@@ -8,6 +8,7 @@
 #include "base/endian.h"
 #include "base/memory.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,11 @@ struct hs_naming {
     struct hs_idmap module_of;  /* image -> the symbolizer's number + 1 */
     HS_ARRAY (uint32_t) images; /* by the symbolizer's number */
     bool is_out_of_memory;
+
+    /* told to other threads, and by them */
+    _Atomic uint32_t downloading; /* image + 1; 0 = none */
+    _Atomic uint64_t n_bytes, n_total;
+    atomic_bool is_given_up;
 
     /* names of one image that are not in the trace yet */
     uint32_t image;
@@ -68,6 +74,22 @@ static void on_names (void *data, uint32_t module, uint64_t offset,
         };
 }
 
+/* Progress is no news about names: answers need not be made again for it. False: nor is this. */
+static bool take_download (struct hs_naming *naming, uint32_t image,
+                           const struct hs_symbol_module *info)
+{
+    bool is_known = atomic_load (&naming->downloading) == image + 1;
+
+    if (info->state != HS_SYMBOLS_DOWNLOADING) {
+        atomic_store (&naming->downloading, 0);
+        return true;
+    }
+    atomic_store (&naming->n_bytes, info->n_downloaded);
+    atomic_store (&naming->n_total, info->n_to_download);
+    atomic_store (&naming->downloading, image + 1);
+    return !is_known;
+}
+
 static void on_state (void *data, uint32_t module)
 {
     struct hs_naming *naming = data;
@@ -76,6 +98,8 @@ static void on_state (void *data, uint32_t module)
     bool has_names = tables->images.items[naming->images.items[module]].n_named > 0;
 
     hs_trace_unlock (naming->trace);
+    if (!take_download (naming, naming->images.items[module], &info))
+        return;
     if (has_names && !hs_symbol_state_has_names (info.state)) /* from a side file */
         return;
 
@@ -230,10 +254,29 @@ enum hs_status hs_naming_run (struct hs_naming *naming, bool is_growing,
     while (status == HS_OK || status == HS_AGAIN) {
         if (hs_cancel_is_set (cancel))
             return HS_CANCELLED;
+        if (atomic_exchange (&naming->is_given_up, false) &&
+            atomic_load (&naming->downloading) != 0)
+            hs_symbolizer_give_up (naming->symbolizer, "the download was cancelled");
         status = hs_symbolizer_step (naming->symbolizer, POLL_MS, err);
         flush (naming);
         if (naming->is_out_of_memory)
             status = hs_error_no_memory (err);
     }
     return status == HS_END ? HS_OK : status;
+}
+
+bool hs_naming_download (const struct hs_naming *naming, struct hs_naming_download *ret)
+{
+    uint32_t image = atomic_load (&naming->downloading);
+
+    if (image == 0)
+        return false;
+    *ret = (struct hs_naming_download){ image - 1, atomic_load (&naming->n_bytes),
+                                        atomic_load (&naming->n_total) };
+    return true;
+}
+
+void hs_naming_give_up_download (struct hs_naming *naming)
+{
+    atomic_store (&naming->is_given_up, true);
 }

@@ -26,4 +26,14 @@ void hs_naming_free (struct hs_naming *naming); /* NULL is allowed */
 enum hs_status hs_naming_run (struct hs_naming *naming, bool is_growing,
                               const struct hs_cancel *cancel, struct hs_error *err);
 
+/* Any thread: the download that is under way; false when there is none. */
+struct hs_naming_download {
+    uint32_t image;
+    uint64_t n_bytes, n_total; /* n_total 0 = not known */
+};
+bool hs_naming_download (const struct hs_naming *naming, struct hs_naming_download *ret);
+
+/* Any thread: that download is given up, its image has failed; the run goes on. */
+void hs_naming_give_up_download (struct hs_naming *naming);
+
 #endif

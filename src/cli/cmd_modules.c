@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* `heapstrata modules`: programs and libraries, where they lay, and how to find their symbols. */
 #include "analysis/module_shares.h"
+#include "analysis/symbol_list.h"
 #include "base/units.h"
 #include "cli/find_names.h"
 #include "cli/json_out.h"
 #include "cli/open_trace.h"
 #include "cli/sums_json.h"
-#include "cli/symbol_options.h"
 #include "cli/text_table.h"
 #include "trace/images.h"
 
@@ -53,7 +53,7 @@ static void put_names (struct json_out *json, const struct context *context,
 
     if (image != NULL) {
         build_id_text (image->found_id, image->found_id_size, build_id);
-        json_string (json, "symbols", cli_symbol_state_name ((enum hs_symbol_state)image->state));
+        json_string (json, "symbols", hs_symbol_state_name ((enum hs_symbol_state)image->state));
         json_string (json, "symbols_detail",
                      hs_intern_text (&context->tables->strings, image->detail));
         json_string (json, "found_build_id", build_id);
@@ -90,7 +90,7 @@ static void add_names (struct text_table *table, const struct context *context,
         text_table_printf (table, "%s (%02x%02x%02x%02x…)", _ ("other build"), image->found_id[0],
                            image->found_id[1], image->found_id[2], image->found_id[3]);
     else
-        text_table_add (table, cli_symbol_state_text ((enum hs_symbol_state)image->state));
+        text_table_add (table, _ (hs_symbol_state_title ((enum hs_symbol_state)image->state)));
 }
 
 static void put_module (struct json_out *json, const struct context *context,

@@ -9,10 +9,4 @@
 /* Lends the texts of `call`. */
 struct hs_symbolizer_options cli_symbolizer_options (const struct cli_call *call);
 
-/* A word for a state, translated: "lines", "no file" … */
-const char *cli_symbol_state_text (enum hs_symbol_state state);
-
-/* The same for JSON. */
-const char *cli_symbol_state_name (enum hs_symbol_state state);
-
 #endif

@@ -69,6 +69,34 @@ static void set_options (CURL *curl, const char *url, struct download *download)
     (void)curl_easy_setopt (curl, CURLOPT_NOPROGRESS, 0L);
 }
 
+/* "http://server:port" of an address. */
+static size_t server_length (const char *url)
+{
+    const char *host = strstr (url, "://");
+
+    return host != NULL ? (size_t)(host - url) + 3 + strcspn (host + 3, "/") : strlen (url);
+}
+
+static void remember_silent (struct hs_http_fetch *fetch, const char *url)
+{
+    size_t n = server_length (url);
+
+    if (fetch->n_silent < sizeof fetch->silent / sizeof *fetch->silent && n < sizeof *fetch->silent)
+        (void)snprintf (fetch->silent[fetch->n_silent++], sizeof *fetch->silent, "%.*s", (int)n,
+                        url);
+}
+
+static bool is_silent (const struct hs_http_fetch *fetch, const char *url)
+{
+    size_t n = server_length (url);
+
+    for (unsigned i = 0; i < fetch->n_silent; i++) {
+        if (strlen (fetch->silent[i]) == n && memcmp (fetch->silent[i], url, n) == 0)
+            return true;
+    }
+    return false;
+}
+
 static enum hs_status download_to (struct download *download, const char *url, struct hs_error *err)
 {
     CURL *curl = curl_easy_init ();
@@ -88,6 +116,9 @@ static enum hs_status download_to (struct download *download, const char *url, s
         return HS_END;
     if (code == CURLE_HTTP_RETURNED_ERROR)
         return hs_error_set (err, HS_IO, HS_NO_OFFSET, "%s: the server answers %ld", url, answer);
+    if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+        code == CURLE_OPERATION_TIMEDOUT)
+        remember_silent (download->fetch, url);
     if (code != CURLE_OK)
         return hs_error_set (err, HS_IO, HS_NO_OFFSET, "%s: %s", url, curl_easy_strerror (code));
     return HS_OK;
@@ -116,6 +147,8 @@ enum hs_status hs_http_fetch_file (struct hs_http_fetch *fetch, const char *url,
 
     if (!fetch->is_allowed)
         return HS_UNSUPPORTED;
+    if (is_silent (fetch, url))
+        return hs_error_set (err, HS_IO, HS_NO_OFFSET, "%s: the server did not answer before", url);
     n = snprintf (part, sizeof part, "%s.XXXXXX", path);
     if (n < 0 || (size_t)n >= sizeof part)
         return hs_error_set (err, HS_IO, HS_NO_OFFSET, "the path of the cache is too long");

@@ -2,7 +2,8 @@
 /*
  * One file from a web server into a cache: http and https only, with a limit of size, no waiting on
  * servers that send nothing, and never half a file in the cache (written beside, then renamed).
- * Only for servers that the user named. Worker only; one thread.
+ * Only for servers that the user named; one
+ * that cannot be reached is not tried again. Worker only; one thread.
  */
 #ifndef HS_SYMBOLS_HTTP_FETCH_H
 #define HS_SYMBOLS_HTTP_FETCH_H
@@ -15,6 +16,8 @@ struct hs_http_fetch {
     bool is_allowed;
     void (*on_progress) (void *data, uint64_t n_bytes, uint64_t n_total); /* may be NULL */
     void *data;
+    char silent[8][256]; /* servers that did not answer: not waited for again */
+    unsigned n_silent;
 };
 
 /*

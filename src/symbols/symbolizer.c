@@ -257,6 +257,12 @@ static void fail_module (struct hs_symbolizer *self, const char *why)
     answer_nothing (self);
 }
 
+void hs_symbolizer_give_up (struct hs_symbolizer *self, const char *why)
+{
+    if (self->is_waiting)
+        fail_module (self, why);
+}
+
 /* ---- asking ----------------------------------------------------------------------------- */
 
 static void move_deadline (struct hs_symbolizer *self, int factor)

@@ -93,6 +93,10 @@ struct hs_symbol_module hs_symbolizer_module (const struct hs_symbolizer *symbol
 enum hs_status hs_symbolizer_step (struct hs_symbolizer *symbolizer, int timeout_ms,
                                    struct hs_error *err);
 
+/* The module that is being read or fetched has failed, and the detail says why; others go on. Does
+ * nothing while nothing is under way. */
+void hs_symbolizer_give_up (struct hs_symbolizer *symbolizer, const char *why);
+
 /* Readable when a step would do something; -1 while nothing is under way. */
 int hs_symbolizer_fd (const struct hs_symbolizer *symbolizer);
 

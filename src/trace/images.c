@@ -160,6 +160,25 @@ bool hs_trace_set_image_result (struct hs_trace *trace, uint32_t number,
     return is_done;
 }
 
+void hs_trace_forget_images (struct hs_trace *trace, uint32_t states)
+{
+    (void)pthread_mutex_lock (&trace->tables_lock);
+    for (size_t i = 0; i < trace->tables.images.n; i++) {
+        struct hs_image *image = &trace->tables.images.items[i];
+
+        if (image->state >= 32 || (states >> image->state & 1) == 0)
+            continue;
+        hs_idmap_clear (&image->names);
+        image->names = (struct hs_idmap){ 0 };
+        image->n_named = 0;
+        image->state = 0;
+        image->detail = 0;
+        image->found_id_size = 0;
+    }
+    (void)pthread_mutex_unlock (&trace->tables_lock);
+    (void)atomic_fetch_add_explicit (&trace->names, 1, memory_order_release);
+}
+
 /* Linux' paths have a slash in front, in an ETL file too. */
 static bool is_windows (const struct hs_module_info *module, const char *path)
 {

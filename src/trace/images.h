@@ -58,6 +58,10 @@ bool hs_trace_add_names (struct hs_trace *trace, uint32_t image, const struct hs
 bool hs_trace_set_image_result (struct hs_trace *trace, uint32_t image,
                                 const struct hs_image_result *result);
 
+/* Any thread, without the lock: images in a state of the mask (bit = state) lose their names and
+ * what is known to have none, so that they can be looked for anew; their state becomes 0. */
+void hs_trace_forget_images (struct hs_trace *trace, uint32_t states);
+
 /* With the lock: the image of a module, or HS_NO_IMAGE when nobody needed it yet. */
 uint32_t hs_tables_image_of (const struct hs_tables *tables, const struct hs_module_info *module);
 

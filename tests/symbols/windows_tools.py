@@ -2,11 +2,20 @@
 """What the tests of Windows' symbols share: a small program made with clang and lld-link, what
 LLVM's tools say of it, and a symbol server on loopback."""
 
+import collections
 import http.server
 import json
 import os
 import re
+import struct
 import subprocess
+import sys
+import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "traces", "etl"))
+import etl_writer as w  # noqa: E402
+
+PID, TID, HEAP = 4242, 77, 0x1F0000
 
 CLANG = ["clang", "-O2", "-fno-exceptions", "-fno-rtti", "-g", "-gcodeview"]
 SOURCE = """
@@ -139,3 +148,79 @@ class Server(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+class Image:
+    """A PE file with its PDB, mapped at `base`."""
+
+    def __init__(self, path, base, pdb=None):
+        self.path, self.base, self.pdb = path, base, pdb or path[:-3] + "pdb"
+        with open(path, "rb") as file:
+            head = file.read(4096)
+        at = struct.unpack_from("<I", head, 0x3C)[0]
+        self.stamp = struct.unpack_from("<I", head, at + 8)[0]
+        self.size = struct.unpack_from("<I", head, at + 24 + 56)[0]
+        dump = subprocess.run(["llvm-pdbutil", "dump", "--summary", self.pdb], text=True,
+                              capture_output=True, check=True).stdout
+        self.guid = uuid.UUID(re.search(r"GUID: \{(.*)\}", dump)[1])
+        # the age that counts is that of the DBI stream, which linkers write into the image
+        self.age = int(re.search(r"Age: (\d+)", dump)[1])
+        with open(path, "rb") as file:
+            image = file.read()
+        rsds = image.index(b"RSDS" + self.guid.bytes_le)
+        self.age = struct.unpack_from("<I", image, rsds + 20)[0]
+        self.name = os.path.basename(path)
+        self.pdb_name = os.path.basename(self.pdb)
+        functions = functions_of(self.pdb)
+        inside = [(b, b + n) for b, n, _ in functions]
+        self.addresses = sorted(
+            {a for a in line_starts(self.pdb) if any(b <= a < e for b, e in inside)} |
+            {b for b, n, _ in functions if n})
+        self.says = llvm(path, self.addresses)
+
+    def pdb_key(self):
+        return "%s/%s%X/%s" % (self.pdb_name, self.guid.hex.upper(), self.age, self.pdb_name)
+
+    def image_key(self):
+        return "%s/%08X%x/%s" % (self.name, self.stamp, self.size, self.name)
+
+    def windows_path(self):
+        return "\\Device\\HarddiskVolume3\\Program Files\\" + self.name
+
+
+def write_trace(path, images, with_pdb=True):
+    """A block of 1, 2, 3 … KiB for each address, allocated by a call just there."""
+    records = [w.system(w.PROCESS, 3, w.T0 + 1, w.process(PID, images[0].name), version=4)]
+    for image in images:
+        records.append(w.system(w.IMAGE, 3, w.T0 + 2, w.image(image.base, image.size, PID,
+                                                              image.windows_path())))
+    time, sizes = w.T0 + 100, collections.Counter()
+    for image in images:
+        for i, address in enumerate(image.addresses):
+            n = 1024 * (i + 1)
+            time += 10
+            records += [
+                w.system(w.HEAP, 0x21, time, w.alloc(HEAP, 0x10000000 + time * 64, n), pid=PID,
+                         tid=TID),
+                # return addresses: one behind the call's first byte is enough
+                w.perfinfo(w.STACK, 32, time + 1,
+                           w.stack(time, PID, TID, image.base + address + 1))]
+            sizes[image.name] += n
+    for image in images:  # as the trace merger appends them
+        records.append(w.full(w.IMAGE_ID_GUID, 0, time + 20, w.pointers(8, image.base, image.size) +
+                              struct.pack("<II", PID, image.stamp) + w.wide(image.name)))
+        if with_pdb:
+            records.append(w.full(w.IMAGE_ID_GUID, 36, time + 20, w.pointers(8, image.base) +
+                                  struct.pack("<I", PID) + image.guid.bytes_le +
+                                  struct.pack("<I", image.age) +
+                                  ("C:\\build\\" + image.pdb_name).encode() + b"\0"))
+    buffers, room = [[]], 0x48
+    for record in records:
+        if room + len(record) + 8 > 0x4000:
+            buffers.append([])
+            room = 0x48
+        buffers[-1].append(record)
+        room += (len(record) + 7) & ~7
+    with open(path, "wb") as file:
+        file.write(w.file([(0, some) for some in buffers], n=0x4000))
+    return sizes

@@ -4,8 +4,10 @@
 
 #include "app/application.h"
 #include "app/attach_dialog.h"
+#include "app/file_dialog.h"
 #include "app/record_dialog.h"
 #include "app/window_state.h"
+#include "model/settings.h"
 
 #include <glib/gi18n.h>
 
@@ -198,6 +200,44 @@ static void run_save_picture (GtkApplication *application, HsWindow *window, GVa
         g_printerr ("heapstrata-viewer: %s\n", error->message);
 }
 
+static void run_symbols_retry (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_document_retry_symbols (hs_window_get_document (window));
+}
+
+static void run_symbols_cancel (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_document_cancel_download (hs_window_get_document (window));
+}
+
+static void run_symbols_offline (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    GAction *action = g_action_map_lookup_action (G_ACTION_MAP (window), "symbols-offline");
+    g_autoptr (HsSymbolPlaces) places = hs_symbol_places_load ();
+
+    places->is_offline = !g_variant_get_boolean (g_action_get_state (action));
+    hs_symbol_places_save (places);
+    g_simple_action_set_state (G_SIMPLE_ACTION (action),
+                               g_variant_new_boolean (places->is_offline));
+    hs_document_retry_symbols (hs_window_get_document (window));
+}
+
+static void run_add_symbol_folder (GtkApplication *application, HsWindow *window,
+                                   GVariant *parameter)
+{
+    g_autoptr (HsSymbolPlaces) places = hs_symbol_places_load ();
+    char *folder = hs_file_dialog_run_folder (GTK_WINDOW (window));
+    guint n = g_strv_length (places->folders);
+
+    if (folder == NULL)
+        return;
+    places->folders = g_renew (char *, places->folders, n + 2);
+    places->folders[n] = folder;
+    places->folders[n + 1] = NULL;
+    hs_symbol_places_save (places);
+    hs_document_retry_symbols (hs_window_get_document (window));
+}
+
 /* ---- the table ---- */
 
 static const Action actions[] = {
@@ -227,6 +267,10 @@ static const Action actions[] = {
     { "win.metric", run_metric, "s", "outstanding", { NULL } },
     { "win.unit", run_unit, "s", "bytes", { NULL } },
     { "win.view", run_view, "s", "top-down", { NULL } },
+    { "win.symbols-retry", run_symbols_retry, NULL, NULL, { NULL } },
+    { "win.symbols-cancel", run_symbols_cancel, NULL, NULL, { NULL } },
+    { "win.symbols-offline", run_symbols_offline, NULL, "false", { NULL } },
+    { "win.add-symbol-folder", run_add_symbol_folder, NULL, NULL, { NULL } },
     { "win.focus", run_focus, "s", NULL, { NULL } },
     { "win.save-picture", run_save_picture, "s", NULL, { NULL } },
 };
@@ -236,11 +280,11 @@ static const struct {
     const char *detailed_name;
     const char *keys[2];
 } choice_keys[] = {
-    { "win.view::top-down", { "<Alt>1" } },   { "win.view::bottom-up", { "<Alt>2" } },
-    { "win.view::marks", { "<Alt>3" } },      { "win.view::findings", { "<Alt>4" } },
-    { "win.focus::timeline", { "F6" } },      { "win.focus::view", { "F7" } },
-    { "win.focus::histogram", { "F8" } },     { "win.unit::bytes", { "<Primary>1" } },
-    { "win.unit::blocks", { "<Primary>2" } },
+    { "win.view::top-down", { "<Alt>1" } },  { "win.view::bottom-up", { "<Alt>2" } },
+    { "win.view::marks", { "<Alt>3" } },     { "win.view::findings", { "<Alt>4" } },
+    { "win.view::symbols", { "<Alt>5" } },   { "win.focus::timeline", { "F6" } },
+    { "win.focus::view", { "F7" } },         { "win.focus::histogram", { "F8" } },
+    { "win.unit::bytes", { "<Primary>1" } }, { "win.unit::blocks", { "<Primary>2" } },
 };
 
 static const Action *find_action (GAction *action, const char *map)
@@ -302,7 +346,13 @@ void hs_actions_add_to_application (GtkApplication *application)
 
 void hs_actions_add_to_window (HsWindow *window)
 {
+    g_autoptr (HsSymbolPlaces) places = hs_symbol_places_load ();
+    GAction *offline;
+
     add_actions (G_ACTION_MAP (window), "win.", G_CALLBACK (on_window_action));
+    offline = g_action_map_lookup_action (G_ACTION_MAP (window), "symbols-offline");
+    g_simple_action_set_state (G_SIMPLE_ACTION (offline),
+                               g_variant_new_boolean (places->is_offline));
 }
 
 static void enable (HsWindow *window, const char *name, gboolean is_enabled)

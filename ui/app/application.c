@@ -5,6 +5,7 @@
 #include "app/actions.h"
 #include "app/window.h"
 #include "app/window_state.h"
+#include "model/settings.h"
 
 #include <glib/gi18n.h>
 

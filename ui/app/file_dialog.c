@@ -39,3 +39,14 @@ GPtrArray *hs_file_dialog_run (GtkWindow *parent)
     g_slist_free (chosen);
     return files;
 }
+
+char *hs_file_dialog_run_folder (GtkWindow *parent)
+{
+    g_autoptr (GtkFileChooserNative) dialog = gtk_file_chooser_native_new (
+        _ ("Add a folder with symbols"), parent, GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER, _ ("_Add"),
+        _ ("_Cancel"));
+
+    if (gtk_native_dialog_run (GTK_NATIVE_DIALOG (dialog)) != GTK_RESPONSE_ACCEPT)
+        return NULL;
+    return gtk_file_chooser_get_filename (GTK_FILE_CHOOSER (dialog));
+}

@@ -8,4 +8,7 @@
 /* GFile pointers, or NULL when nothing was chosen. Free with g_ptr_array_unref. */
 GPtrArray *hs_file_dialog_run (GtkWindow *parent);
 
+/* A folder with symbols; NULL when the dialog was cancelled. Free with g_free. */
+char *hs_file_dialog_run_folder (GtkWindow *parent);
+
 #endif

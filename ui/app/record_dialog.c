@@ -2,7 +2,7 @@
 /* Asks what to record; see record_dialog.h. */
 #include "app/record_dialog.h"
 
-#include "app/window_state.h"
+#include "model/settings.h"
 
 #include <glib/gi18n.h>
 #include <string.h>

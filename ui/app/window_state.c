@@ -2,20 +2,9 @@
 /* What a window remembers, and how it tells errors; see window_state.h. */
 #include "app/window_state.h"
 
+#include "model/settings.h"
+
 #include <glib/gi18n.h>
-
-#define SCHEMA "org.heapstrata.Heapstrata"
-
-GSettings *hs_settings_new (void)
-{
-    GSettingsSchemaSource *source = g_settings_schema_source_get_default ();
-    g_autoptr (GSettingsSchema) schema = NULL;
-
-    /* g_settings_new() would end the program */
-    if (source != NULL)
-        schema = g_settings_schema_source_lookup (source, SCHEMA, TRUE);
-    return schema != NULL ? g_settings_new_full (schema, NULL, NULL) : NULL;
-}
 
 gboolean hs_window_state_keeps_index (void)
 {

@@ -7,9 +7,6 @@
 
 #include <gtk/gtk.h>
 
-/* NULL when the schema is not installed; then nothing is remembered. Free with g_object_unref. */
-GSettings *hs_settings_new (void);
-
 void hs_window_state_restore (GtkWindow *window, GtkPaned *upper, GtkPaned *side);
 void hs_window_state_save (GtkWindow *window, GtkPaned *upper, GtkPaned *side);
 

@@ -344,6 +344,31 @@ HsTraceHold *hs_document_get_hold (HsDocument *self)
     return self->load != NULL ? self->load->hold : NULL;
 }
 
+gboolean hs_document_is_naming (HsDocument *self)
+{
+    return self->names != NULL && hs_name_finder_is_busy (self->names);
+}
+
+gboolean hs_document_get_download (HsDocument *self, HsSymbolDownload *ret)
+{
+    return self->names != NULL && hs_name_finder_get_download (self->names, ret);
+}
+
+void hs_document_cancel_download (HsDocument *self)
+{
+    if (self->names != NULL)
+        hs_name_finder_cancel_download (self->names);
+}
+
+void hs_document_retry_symbols (HsDocument *self)
+{
+    if (self->names == NULL)
+        return;
+    hs_name_finder_retry (self->names);
+    if (self->look_source == 0)
+        self->look_source = g_timeout_add (LOOK_INTERVAL_MS, on_look, self);
+}
+
 const HsProcessEntry *hs_document_get_process (HsDocument *self, hs_process_id id)
 {
     if (id >= self->info.processes->len)

@@ -62,6 +62,12 @@ HsTraceHold *hs_trace_hold_ref (HsTraceHold *hold);
 void hs_trace_hold_unref (HsTraceHold *hold);
 struct hs_trace *hs_trace_hold_trace (HsTraceHold *hold);
 
+/* A file with symbols that is being fetched from a server. */
+typedef struct {
+    guint32 image;            /* trace/images.h */
+    guint64 n_bytes, n_total; /* n_total 0: not known */
+} HsSymbolDownload;
+
 HsDocument *hs_document_new (void);
 
 /* Whether large recordings get their closing index once they were read in full (loader.h:
@@ -103,6 +109,13 @@ const char *hs_document_get_title (HsDocument *self);
 const struct hs_snapshot *hs_document_get_snapshot (HsDocument *self);
 const HsTraceInfo *hs_document_get_info (HsDocument *self);
 HsTraceHold *hs_document_get_hold (HsDocument *self); /* lent */
+
+/* Names of functions: whether they may still come (`progress` is told meanwhile), what is fetched
+ * for them, and another look in the places that the settings say now. */
+gboolean hs_document_is_naming (HsDocument *self);
+gboolean hs_document_get_download (HsDocument *self, HsSymbolDownload *ret);
+void hs_document_cancel_download (HsDocument *self);
+void hs_document_retry_symbols (HsDocument *self);
 
 /* The entry of a process, or NULL. */
 const HsProcessEntry *hs_document_get_process (HsDocument *self, hs_process_id id);

@@ -4,19 +4,33 @@
 
 #include "analysis/name_side_file.h"
 #include "analysis/naming.h"
+#include "model/settings.h"
+#include "trace/images.h"
 
 #define FIRST_PAUSE_MS 20 /* while there is nothing yet */
 #define PAUSE_MS 250      /* between two looks at a trace that grows */
 #define WORK_SHARE 10     /* … and never more than a tenth of the time for looking */
 
+/* What another look may do better; what has lines has all. */
+#define STATES_TO_RETRY                                                                            \
+    (1u << HS_SYMBOLS_EXPORTS | 1u << HS_SYMBOLS_FUNCTIONS | 1u << HS_SYMBOLS_NONE |               \
+     1u << HS_SYMBOLS_NO_FILE | 1u << HS_SYMBOLS_MISMATCH | 1u << HS_SYMBOLS_FAILED |              \
+     1u << HS_SYMBOLS_WAITING | 1u << HS_SYMBOLS_DOWNLOADING)
+
 struct _HsNameFinder {
     HsTraceHold *hold;
     char *path;
-    struct hs_cancel cancel;
     GMutex lock;
-    GCond told;       /* to end or to stop */
-    gboolean is_last; /* under the lock */
-    gboolean is_done; /* atomic */
+    GCond told; /* to end, to look again or to stop */
+
+    /* under the lock */
+    struct hs_naming *naming; /* while it runs */
+    HsSymbolPlaces *places;   /* to look in from now on; NULL: nothing new */
+    gboolean is_last;         /* the trace grows no more */
+    gboolean is_dropped;
+
+    struct hs_cancel cancel; /* of what runs now */
+    gboolean is_done;        /* atomic: the thread rests */
 };
 
 static void clear (gpointer data)
@@ -25,6 +39,7 @@ static void clear (gpointer data)
 
     hs_trace_hold_unref (self->hold);
     g_free (self->path);
+    hs_symbol_places_free (self->places);
     g_mutex_clear (&self->lock);
     g_cond_clear (&self->told);
 }
@@ -33,6 +48,8 @@ static void unref (gpointer self)
 {
     g_atomic_rc_box_release_full (self, clear);
 }
+
+/* ---- the thread ---- */
 
 static gboolean is_last (HsNameFinder *self)
 {
@@ -99,20 +116,61 @@ static void read_side_file (HsNameFinder *self)
         g_message ("%s: %s", path, err.text);
 }
 
+static void look_in (HsNameFinder *self, const HsSymbolPlaces *places)
+{
+    g_autofree char *folders = g_strjoinv (":", places->folders);
+    struct hs_symbolizer_options options = { .folders = folders,
+                                             .symbol_path = places->symbol_path,
+                                             .may_download = !places->is_offline };
+    struct hs_naming *naming = hs_naming_new (hs_trace_hold_trace (self->hold), &options);
+
+    g_mutex_lock (&self->lock);
+    self->naming = naming;
+    g_mutex_unlock (&self->lock);
+    if (naming != NULL)
+        find_names (self, naming);
+    g_mutex_lock (&self->lock);
+    self->naming = NULL;
+    g_mutex_unlock (&self->lock);
+    hs_naming_free (naming);
+}
+
+/* The places to look in next, when somebody asks for it; NULL: it is over. */
+static HsSymbolPlaces *next_places (HsNameFinder *self)
+{
+    HsSymbolPlaces *places;
+
+    g_mutex_lock (&self->lock);
+    while (self->places == NULL && !self->is_dropped) {
+        g_atomic_int_set (&self->is_done, TRUE);
+        g_cond_wait (&self->told, &self->lock);
+    }
+    places = self->is_dropped ? NULL : g_steal_pointer (&self->places);
+    atomic_store (&self->cancel.is_set, false);
+    if (self->is_dropped)
+        hs_cancel_set (&self->cancel);
+    g_mutex_unlock (&self->lock);
+    return places;
+}
+
 static gpointer run (gpointer data)
 {
     HsNameFinder *self = data;
-    struct hs_symbolizer_options options = { .may_download = true };
-    struct hs_naming *naming = hs_naming_new (hs_trace_hold_trace (self->hold), &options);
+    HsSymbolPlaces *places = next_places (self);
 
     read_side_file (self);
-    if (naming != NULL)
-        find_names (self, naming);
-    hs_naming_free (naming);
-    g_atomic_int_set (&self->is_done, TRUE);
+    while (places != NULL) {
+        look_in (self, places);
+        hs_symbol_places_free (places);
+        places = next_places (self);
+        if (places != NULL)
+            hs_trace_forget_images (hs_trace_hold_trace (self->hold), STATES_TO_RETRY);
+    }
     unref (self);
     return NULL;
 }
+
+/* ---- the main thread ---- */
 
 HsNameFinder *hs_name_finder_start (HsTraceHold *hold, const char *path)
 {
@@ -120,6 +178,7 @@ HsNameFinder *hs_name_finder_start (HsTraceHold *hold, const char *path)
 
     self->hold = hs_trace_hold_ref (hold);
     self->path = g_strdup (path);
+    self->places = hs_symbol_places_load ();
     g_mutex_init (&self->lock);
     g_cond_init (&self->told);
     g_thread_unref (g_thread_new ("names", run, g_atomic_rc_box_acquire (self)));
@@ -134,15 +193,50 @@ void hs_name_finder_end (HsNameFinder *self)
     g_mutex_unlock (&self->lock);
 }
 
+void hs_name_finder_retry (HsNameFinder *self)
+{
+    HsSymbolPlaces *places = hs_symbol_places_load ();
+
+    g_mutex_lock (&self->lock);
+    hs_symbol_places_free (self->places);
+    self->places = places;
+    g_atomic_int_set (&self->is_done, FALSE);
+    hs_cancel_set (&self->cancel);
+    g_cond_signal (&self->told);
+    g_mutex_unlock (&self->lock);
+}
+
 gboolean hs_name_finder_is_busy (HsNameFinder *self)
 {
     return !g_atomic_int_get (&self->is_done);
 }
 
+gboolean hs_name_finder_get_download (HsNameFinder *self, HsSymbolDownload *ret)
+{
+    struct hs_naming_download download;
+    gboolean is_one;
+
+    g_mutex_lock (&self->lock);
+    is_one = self->naming != NULL && hs_naming_download (self->naming, &download);
+    g_mutex_unlock (&self->lock);
+    if (is_one)
+        *ret = (HsSymbolDownload){ download.image, download.n_bytes, download.n_total };
+    return is_one;
+}
+
+void hs_name_finder_cancel_download (HsNameFinder *self)
+{
+    g_mutex_lock (&self->lock);
+    if (self->naming != NULL)
+        hs_naming_give_up_download (self->naming);
+    g_mutex_unlock (&self->lock);
+}
+
 void hs_name_finder_drop (HsNameFinder *self)
 {
-    hs_cancel_set (&self->cancel);
     g_mutex_lock (&self->lock);
+    self->is_dropped = TRUE;
+    hs_cancel_set (&self->cancel);
     g_cond_signal (&self->told);
     g_mutex_unlock (&self->lock);
     unref (self);

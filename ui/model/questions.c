@@ -96,7 +96,23 @@ out:
     return answer;
 }
 
+static gpointer work_symbols (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                              const gint64 *parameters, const struct hs_cancel *cancel,
+                              struct hs_error *err)
+{
+    struct hs_symbol_list *answer = NULL;
+
+    (void)hs_symbol_list (snapshot, cancel, &answer, err);
+    return answer;
+}
+
+static void unref_symbols (gpointer answer)
+{
+    hs_symbol_list_free (answer);
+}
+
 const HsQueryKind hs_question_timeline = { work_timeline, unref_timeline, FALSE };
 const HsQueryKind hs_question_histogram = { work_histogram, unref_histogram, FALSE };
 const HsQueryKind hs_question_call_tree = { work_call_tree, unref_call_tree, TRUE };
+const HsQueryKind hs_question_symbols = { work_symbols, unref_symbols, TRUE };
 const HsQueryKind hs_question_totals = { work_totals, g_free, FALSE };

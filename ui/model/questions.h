@@ -5,6 +5,7 @@
 
 #include "analysis/call_tree.h"
 #include "analysis/histogram.h"
+#include "analysis/symbol_list.h"
 #include "analysis/timeline.h"
 #include "model/query.h"
 
@@ -19,6 +20,7 @@ typedef struct {
 extern const HsQueryKind hs_question_timeline;
 extern const HsQueryKind hs_question_histogram; /* -> hs_histogram */
 extern const HsQueryKind hs_question_call_tree; /* direction, metric, unit -> hs_call_tree */
+extern const HsQueryKind hs_question_symbols;   /* of the whole trace -> hs_symbol_list */
 extern const HsQueryKind hs_question_totals;    /* from, to (ticks) of the peak -> HsRangeTotals */
 
 /* For from and to: those of the newest snapshot. A trace that grows is then asked the same. */

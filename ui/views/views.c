@@ -4,6 +4,7 @@
 
 #include "views/findings_view.h"
 #include "views/marks_view.h"
+#include "views/symbols_view.h"
 #include "views/tree_view.h"
 
 #include <glib/gi18n.h>
@@ -13,6 +14,7 @@ const HsViewEntry hs_views[] = {
     { "bottom-up", N_ ("Bottom-up"), hs_tree_view_new_bottom_up, hs_tree_view_is_settled },
     { "marks", N_ ("Marks"), hs_marks_view_new, NULL },
     { "findings", N_ ("Findings"), hs_findings_view_new, NULL },
+    { "symbols", N_ ("Symbols"), hs_symbols_view_new, hs_symbols_view_is_settled },
 };
 
 const guint hs_n_views = G_N_ELEMENTS (hs_views);
