@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void run_until (gboolean *condition)
 {
@@ -76,7 +77,9 @@ static gsize size_of (const char *path)
 /* Opens a copy of the long recording and waits for it and for what its thread does at last. */
 static gsize size_when_opened (gboolean keeps_index)
 {
-    g_autofree char *path = g_build_filename (g_get_tmp_dir (), "test_model-index.hst", NULL);
+    /* several builds may be tested at a time */
+    g_autofree char *path =
+        g_strdup_printf ("%s/test_model-%d.hst", g_get_tmp_dir (), (int)getpid ());
     const char *const paths[] = { path, NULL };
     HsDocument *document = hs_document_new ();
     g_autofree char *bytes = NULL;
