@@ -472,7 +472,7 @@ static enum hs_status build_tree (struct build *build, const struct hs_snapshot 
         status = lay_out (build, sums, ret);
     hs_frame_labels_clear (&build->labels);
     hs_array_clear (&build->nodes);
-    hs_array_clear (&build->path.labels);
+    hs_label_path_clear (&build->path);
     hs_idmap_clear (&build->children);
     hs_free (build->node_of);
     hs_free (build->first_child);

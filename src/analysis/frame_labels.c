@@ -118,11 +118,12 @@ static bool set_location (struct hs_frame_labels *labels, uint32_t number, const
 }
 
 static bool add_to_chain (struct hs_frame_labels *labels, struct hs_labelled_frame *frame,
-                          uint32_t label)
+                          uint32_t label, struct hs_label_place place)
 {
-    if (!hs_array_reserve (&labels->chained, 1))
+    if (!hs_array_reserve (&labels->chained, 1) || !hs_array_reserve (&labels->places, 1))
         return false;
     labels->chained.items[labels->chained.n++] = label;
+    labels->places.items[labels->places.n++] = place;
     frame->chain.n++;
     return true;
 }
@@ -148,7 +149,7 @@ static bool label_unnamed (struct hs_frame_labels *labels, struct hs_labelled_fr
     if (!find_label (labels, HS_LABEL_FRAME, text, module, &label))
         return false;
     labels->labels.items[label].is_inlined = false;
-    return add_to_chain (labels, frame, label);
+    return add_to_chain (labels, frame, label, (struct hs_label_place){ 0 });
 }
 
 /* Functions from the innermost out; `name` has at least its first with a name. */
@@ -162,11 +163,15 @@ static bool label_named (struct hs_frame_labels *labels, struct hs_labelled_fram
     for (;;) {
         const char *own_module = file_name (hs_intern_text (strings, name->module));
         const char *function = hs_intern_text (strings, name->function);
+        const char *file = hs_intern_text (strings, name->file);
+        struct hs_label_place place = { .line = name->line,
+                                        .is_inlined = name->next < tables->frame_names.n };
 
         if (!find_label (labels, HS_LABEL_FRAME, *function != '\0' ? function : "?",
                          *own_module != '\0' ? own_module : module, &label) ||
-            !set_location (labels, label, hs_intern_text (strings, name->file), name->line) ||
-            !add_to_chain (labels, frame, label))
+            !set_location (labels, label, file, name->line) ||
+            !hs_intern_add (&labels->locations, file, bounded_length (file), &place.file) ||
+            !add_to_chain (labels, frame, label, place))
             return false;
         if (name->next >= tables->frame_names.n || ++n >= HS_LIMIT_STACK_DEPTH)
             break;
@@ -276,7 +281,7 @@ static bool label_process (struct hs_frame_labels *labels, const struct hs_table
     frame.chain.first = (uint32_t)labels->chained.n;
     if (!hs_array_reserve (&labels->frames, 1) ||
         !find_label (labels, HS_LABEL_PROCESS, text, "", &label) ||
-        !add_to_chain (labels, &frame, label) ||
+        !add_to_chain (labels, &frame, label, (struct hs_label_place){ 0 }) ||
         !hs_idmap_set (&labels->processes, process, (uint32_t)labels->frames.n))
         return false;
     labels->labels.items[label].is_inlined = false;
@@ -349,6 +354,7 @@ void hs_frame_labels_clear (struct hs_frame_labels *labels)
 {
     hs_array_clear (&labels->labels);
     hs_array_clear (&labels->chained);
+    hs_array_clear (&labels->places);
     hs_array_clear (&labels->frames);
     hs_idmap_clear (&labels->index);
     hs_idmap_clear (&labels->processes);
@@ -377,11 +383,18 @@ uint32_t hs_frame_labels_process (const struct hs_frame_labels *labels, hs_proce
     return labels->chained.items[labels->frames.items[frame].chain.first];
 }
 
-static bool add_to_path (struct hs_label_path *path, uint32_t label)
+void hs_label_path_clear (struct hs_label_path *path)
 {
-    if (!hs_array_reserve (&path->labels, 1))
+    hs_array_clear (&path->labels);
+    hs_array_clear (&path->places);
+}
+
+static bool add_to_path (struct hs_label_path *path, uint32_t label, struct hs_label_place place)
+{
+    if (!hs_array_reserve (&path->labels, 1) || !hs_array_reserve (&path->places, 1))
         return false;
     path->labels.items[path->labels.n++] = label;
+    path->places.items[path->places.n++] = place;
     return true;
 }
 
@@ -393,17 +406,21 @@ static void fold_path (const struct hs_frame_labels *labels, struct hs_label_pat
     while (n + 1 < path->labels.n && labels->labels.items[path->labels.items[n]].is_allocator)
         n++;
     path->labels.n -= n;
+    path->places.n -= n;
     memmove (path->labels.items, path->labels.items + n,
              path->labels.n * sizeof *path->labels.items);
+    memmove (path->places.items, path->places.items + n,
+             path->places.n * sizeof *path->places.items);
 }
 
 bool hs_frame_labels_path (const struct hs_frame_labels *labels, const struct hs_stack_sum *stack,
                            bool fold, struct hs_label_path *path)
 {
     const struct hs_stacks *stacks = labels->snapshot.stacks;
+    const struct hs_label_place none = { 0 };
     uint32_t node = stack->node;
 
-    path->labels.n = 0;
+    path->labels.n = path->places.n = 0;
     while (node != HS_NODE_NONE && node != HS_NODE_ROOT) {
         uint32_t parent = hs_column_u32 (&stacks->parent, node);
         struct hs_label_chain chain;
@@ -412,15 +429,16 @@ bool hs_frame_labels_path (const struct hs_frame_labels *labels, const struct hs
             break;
         chain = hs_frame_labels_of (labels, node);
         for (uint32_t i = 0; i < chain.n; i++) {
-            if (!add_to_path (path, labels->chained.items[chain.first + i]))
+            if (!add_to_path (path, labels->chained.items[chain.first + i],
+                              labels->places.items[chain.first + i]))
                 return false;
         }
         node = parent;
     }
-    if (path->labels.n == 0 && !add_to_path (path, labels->no_stack))
+    if (path->labels.n == 0 && !add_to_path (path, labels->no_stack, none))
         return false;
     if (fold)
         fold_path (labels, path);
     return !labels->has_processes ||
-           add_to_path (path, hs_frame_labels_process (labels, stack->process));
+           add_to_path (path, hs_frame_labels_process (labels, stack->process), none);
 }

@@ -30,6 +30,12 @@ struct hs_label {
     bool is_allocator;
 };
 
+struct hs_label_place { /* in the sources, of one label of one frame */
+    uint32_t file;      /* in `locations`: path as the compiler wrote it; 0 = not known */
+    uint32_t line;      /* 0 = not known */
+    bool is_inlined;    /* into the next label of the same frame */
+};
+
 struct hs_label_chain { /* labels [first, first + n) of `chained`, innermost first */
     uint32_t first, n;
 };
@@ -45,6 +51,7 @@ struct hs_frame_labels {
     struct hs_snapshot snapshot;
     HS_ARRAY (struct hs_label) labels; /* index: number of the string in `identities`; 0 unused */
     HS_ARRAY (uint32_t) chained;
+    HS_ARRAY (struct hs_label_place) places; /* of `chained` */
     HS_ARRAY (struct hs_labelled_frame) frames;
     struct hs_idmap index;       /* hash of (process, address) -> frames */
     struct hs_idmap processes;   /* process id -> frames; filled when has_processes */
@@ -76,7 +83,9 @@ uint32_t hs_frame_labels_process (const struct hs_frame_labels *labels, hs_proce
  */
 struct hs_label_path {
     HS_ARRAY (uint32_t) labels;
+    HS_ARRAY (struct hs_label_place) places; /* of `labels` */
 };
+void hs_label_path_clear (struct hs_label_path *path);
 bool hs_frame_labels_path (const struct hs_frame_labels *labels, const struct hs_stack_sum *stack,
                            bool fold, struct hs_label_path *path);
 

@@ -158,7 +158,7 @@ enum hs_status hs_functions (const struct hs_snapshot *snapshot, const struct hs
         *ret = functions;
     }
     hs_frame_labels_clear (&build.labels);
-    hs_array_clear (&build.path.labels);
+    hs_label_path_clear (&build.path);
     hs_free (build.all);
     hs_free (build.seen_in);
     hs_stack_sums_free (sums);

@@ -23,6 +23,7 @@ extern const struct cli_command cli_command_pause;
 extern const struct cli_command cli_command_processes;
 extern const struct cli_command cli_command_record;
 extern const struct cli_command cli_command_resume;
+extern const struct cli_command cli_command_source;
 extern const struct cli_command cli_command_summary;
 extern const struct cli_command cli_command_symbolize;
 extern const struct cli_command cli_command_timeline;
@@ -35,6 +36,7 @@ const struct cli_command *const cli_commands[] = {
     &cli_command_timeline,
     &cli_command_histogram,
     &cli_command_tree,
+    &cli_command_source,
     &cli_command_processes,
     &cli_command_modules,
     &cli_command_findings,

@@ -70,6 +70,30 @@ def check_names(heapstrata, trace):
         results.check("%s: offsets of one function are one row" % label, len(places) == 1, places)
 
 
+def check_lines(heapstrata, trace):
+    """Known bytes stand at the lines that allocate them, and at those that call these."""
+    path = os.path.join(HERE, "subject.cc")
+    with open(path, encoding="utf-8") as file:
+        text = file.read().split("\n")
+    answer = json.loads(heapstrata("source", "--json", "--lines-of", "subject.cc", trace))
+    lines = {line["line"]: (line["outstanding_bytes"], line["outstanding_count"])
+             for line in answer["lines"]}
+    for part, wanted in (("new char[size]", (1000000, 10)), ("malloc (size)", (50000, 10)),
+                         ("basket.keep (100000)", (1000000, 10)),
+                         ("plain_c_function (5000)", (50000, 10))):
+        line = next(i for i, content in enumerate(text, 1) if part in content)
+        near = {lines.get(i) for i in (line, line + 1)}  # a return address may be the next line's
+        results.check("source: the line of “%s”" % part, wanted in near, (line, lines))
+    results.check("source: the path as compiled", answer["path"] == path, answer["path"])
+    files = json.loads(heapstrata("source", "--json", trace))["files"]
+    mine = [f for f in files if f["path"] == path]
+    results.check("source: what the file holds",
+                  len(mine) == 1 and mine[0]["outstanding_bytes"] >= 1050000, mine)
+    shown = heapstrata("source", "--lines-of", "subject.cc", trace)
+    results.check("source: text beside the numbers", "new char[size]" in shown, shown)
+    heapstrata("source", "--lines-of", "no_such.cc", trace, status=2)
+
+
 def check_etl(heapstrata, trace):
     heapstrata("convert", trace, "trace.etl")
     rows = heapstrata.rows("--leaks", "--bottom-up", "trace.etl")
@@ -158,6 +182,7 @@ def main():
         program = compile_subject(folder, "program", "-O2")
         heapstrata("record", "-o", "trace.hst", "--", program)
         check_names(heapstrata, "trace.hst")
+        check_lines(heapstrata, "trace.hst")
         check_etl(heapstrata, "trace.hst")
         check_modules(heapstrata, "trace.hst")
         check_side_file(heapstrata, folder, program, "trace.hst")

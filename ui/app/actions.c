@@ -187,6 +187,11 @@ static void run_view (GtkApplication *application, HsWindow *window, GVariant *p
     hs_window_show_view (window, g_variant_get_string (parameter, NULL));
 }
 
+static void run_show_source (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    hs_window_show_view (window, "source");
+}
+
 static void run_focus (GtkApplication *application, HsWindow *window, GVariant *parameter)
 {
     hs_window_focus (window, g_variant_get_string (parameter, NULL));
@@ -271,6 +276,7 @@ static const Action actions[] = {
     { "win.symbols-cancel", run_symbols_cancel, NULL, NULL, { NULL } },
     { "win.symbols-offline", run_symbols_offline, NULL, "false", { NULL } },
     { "win.add-symbol-folder", run_add_symbol_folder, NULL, NULL, { NULL } },
+    { "win.show-source", run_show_source, NULL, NULL, { "s" } },
     { "win.focus", run_focus, "s", NULL, { NULL } },
     { "win.save-picture", run_save_picture, "s", NULL, { NULL } },
 };
@@ -280,11 +286,12 @@ static const struct {
     const char *detailed_name;
     const char *keys[2];
 } choice_keys[] = {
-    { "win.view::top-down", { "<Alt>1" } },  { "win.view::bottom-up", { "<Alt>2" } },
-    { "win.view::marks", { "<Alt>3" } },     { "win.view::findings", { "<Alt>4" } },
-    { "win.view::symbols", { "<Alt>5" } },   { "win.focus::timeline", { "F6" } },
-    { "win.focus::view", { "F7" } },         { "win.focus::histogram", { "F8" } },
-    { "win.unit::bytes", { "<Primary>1" } }, { "win.unit::blocks", { "<Primary>2" } },
+    { "win.view::top-down", { "<Alt>1" } },   { "win.view::bottom-up", { "<Alt>2" } },
+    { "win.view::marks", { "<Alt>3" } },      { "win.view::findings", { "<Alt>4" } },
+    { "win.view::symbols", { "<Alt>5" } },    { "win.view::source", { "<Alt>6" } },
+    { "win.focus::timeline", { "F6" } },      { "win.focus::view", { "F7" } },
+    { "win.focus::histogram", { "F8" } },     { "win.unit::bytes", { "<Primary>1" } },
+    { "win.unit::blocks", { "<Primary>2" } },
 };
 
 static const Action *find_action (GAction *action, const char *map)

@@ -111,8 +111,46 @@ static void unref_symbols (gpointer answer)
     hs_symbol_list_free (answer);
 }
 
+static gpointer work_caller_path (const struct hs_snapshot *snapshot,
+                                  const struct hs_filter *filter, const gint64 *parameters,
+                                  const struct hs_cancel *cancel, struct hs_error *err)
+{
+    struct hs_caller_path_query query = {
+        .row = { .hash = (guint64)parameters[0],
+                 .depth = (guint)parameters[1],
+                 .direction = (enum hs_tree_direction)parameters[2] },
+        .metric = (enum hs_metric)parameters[3],
+    };
+    struct hs_caller_path *answer = NULL;
+
+    (void)hs_caller_path (snapshot, filter, &query, cancel, &answer, err);
+    return answer;
+}
+
+static void unref_caller_path (gpointer answer)
+{
+    hs_caller_path_free (answer);
+}
+
+static gpointer work_source_lines (const struct hs_snapshot *snapshot,
+                                   const struct hs_filter *filter, const gint64 *parameters,
+                                   const struct hs_cancel *cancel, struct hs_error *err)
+{
+    struct hs_source_rows *answer = NULL;
+
+    (void)hs_source_lines (snapshot, filter, (guint64)parameters[0], cancel, &answer, err);
+    return answer;
+}
+
+static void unref_source_rows (gpointer answer)
+{
+    hs_source_rows_free (answer);
+}
+
 const HsQueryKind hs_question_timeline = { work_timeline, unref_timeline, FALSE };
 const HsQueryKind hs_question_histogram = { work_histogram, unref_histogram, FALSE };
 const HsQueryKind hs_question_call_tree = { work_call_tree, unref_call_tree, TRUE };
+const HsQueryKind hs_question_caller_path = { work_caller_path, unref_caller_path, TRUE };
+const HsQueryKind hs_question_source_lines = { work_source_lines, unref_source_rows, TRUE };
 const HsQueryKind hs_question_symbols = { work_symbols, unref_symbols, TRUE };
 const HsQueryKind hs_question_totals = { work_totals, g_free, FALSE };

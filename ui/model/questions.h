@@ -3,8 +3,9 @@
 #ifndef HS_MODEL_QUESTIONS_H
 #define HS_MODEL_QUESTIONS_H
 
-#include "analysis/call_tree.h"
+#include "analysis/caller_path.h"
 #include "analysis/histogram.h"
+#include "analysis/source_lines.h"
 #include "analysis/symbol_list.h"
 #include "analysis/timeline.h"
 #include "model/query.h"
@@ -20,8 +21,11 @@ typedef struct {
 extern const HsQueryKind hs_question_timeline;
 extern const HsQueryKind hs_question_histogram; /* -> hs_histogram */
 extern const HsQueryKind hs_question_call_tree; /* direction, metric, unit -> hs_call_tree */
-extern const HsQueryKind hs_question_symbols;   /* of the whole trace -> hs_symbol_list */
-extern const HsQueryKind hs_question_totals;    /* from, to (ticks) of the peak -> HsRangeTotals */
+/* hash, depth and direction of a struct hs_tree_row, metric -> hs_caller_path */
+extern const HsQueryKind hs_question_caller_path;
+extern const HsQueryKind hs_question_source_lines; /* hs_source_path_key -> hs_source_rows */
+extern const HsQueryKind hs_question_symbols;      /* of the whole trace -> hs_symbol_list */
+extern const HsQueryKind hs_question_totals; /* from, to (ticks) of the peak -> HsRangeTotals */
 
 /* For from and to: those of the newest snapshot. A trace that grows is then asked the same. */
 #define HS_TIME_FIRST G_MININT64

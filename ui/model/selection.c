@@ -20,11 +20,12 @@ struct _HsSelection {
     GArray *past, *future; /* HsQueryState; the newest last */
     gboolean is_process_chosen;
     char *hint;
+    struct hs_tree_row row;
 };
 
 G_DEFINE_TYPE (HsSelection, hs_selection, G_TYPE_OBJECT)
 
-enum { SIGNAL_CHANGED, SIGNAL_HINT_CHANGED, N_SIGNALS };
+enum { SIGNAL_CHANGED, SIGNAL_HINT_CHANGED, SIGNAL_ROW_CHANGED, N_SIGNALS };
 static guint signals[N_SIGNALS];
 
 static gboolean is_same_state (const HsQueryState *a, const HsQueryState *b)
@@ -239,6 +240,21 @@ gboolean hs_selection_can_go_forward (HsSelection *self)
     return self->future->len > 0;
 }
 
+void hs_selection_set_row (HsSelection *self, struct hs_tree_row row)
+{
+    g_return_if_fail (HS_IS_SELECTION (self));
+    if (row.hash == self->row.hash && row.depth == self->row.depth &&
+        row.direction == self->row.direction)
+        return;
+    self->row = row;
+    g_signal_emit (self, signals[SIGNAL_ROW_CHANGED], 0);
+}
+
+struct hs_tree_row hs_selection_get_row (HsSelection *self)
+{
+    return self->row;
+}
+
 double hs_selection_seconds (HsSelection *self, gint64 ticks)
 {
     return hs_snapshot_seconds (hs_document_get_snapshot (self->document), ticks);
@@ -447,6 +463,8 @@ static void hs_selection_class_init (HsSelectionClass *class)
                                             NULL, NULL, NULL, G_TYPE_NONE, 0);
     signals[SIGNAL_HINT_CHANGED] = g_signal_new (
         "hint-changed", HS_TYPE_SELECTION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+    signals[SIGNAL_ROW_CHANGED] = g_signal_new ("row-changed", HS_TYPE_SELECTION, G_SIGNAL_RUN_LAST,
+                                                0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void hs_selection_init (HsSelection *self)

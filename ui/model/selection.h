@@ -3,12 +3,13 @@
  * What one window asks of its trace: one query object that every view obeys and may write. Each
  * change is one step back and forward, and one chip that can be removed. Main thread.
  *
- * Signals: `changed` - the query is another; `hint-changed` - what is pointed at is another.
+ * Signals: `changed` - the query is another; `hint-changed` - what is pointed at is another;
+ * `row-changed` - another row of a call tree is chosen.
  */
 #ifndef HS_MODEL_SELECTION_H
 #define HS_MODEL_SELECTION_H
 
-#include "analysis/call_tree.h"
+#include "analysis/caller_path.h"
 #include "model/document.h"
 #include "model/time_axis.h"
 
@@ -83,6 +84,10 @@ char *hs_selection_process_text (HsSelection *self, hs_process_id process);
 /* The sentence about what the pointer or the keyboard cursor is at; NULL: nothing. */
 void hs_selection_set_hint (HsSelection *self, const char *hint);
 const char *hs_selection_get_hint (HsSelection *self);
+
+/* The row of a call tree that was chosen last; depth 0: none. No part of the query. */
+void hs_selection_set_row (HsSelection *self, struct hs_tree_row row);
+struct hs_tree_row hs_selection_get_row (HsSelection *self);
 
 double hs_selection_seconds (HsSelection *self, gint64 ticks);
 

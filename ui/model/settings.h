@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the window remembers between runs: the schema org.heapstrata.Heapstrata, when it is there.
- */
+/* What the window remembers between runs (the schema org.heapstrata.Heapstrata, when it is there):
+ * where symbols and sources are. Main thread. */
 #ifndef HS_MODEL_SETTINGS_H
 #define HS_MODEL_SETTINGS_H
 
@@ -20,5 +20,16 @@ HsSymbolPlaces *hs_symbol_places_load (void);
 void hs_symbol_places_save (const HsSymbolPlaces *places); /* for this run only without schema */
 void hs_symbol_places_free (HsSymbolPlaces *places);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HsSymbolPlaces, hs_symbol_places_free)
+
+/* Where a source file is on this machine, by what was mapped before; NULL: nowhere. The path is as
+ * the compiler wrote it. Free with g_free. */
+char *hs_source_find (const char *path);
+
+/* The file chosen for a path: what its folders have in common with those of the path is mapped for
+ * other files, too. */
+void hs_source_map (const char *path, const char *chosen);
+
+/* Opens a file in the editor of the settings, else in the desktop's own. */
+gboolean hs_source_open_in_editor (const char *file, guint line, GError **error);
 
 #endif

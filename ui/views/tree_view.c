@@ -170,19 +170,69 @@ static void on_row_activated (GtkTreeView *view, GtkTreePath *path, GtkTreeViewC
         gtk_tree_view_expand_row (view, path, FALSE);
 }
 
+static uint32_t selected_node (HsTreeView *self)
+{
+    GtkTreeIter iter;
+
+    if (!gtk_tree_selection_get_selected (gtk_tree_view_get_selection (self->tree), NULL, &iter))
+        return 0;
+    return hs_call_tree_model_node_number (&iter);
+}
+
+/* Other views show what lies behind the row; a tree that is not seen chooses nothing. */
+static void tell_row (HsTreeView *self)
+{
+    uint32_t node = selected_node (self);
+
+    if (node != 0 && gtk_widget_get_mapped (GTK_WIDGET (self)))
+        hs_selection_set_row (self->selection, hs_call_tree_row (answer_of (self), node));
+}
+
 static void on_selected (GtkTreeSelection *selection, HsTreeView *self)
 {
-    GtkTreeModel *model;
-    GtkTreeIter iter;
-    uint32_t node = 0;
-
     if (self->is_restoring)
         return;
     touch (self);
-    if (gtk_tree_selection_get_selected (selection, &model, &iter))
-        node = hs_call_tree_model_node_number (&iter);
-    if (answer_of (self) != NULL)
-        hs_tree_memory_set_selected (self->memory, answer_of (self), node);
+    if (answer_of (self) == NULL)
+        return;
+    hs_tree_memory_set_selected (self->memory, answer_of (self), selected_node (self));
+    tell_row (self);
+}
+
+/* A click with the other button, or the key for it: what can be done with the row. */
+static gboolean show_menu (HsTreeView *self, const GdkEvent *event)
+{
+    g_autoptr (GMenu) entries = g_menu_new ();
+    GtkWidget *menu;
+
+    if (selected_node (self) == 0)
+        return GDK_EVENT_PROPAGATE;
+    tell_row (self);
+    g_menu_append (entries, _ ("Show _Source"), "win.show-source");
+    menu = gtk_menu_new_from_model (G_MENU_MODEL (entries));
+    gtk_menu_attach_to_widget (GTK_MENU (menu), GTK_WIDGET (self->tree), NULL);
+    g_signal_connect (menu, "selection-done", G_CALLBACK (gtk_widget_destroy), NULL);
+    gtk_menu_popup_at_pointer (GTK_MENU (menu), event);
+    return GDK_EVENT_STOP;
+}
+
+static gboolean on_button_press (GtkWidget *widget, GdkEventButton *event, HsTreeView *self)
+{
+    GtkTreePath *path = NULL;
+
+    if (!gdk_event_triggers_context_menu ((GdkEvent *)event) ||
+        event->window != gtk_tree_view_get_bin_window (self->tree) ||
+        !gtk_tree_view_get_path_at_pos (self->tree, (int)event->x, (int)event->y, &path, NULL, NULL,
+                                        NULL))
+        return GDK_EVENT_PROPAGATE;
+    gtk_tree_view_set_cursor (self->tree, path, NULL, FALSE);
+    gtk_tree_path_free (path);
+    return show_menu (self, (GdkEvent *)event);
+}
+
+static gboolean on_popup_menu (GtkWidget *widget, HsTreeView *self)
+{
+    return show_menu (self, NULL);
 }
 
 static gboolean copy_row (HsTreeView *self)
@@ -310,6 +360,7 @@ static void show_model (HsTreeView *self, HsCallTreeModel *model)
     if (process != self->process && hs_call_tree_model_get_tree (model)->n_nodes > 1)
         open_at_first (self, process);
     gtk_adjustment_set_value (scroll, place);
+    tell_row (self);
 }
 
 static void on_answered (HsTreeView *self)
@@ -373,6 +424,8 @@ static void hs_tree_view_class_init (HsTreeViewClass *class)
     gtk_widget_class_bind_template_callback (widget_class, on_row_collapsed);
     gtk_widget_class_bind_template_callback (widget_class, on_row_activated);
     gtk_widget_class_bind_template_callback (widget_class, on_key_press);
+    gtk_widget_class_bind_template_callback (widget_class, on_button_press);
+    gtk_widget_class_bind_template_callback (widget_class, on_popup_menu);
     gtk_widget_class_bind_template_callback (widget_class, on_selected);
 }
 

@@ -4,6 +4,7 @@
 
 #include "views/findings_view.h"
 #include "views/marks_view.h"
+#include "views/source_view.h"
 #include "views/symbols_view.h"
 #include "views/tree_view.h"
 
@@ -15,6 +16,7 @@ const HsViewEntry hs_views[] = {
     { "marks", N_ ("Marks"), hs_marks_view_new, NULL },
     { "findings", N_ ("Findings"), hs_findings_view_new, NULL },
     { "symbols", N_ ("Symbols"), hs_symbols_view_new, hs_symbols_view_is_settled },
+    { "source", N_ ("Source"), hs_source_view_new, hs_source_view_is_settled },
 };
 
 const guint hs_n_views = G_N_ELEMENTS (hs_views);

@@ -1,0 +1,148 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page of sources: a recorded program whose allocations are known. The row chosen in the tree
+leads to its call path and its line, with the bytes that `heapstrata source` says; sources that were
+compiled elsewhere are found through the map, and the editor gets file and line."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from desktop import Atspi, Failure, Viewer, Walk, equal, press, table_rows, wait_for
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = sys.argv[1]
+ROLE = Atspi.Role
+SUBJECT = os.path.join(HERE, "..", "symbols", "subject.cc")
+KEEP = "shop::Basket::keep(unsigned long)"
+
+
+def path_rows(viewer):
+    return table_rows(viewer.find(ROLE.TABLE, "^Call path$"))
+
+
+def settings(folder, **keys):
+    """A file that GSettings reads, so that keys are set before the window is there."""
+    path = os.path.join(folder, "glib-2.0", "settings")
+    os.makedirs(path, exist_ok=True)
+    with open(os.path.join(path, "keyfile"), "w", encoding="utf-8") as file:
+        file.write("[org/heapstrata/Heapstrata]\n" +
+                   "".join("%s=%s\n" % (k.replace("_", "-"), v) for k, v in keys.items()))
+    return {"GSETTINGS_BACKEND": "keyfile", "XDG_CONFIG_HOME": folder}
+
+
+def known_lines(trace, name):
+    program = os.path.join(BUILD, "src/cli/heapstrata")
+    run = subprocess.run([program, "source", "--json", "--lines-of", name, trace], text=True,
+                         stdout=subprocess.PIPE, check=True)
+    return {line["line"]: line for line in json.loads(run.stdout)["lines"]}
+
+
+def walk_program(steps, folder, trace, source):
+    out = os.path.join(folder, "edited")
+    editor = os.path.join(folder, "editor")
+    with open(editor, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\necho \"$@\" > %s.new; mv %s.new %s\n" % (out, out, out))
+    os.chmod(editor, 0o755)
+    viewer = Viewer(BUILD, trace, **settings(os.path.join(folder, "one"),
+                                             editor="'%s at %%l of %%f'" % editor))
+    with open(source, encoding="utf-8") as file:
+        text = file.read().split("\n")
+    line = next(i for i, content in enumerate(text, 1) if "new char[size]" in content)
+
+    def chosen():
+        press("Alt+2")
+        table = viewer.find(ROLE.TREE_TABLE, "bottom-up")
+        wait_for("the names", lambda: (table_rows(table, 1) or [[""]])[0][0].startswith(KEEP[:12]))
+        viewer.focus(ROLE.TREE_TABLE, "bottom-up")
+        press("Home")
+        press("s")
+        rows = wait_for("the call path", lambda: [r for r in path_rows(viewer) if r[0] == KEEP]
+                        and path_rows(viewer))
+        equal("the allocating function", rows[0],
+              [KEEP, "%s:%d" % (os.path.basename(source), line)])
+        equal("its caller", rows[1][0], "main")
+
+    def bytes_of_line():
+        known = known_lines(trace, os.path.basename(source))[line]
+        if (known["outstanding_bytes"], known["total_bytes"]) != (1000000, 1000000):
+            raise Failure("line %d has %r" % (line, known))
+        viewer.text("^line %d: 976.6 KiB outstanding, 976.6 KiB allocated$" % line)
+
+    def shown():
+        view = viewer.find(ROLE.TEXT, "^Source$")
+        content = wait_for("the text", lambda: Atspi.Text.get_text(view, 0, -1))
+        equal("the text", content.rstrip("\n"), "\n".join(text).rstrip("\n"))
+
+    def caller():
+        viewer.focus(ROLE.TABLE, "^Call path$")
+        press("Down")
+        at = next(i for i, content in enumerate(text, 1) if "basket.keep (100000)" in content)
+        viewer.text("^line (%d|%d): " % (at, at + 1))
+        press("Up")
+        viewer.text("^line %d: " % line)
+
+    def edited():
+        viewer.click(ROLE.PUSH_BUTTON, "^Open in Editor$")
+        wait_for("the editor", lambda: os.path.exists(out))
+        with open(out, encoding="utf-8") as file:
+            equal("what the editor was given", file.read().strip(), "at %d of %s" % (line, source))
+
+    steps.step("the chosen row's call path, with file and line", chosen)
+    steps.step("the bytes of its line", bytes_of_line)
+    steps.step("the source itself", shown)
+    steps.step("a caller in the path shows its line", caller)
+    steps.step("the editor gets file and line", edited)
+    steps.step("no complaints (source)", viewer.close)
+    viewer.kill()
+
+
+def walk_elsewhere(steps, folder, trace, source):
+    """The folder that it was compiled in is gone."""
+    here = os.path.join(folder, "here")
+    shutil.move(os.path.dirname(source), here)
+    missing = Viewer(BUILD, trace, **settings(os.path.join(folder, "two")))
+
+    def gone():
+        press("Alt+6")
+        missing.text("^%s is not on this machine$" % re.escape(source))
+        missing.find(ROLE.PUSH_BUTTON, "^Locate…$")
+
+    steps.step("a source that is not here", gone)
+    steps.step("no complaints (no source)", missing.close)
+    missing.kill()
+    mapped = Viewer(BUILD, trace, **settings(
+        os.path.join(folder, "three"), source_map="['%s=%s']" % (os.path.dirname(source), here)))
+
+    def found():
+        press("Alt+6")
+        view = mapped.find(ROLE.TEXT, "^Source$")
+        wait_for("the text", lambda: "new char[size]" in Atspi.Text.get_text(view, 0, -1))
+
+    steps.step("the map leads to it", found)
+    steps.step("no complaints (mapped)", mapped.close)
+    mapped.kill()
+
+
+def main():
+    if not shutil.which("g++"):
+        print("1..0 # SKIP g++ is not installed")
+        return
+    steps = Walk()
+    with tempfile.TemporaryDirectory() as folder:
+        os.mkdir(os.path.join(folder, "there"))
+        source = shutil.copy(SUBJECT, os.path.join(folder, "there"))
+        program, trace = os.path.join(folder, "program"), os.path.join(folder, "trace.hst")
+        subprocess.run(["g++", "-g", "-O2", "-o", program, source], check=True)
+        subprocess.run([os.path.join(BUILD, "src/cli/heapstrata"), "record", "-o", trace, "--",
+                        program], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        walk_program(steps, folder, trace, source)
+        walk_elsewhere(steps, folder, trace, source)
+    steps.end()
+
+
+main()
