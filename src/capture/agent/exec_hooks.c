@@ -3,14 +3,15 @@
  * The functions by which a process becomes another program, or starts one.
  *
  * They say that an exec is under way, so that the recorder knows an end by exec; and when children
- * are followed, an environment that the program made itself gets the agent back. The environment of
- * the process itself keeps it then (start.c), which serves system, popen and execl. A vfork child
- * runs here with its parent's memory: everything new is on the stack.
+ * are followed, an environment that the program made or changed gets the agent back. The
+ * environment of the process itself keeps it then (start.c), which serves system, popen and execl.
+ * A vfork child runs here with its parent's memory: everything new is on the stack.
  */
 #include "capture/agent/agent_follow.h"
 
 #include "capture/agent/system.h"
 
+#include <dlfcn.h>
 #include <spawn.h>
 
 #define EXPORT __attribute__ ((visibility ("default")))
@@ -27,7 +28,10 @@ static struct {
                         const posix_spawnattr_t *, char *const *, char *const *);
     int (*posix_spawnp) (pid_t *, const char *, const posix_spawn_file_actions_t *,
                          const posix_spawnattr_t *, char *const *, char *const *);
+    char *const **environment; /* of the process; the program may have its own copy of libc's */
 } real;
+
+extern void *dlsym (void *, const char *) __attribute__ ((weak));
 
 void agent_look_up_exec (void)
 {
@@ -39,6 +43,7 @@ void agent_look_up_exec (void)
     real.fexecve = agent_find_real ("fexecve");
     real.posix_spawn = agent_find_real ("posix_spawn");
     real.posix_spawnp = agent_find_real ("posix_spawnp");
+    real.environment = dlsym != NULL ? dlsym (RTLD_DEFAULT, "environ") : NULL;
 }
 
 /* A vfork child's exec does not end its parent. */
@@ -168,18 +173,10 @@ EXPORT int execv (const char *path, char *const *argv)
 {
     int ret;
 
+    if (real.environment != NULL)
+        return execve (path, argv, *real.environment);
     begin_exec ();
     ret = real.execv (path, argv);
-    end_exec ();
-    return ret;
-}
-
-EXPORT int execvp (const char *file, char *const *argv)
-{
-    int ret;
-
-    begin_exec ();
-    ret = real.execvp (file, argv);
     end_exec ();
     return ret;
 }
@@ -191,6 +188,18 @@ EXPORT int execvpe (const char *file, char *const *argv, char *const *environmen
 
     begin_exec ();
     ret = real.execvpe (file, argv, completed);
+    end_exec ();
+    return ret;
+}
+
+EXPORT int execvp (const char *file, char *const *argv)
+{
+    int ret;
+
+    if (real.environment != NULL && real.execvpe != NULL)
+        return execvpe (file, argv, *real.environment);
+    begin_exec ();
+    ret = real.execvp (file, argv);
     end_exec ();
     return ret;
 }
