@@ -13,7 +13,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from tap import Results  # noqa: E402
 from histories import (PERL, PYTHON, SQL, History, differences, make_repository,  # noqa: E402
-                       our_history, where, write)
+                       our_history, quiet_folder, where, write)
 
 HEAPSTRATA, SCRATCH, FIXED_TIME, KNOWN = (os.path.abspath(path) for path in sys.argv[1:5])
 CPP = os.path.abspath(sys.argv[5]) if len(sys.argv) > 5 else None
@@ -55,7 +55,8 @@ def run(name, command):
     raw = os.path.join(SCRATCH, f"heaptrack-{name}.raw")
     trace = os.path.join(SCRATCH, f"heaptrack-{name}.hst")
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL,
-             "stderr": subprocess.DEVNULL, "cwd": SCRATCH, "timeout": 300, "check": False}
+             "stderr": subprocess.DEVNULL, "cwd": quiet_folder(SCRATCH), "timeout": 300,
+             "check": False}
     fixed = ["setarch", "-R"]
     for path in (raw, trace):
         if os.path.exists(path):

@@ -19,7 +19,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from tap import Results  # noqa: E402
 from histories import (BASH, PERL, PYTHON, SQL, History, Totals, make_repository,  # noqa: E402
-                       our_history, tell, write)
+                       our_history, quiet_folder, tell, write)
 
 HEAPSTRATA, SCRATCH, FIXED_TIME, KNOWN = (os.path.abspath(path) for path in sys.argv[1:5])
 MODE = sys.argv[5]
@@ -115,7 +115,7 @@ def run_once(name, command, is_cpp):
     log = os.path.join(SCRATCH, f"valgrind-{name}.log")
     trace = os.path.join(SCRATCH, f"valgrind-{name}.hst")
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL,
-             "stderr": subprocess.DEVNULL, "cwd": SCRATCH, "timeout": 900}
+             "stderr": subprocess.DEVNULL, "cwd": quiet_folder(SCRATCH), "timeout": 900}
     fixed = ["setarch", "-R"]
     for path in (log, trace):
         if os.path.exists(path):
