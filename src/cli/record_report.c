@@ -14,6 +14,29 @@ static void print_count (const char *format, uint64_t count)
     (void)fprintf (stderr, format, hs_format_count (count, text));
 }
 
+static const char *why_nothing (enum hs_obstacle obstacle)
+{
+    switch (obstacle) {
+    case HS_OBSTACLE_STATIC:
+        return _ ("nothing was seen: the program is statically linked, so nothing stands between "
+                  "it and its allocator; link it dynamically, or report its heap through "
+                  "heapstrata.h");
+    case HS_OBSTACLE_SECURE:
+        return _ (
+            "nothing was seen: the program gains rights when it starts (setuid, setgid or "
+            "capabilities), and is left alone then; record it as the user whose rights it gains");
+    case HS_OBSTACLE_MACHINE:
+        return _ ("nothing was seen: this is no 64-bit x86 program, and only those can be "
+                  "recorded");
+    case HS_OBSTACLE_LIBC:
+        return _ ("nothing was seen: the program does not use the GNU C library, and only that "
+                  "one is supported");
+    case HS_OBSTACLE_NONE:
+        break;
+    }
+    return _ ("nothing was seen: the program allocated nothing, or brings its own allocator");
+}
+
 void cli_report_recording (const char *file, const struct hs_record_totals *totals)
 {
     char text[HS_UNITS_TEXT_SIZE];
@@ -41,8 +64,6 @@ void cli_report_recording (const char *file, const struct hs_record_totals *tota
                         "--follow does that\n"),
                      stderr);
     if (totals->n_allocs == 0)
-        (void)fputs (_ ("heapstrata: nothing was seen: is the program statically linked, or does "
-                        "it bring its own allocator?\n"),
-                     stderr);
+        (void)fprintf (stderr, "heapstrata: %s\n", why_nothing (totals->obstacle));
     (void)fprintf (stderr, _ ("heapstrata: look at it with: heapstrata-viewer %s\n"), file);
 }

@@ -105,5 +105,8 @@ enum hs_status hs_record_launch (const struct hs_record_options *options, char *
     status = hs_session_begin (session, &process, err);
     if (status == HS_OK)
         status = hs_session_run (session, err);
-    return hs_session_finish (session, status, ret, err);
+    status = hs_session_finish (session, status, ret, err);
+    if (status == HS_OK && ret->n_allocs == 0)
+        ret->obstacle = hs_obstacle_find (argv[0]);
+    return status;
 }

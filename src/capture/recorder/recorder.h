@@ -9,6 +9,7 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "capture/recorder/obstacle.h"
 #include "encode/encoder.h"
 
 #include <stdbool.h>
@@ -37,8 +38,9 @@ struct hs_record_totals {
     bool has_execed;       /* the program became another, which was not recorded */
     uint64_t n_stacks, n_truncated_stacks, n_modules, n_threads;
     uint64_t duration_ns;
-    int pid_left;    /* of the child that runs on, 0 = none */
-    int wait_status; /* of the child, as waitpid gives it; -1 when it runs on */
+    int pid_left;              /* of the child that runs on, 0 = none */
+    int wait_status;           /* of the child, as waitpid gives it; -1 when it runs on */
+    enum hs_obstacle obstacle; /* when nothing at all was seen: why, if that is known */
 };
 
 /*

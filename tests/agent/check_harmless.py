@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs that are recorded live as they do without: test suites of others, run both ways.
+
+Usage: check_harmless.py HEAPSTRATA SCRATCH short|long [STATIC]. Each test of Python's own modules
+must end with and without a recording as the same result; programs that cannot be recorded run all
+the same, and the user is told why in one sentence.
+"""
+import glob
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import Results  # noqa: E402
+
+HEAPSTRATA, SCRATCH = (os.path.abspath(path) for path in sys.argv[1:3])
+IS_LONG = sys.argv[3] == "long"
+STATIC = os.path.abspath(sys.argv[4]) if len(sys.argv) > 4 else None
+RESULTS = Results()
+NOBODY = 65534
+PYTHON = "/usr/bin/python3"
+# What recording might disturb: memory, threads, processes, signals, descriptors, errors.
+MODULES = ["test_list", "test_dict", "test_errno", "test_exceptions", "test_fork1", "test_mmap",
+           "test_contextlib", "test_thread", "test_dynamicclassattribute", "test_resource",
+           "test_popen", "test_atexit"]
+MODULES_LONG = ["test_threading", "test_subprocess", "test_signal", "test_os", "test_ctypes",
+                "test_posix", "test_io", "test_socket", "test_zlib",
+                "test_sqlite3", "test_json", "test_pickle", "test_re", "test_set", "test_unicode",
+                "test_generators", "test_coroutines", "test_faulthandler", "test_queue",
+                "test_selectors", "test_tempfile", "test_shutil", "test_wait4"]
+RESULT = re.compile(r"^(test\w+ \(.*\)|[\w.]+).* \.\.\. (.*)$")
+
+
+def trace_of(name):
+    path = os.path.join(SCRATCH, f"harmless-{name}.hst")
+    if os.path.exists(path):
+        os.unlink(path)
+    return path
+
+
+def run(command, trace=None, options=(), user=None):
+    if trace is not None:
+        command = [HEAPSTRATA, "record", *options, "-o", trace, "--"] + command
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=SCRATCH,
+                          stdin=subprocess.DEVNULL, timeout=900, check=False, user=user,
+                          group=user, extra_groups=[] if user else None)
+
+
+def python_results(done):
+    """What became of each test."""
+    ret = {}
+    for line in done.stderr.splitlines() + done.stdout.splitlines():
+        match = RESULT.match(line)
+        if match:
+            ret[match[1]] = match[2].split()[0]
+    return ret
+
+
+def python_suites():
+    if not glob.glob("/usr/lib/python3*/test/test_list.py"):
+        RESULTS.skip("Python's own tests", "libpython3-testsuite is not installed")
+        return
+    for module in MODULES + (MODULES_LONG if IS_LONG else []):
+        command = [PYTHON, "-m", "unittest", "-v", "test." + module]
+        native = run(command)
+        results = python_results(native)
+        if not results:
+            RESULTS.skip(module, "not here")
+            continue
+        for options in ([], ["--follow"]) if IS_LONG else ([],):
+            ours = run(command, trace_of(module), options)
+            label = " ".join([module, *options])
+            found = python_results(ours)
+            differ = {name: (results.get(name), found.get(name))
+                      for name in results.keys() | found.keys()
+                      if results.get(name) != found.get(name)}
+            RESULTS.check(f"{label}: {len(results)} tests end as without us",
+                          not differ and native.returncode == ours.returncode,
+                          (differ, native.returncode, ours.returncode))
+
+
+def says(label, command, sentence, status, user=None):
+    """A program that cannot be recorded: it runs, and the sentence is told."""
+    name = label.replace(" ", "-")
+    folder = os.path.join(SCRATCH, "harmless-" + name)
+    os.makedirs(folder, exist_ok=True)
+    os.chmod(folder, 0o777)
+    done = run(command, os.path.join("harmless-" + name, f"{os.getpid()}.hst"), user=user)
+    shutil.rmtree(folder, ignore_errors=True)
+    RESULTS.check(f"{label}: runs as without us", done.returncode == status,
+                  (done.returncode, done.stderr))
+    RESULTS.check(f"{label}: the reason is told", sentence in done.stderr, done.stderr)
+
+
+def unseen_programs():
+    if STATIC is None:
+        RESULTS.skip("static program", "cannot be linked here")
+    else:
+        says("static", [STATIC], "is statically linked", run([STATIC]).returncode)
+        script = os.path.join(SCRATCH, "harmless-script")
+        with open(script, "w", encoding="utf-8") as file:
+            file.write(f"#!{STATIC}\n")
+        os.chmod(script, 0o755)
+        says("script of a static program", [script], "is statically linked",
+             run([script]).returncode)
+    reachable = all(os.stat(path).st_mode & stat.S_IXOTH
+                    for path in (SCRATCH, os.path.dirname(HEAPSTRATA)))
+    if os.geteuid() != 0 or not reachable:
+        RESULTS.skip("setuid program", "only root can make one, and try it as somebody else")
+        return
+    program = os.path.join(SCRATCH, "harmless-setuid-program")
+    shutil.copy("/usr/bin/true", program)
+    os.chmod(program, 0o4755)
+    says("setuid", [program], "gains rights", 0, NOBODY)
+    os.chmod(program, 0o755)
+    if shutil.which("setcap") and subprocess.run(["setcap", "cap_net_raw+ep", program],
+                                                 check=False).returncode == 0:
+        says("capabilities", [program], "gains rights", 0, NOBODY)
+    os.unlink(program)
+
+
+def small_limits():
+    """Little stack, little memory, few descriptors: what the agent takes must not tip it over."""
+    shell = ["/usr/bin/sh", "-c"]
+    for label, limit in (("stack of 256 KiB", "ulimit -s 256"), ("16 descriptors", "ulimit -n 16")):
+        command = shell + [limit + f"; exec {PYTHON} -c 'print(sum(range(1000)))'"]
+        native, ours = run(command), run(command, trace_of("limit"), ["--follow"])
+        RESULTS.check(f"{label}: as without us", (native.returncode, native.stdout)
+                      == (ours.returncode, ours.stdout) == (0, "499500\n"), ours.stderr)
+
+
+def main():
+    unseen_programs()
+    small_limits()
+    python_suites()
+    sys.exit(RESULTS.end())
+
+
+main()
