@@ -210,7 +210,12 @@ class Viewer:
 
 
 def table_rows(table, limit=50):
-    """The visible columns of the first rows, as lists of texts."""
+    """The visible columns of the first rows, as lists of texts. A row that goes away while they are
+    read (the trace grows) makes them be read again."""
+    return wait_for("rows that stand still", lambda: (read_rows(table, limit),))[0]
+
+
+def read_rows(table, limit):
     iface = table.get_table_iface()
     n_columns = iface.get_n_columns()
     rows = []
