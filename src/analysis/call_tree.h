@@ -2,7 +2,8 @@
 /*
  * The call tree of a filter: top-down (from main) or bottom-up (from the allocating function).
  *
- * One block of nodes with indices inside, immutable, reference counted. Node 0 is the invisible
+ * Nodes with indices inside, reference counted. Immutable but for hs_call_tree_open, which lays out
+ * the children of a node where only rows that are opened were asked for. Node 0 is the invisible
  * root. Siblings are sorted by the query's metric, largest first, and stand together: the children
  * of a node are nodes [first_child, first_child + n_children). Frames with a known function are
  * merged by (function, module), others by module + offset. Stacks of several processes: top-down
@@ -43,16 +44,29 @@ enum hs_allocator_frames {
     HS_ALLOCATOR_FRAMES_SHOW,
 };
 
+enum hs_tree_layout {
+    HS_TREE_WHOLE,     /* all rows are there */
+    HS_TREE_AS_OPENED, /* those below a row from hs_call_tree_open on; the top rows always */
+};
+
+struct hs_call_tree;
+struct hs_call_tree_shape;
+
 struct hs_call_tree_query {
     enum hs_tree_direction direction;
     enum hs_metric metric;
     enum hs_metric_unit unit;
     enum hs_allocator_frames allocator_frames;
+    enum hs_tree_layout layout;
+    /* AS_OPENED: an answer about the same trace, or NULL. Its rows and names are taken over where
+     * they fit, which spares most of the work while only the range changes. Lent for the call. */
+    const struct hs_call_tree *earlier;
 };
 
 struct hs_call_tree_node {
-    uint32_t parent; /* 0 for the top rows; the root's own is 0 */
-    uint32_t first_child, n_children;
+    uint32_t parent;                  /* 0 for the top rows; the root's own is 0 */
+    uint32_t first_child, n_children; /* first_child is 0 until the row is opened */
+    uint32_t place;                   /* in the shape */
     uint32_t label;      /* offset into texts: "function", or "module+0x1a2b", or "0x7f…" */
     uint32_t module;     /* offset into texts: file name without folders; "" */
     uint32_t location;   /* offset into texts: "file.c:123"; "" */
@@ -68,21 +82,26 @@ struct hs_call_tree_node {
 struct hs_call_tree {
     _Atomic int n_references;
     struct hs_call_tree_query query;
-    uint32_t n_nodes;
-    struct hs_call_tree_node *nodes; /* in the same block */
-    const char *texts;               /* in the same block */
+    uint32_t n_nodes; /* that are laid out */
+    struct hs_call_tree_node *nodes;
+    const char *texts;
     struct hs_sums total;
     int64_t peak_time;
     bool is_cut; /* over HS_TREE_MAX_NODES: the lightest stacks end at a caller further in */
+
+    struct hs_call_tree_shape *shape;
+    struct hs_running_sums *running; /* per stack of the shape + 1 */
 };
 
-/* Some 450 bytes each while it is built; bottom-up trees of crafted files would have no end. */
+/* Some 50 bytes each while it is built; bottom-up trees of crafted files would have no end. */
 #define HS_TREE_MAX_NODES (UINT32_C (1) << 21)
 
 /* Any thread. */
 enum hs_status hs_call_tree (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
                              const struct hs_call_tree_query *query, const struct hs_cancel *cancel,
                              struct hs_call_tree **ret, struct hs_error *err);
+/* AS_OPENED, one thread at a time: lays the children of `node` out, once. Nodes do not move. */
+void hs_call_tree_open (struct hs_call_tree *tree, uint32_t node);
 struct hs_call_tree *hs_call_tree_ref (struct hs_call_tree *tree);
 void hs_call_tree_unref (struct hs_call_tree *tree);
 

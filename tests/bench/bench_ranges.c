@@ -188,7 +188,10 @@ static double ask (const struct hs_snapshot *snapshot, const struct hs_filter *f
                    enum question question, struct hs_stack_sums **ret_sums,
                    struct hs_histogram *ret_histogram)
 {
-    struct hs_call_tree_query query = { .direction = HS_TREE_TOP_DOWN };
+    static struct hs_call_tree *earlier; /* the picture that the window shows meanwhile */
+    struct hs_call_tree_query query = { .direction = HS_TREE_TOP_DOWN,
+                                        .layout = HS_TREE_AS_OPENED,
+                                        .earlier = earlier };
     struct hs_histogram *histogram;
     struct hs_call_tree *tree;
     enum hs_status status = HS_OK;
@@ -203,8 +206,10 @@ static double ask (const struct hs_snapshot *snapshot, const struct hs_filter *f
     seconds = now () - begin;
     if (status != HS_OK)
         give_up ("a question failed");
-    if (question == TREE)
-        hs_call_tree_unref (tree);
+    if (question == TREE) {
+        hs_call_tree_unref (earlier);
+        earlier = tree;
+    }
     if (question == HISTOGRAM) {
         *ret_histogram = *histogram;
         hs_histogram_unref (histogram);

@@ -505,9 +505,57 @@ static void check_rows (const struct hs_call_tree *tree)
     }
 }
 
+static void compare_levels (const struct hs_call_tree *whole, uint32_t node,
+                            struct hs_call_tree *opened, uint32_t other)
+{
+    const struct hs_call_tree_node *left = &whole->nodes[node], *right;
+
+    hs_call_tree_open (opened, other);
+    right = &opened->nodes[other];
+    ck_assert_uint_eq (left->n_children, right->n_children);
+    for (uint32_t i = 0; i < left->n_children; i++) {
+        const struct hs_call_tree_node *a = &whole->nodes[left->first_child + i];
+        const struct hs_call_tree_node *b = &opened->nodes[right->first_child + i];
+
+        ck_assert_str_eq (whole->texts + a->label, opened->texts + b->label);
+        ck_assert_uint_eq (a->key, b->key);
+        ck_assert_uint_eq (b->parent, other);
+        ck_assert_mem_eq (&a->inclusive, &b->inclusive, sizeof a->inclusive);
+        ck_assert_mem_eq (&a->exclusive, &b->exclusive, sizeof a->exclusive);
+        compare_levels (whole, left->first_child + i, opened, right->first_child + i);
+    }
+}
+
+/* Rows that are opened one by one, with the names of an earlier answer, are those of a whole tree.
+ * *earlier is the last answer, and becomes the new one. */
+static void check_opened (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                          const struct hs_call_tree *whole, struct hs_call_tree **earlier)
+{
+    struct hs_call_tree_query query = whole->query;
+    struct hs_call_tree *opened;
+    bool has_process_rows, has_one;
+
+    query.layout = HS_TREE_AS_OPENED;
+    query.earlier = *earlier;
+    ck_assert_int_eq (hs_call_tree (snapshot, filter, &query, NULL, &opened, NULL), HS_OK);
+    ck_assert_mem_eq (&opened->total, &whole->total, sizeof whole->total);
+    has_process_rows = opened->n_nodes > 1 && opened->nodes[1].kind == HS_LABEL_PROCESS;
+    has_one = whole->n_nodes > 1 && whole->nodes[1].kind != HS_LABEL_PROCESS;
+    /* of the whole trace there may be several processes where the range has one */
+    if (query.direction == HS_TREE_TOP_DOWN && has_process_rows && has_one) {
+        ck_assert_uint_eq (opened->nodes[0].n_children, 1);
+        compare_levels (whole, 0, opened, 1);
+    } else if (query.direction == HS_TREE_TOP_DOWN) {
+        compare_levels (whole, 0, opened, 0);
+    }
+    if (*earlier != NULL)
+        hs_call_tree_unref (*earlier);
+    *earlier = opened;
+}
+
 /* A function's own sums are what its row is in the bottom-up tree. */
 static void check_tree (struct world *world, const struct hs_snapshot *snapshot,
-                        const struct hs_filter *filter)
+                        const struct hs_filter *filter, struct hs_call_tree *earlier[2])
 {
     struct hs_call_tree_query query = {
         .metric = draw (world, 2) == 0 ? HS_METRIC_OUTSTANDING : HS_METRIC_TOTAL,
@@ -525,6 +573,8 @@ static void check_tree (struct world *world, const struct hs_snapshot *snapshot,
     ck_assert_int_eq (hs_functions (snapshot, filter, &flat, NULL, &functions, NULL), HS_OK);
     check_rows (down);
     check_rows (up);
+    check_opened (snapshot, filter, down, &earlier[0]);
+    check_opened (snapshot, filter, up, &earlier[1]);
     ck_assert_mem_eq (&down->total, &up->total, sizeof up->total);
     ck_assert_mem_eq (&functions->total, &up->total, sizeof up->total);
     for (uint32_t i = 0; i < functions->n; i++) {
@@ -576,6 +626,7 @@ START_TEST (answers_equal_the_oracle)
 {
     struct world *world = make_world ((uint64_t)_i + 1, 50 + 40 * (uint32_t)_i);
     struct hs_snapshot snapshot = trace_maker_snapshot (&world->maker);
+    struct hs_call_tree *earlier[2] = { NULL, NULL };
 
     for (int i = 0; i < 25; i++) {
         struct hs_filter filter = draw_filter (world);
@@ -583,8 +634,10 @@ START_TEST (answers_equal_the_oracle)
         check_histogram (world, &snapshot, &filter);
         check_timeline (world, &snapshot, &filter, 0);
         check_sums (world, &snapshot, &filter);
-        check_tree (world, &snapshot, &filter);
+        check_tree (world, &snapshot, &filter, earlier);
     }
+    hs_call_tree_unref (earlier[0]);
+    hs_call_tree_unref (earlier[1]);
     check_moments (world, &snapshot);
     end_world (world);
 }

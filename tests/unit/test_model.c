@@ -161,8 +161,7 @@ static _Atomic int n_started, n_cancelled;
 static _Atomic bool may_answer;
 
 /* Answers its first parameter, when allowed to. */
-static gpointer slow_work (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
-                           const gint64 *parameters, const struct hs_cancel *cancel,
+static gpointer slow_work (const HsQuestion *question, const struct hs_cancel *cancel,
                            struct hs_error *err)
 {
     gint64 *answer;
@@ -176,11 +175,11 @@ static gpointer slow_work (const struct hs_snapshot *snapshot, const struct hs_f
         g_usleep (500);
     }
     answer = g_new (gint64, 1);
-    *answer = parameters[0];
+    *answer = question->parameters[0];
     return answer;
 }
 
-static const HsQueryKind slow_kind = { slow_work, g_free, FALSE };
+static const HsQueryKind slow_kind = { slow_work, NULL, g_free, FALSE };
 
 static void on_answered (HsQuery *query, gboolean *is_answered)
 {

@@ -7,16 +7,10 @@
 #define BUSY_AFTER_MS 300
 #define POOL_THREADS 3
 
-typedef struct {
-    struct hs_filter filter;
-    gint64 parameters[HS_QUERY_N_PARAMETERS];
-    struct hs_snapshot snapshot;
-} Question;
-
 /* What the worker owns, but for `cancel`, which the slot sets. */
 typedef struct {
     const HsQueryKind *kind;
-    Question question;
+    HsQuestion question;
     HsTraceHold *hold;
     struct hs_cancel cancel;
     struct hs_error error;
@@ -32,7 +26,7 @@ struct _HsQuery {
     Job *running;
     gboolean has_waiting, has_answered;
     guint n_questions;
-    Question waiting, answered;
+    HsQuestion waiting, answered;
     gpointer answer;
 
     guint busy_source;
@@ -59,14 +53,14 @@ static gboolean is_same_filter (const struct hs_filter *a, const struct hs_filte
     return a->has_heap == b->has_heap && (!a->has_heap || a->heap == b->heap);
 }
 
-static gboolean is_same_question (const Question *a, const Question *b)
+static gboolean is_same_question (const HsQuestion *a, const HsQuestion *b)
 {
     return a->snapshot.trace == b->snapshot.trace && is_same_filter (&a->filter, &b->filter) &&
            memcmp (a->parameters, b->parameters, sizeof a->parameters) == 0;
 }
 
 /* Whether the answer to one can only be the answer to the other. */
-static gboolean has_same_data (const HsQueryKind *kind, const Question *a, const Question *b)
+static gboolean has_same_data (const HsQueryKind *kind, const HsQuestion *a, const HsQuestion *b)
 {
     return a->snapshot.generation == b->snapshot.generation &&
            (!kind->has_names || a->snapshot.names == b->snapshot.names);
@@ -76,6 +70,8 @@ static void clear_job (gpointer data)
 {
     Job *job = data;
 
+    if (job->question.earlier != NULL)
+        job->kind->unref (job->question.earlier);
     hs_trace_hold_unref (job->hold);
     g_weak_ref_clear (&job->owner);
 }
@@ -92,8 +88,7 @@ static void work (gpointer data, gpointer unused)
     gpointer answer = NULL;
 
     if (!hs_cancel_is_set (&job->cancel))
-        answer = job->kind->work (&job->question.snapshot, &job->question.filter,
-                                  job->question.parameters, &job->cancel, &job->error);
+        answer = job->kind->work (&job->question, &job->cancel, &job->error);
     g_task_return_pointer (task, answer, job->kind->unref);
     g_object_unref (task);
 }
@@ -126,7 +121,7 @@ static gboolean on_slow (gpointer data)
 
 static void on_worked (GObject *source, GAsyncResult *result, gpointer data);
 
-static void start (HsQuery *self, const Question *question)
+static void start (HsQuery *self, const HsQuestion *question)
 {
     GTask *task = g_task_new (NULL, NULL, on_worked, NULL);
 
@@ -134,6 +129,8 @@ static void start (HsQuery *self, const Question *question)
     g_weak_ref_init (&self->running->owner, self);
     self->running->kind = self->kind;
     self->running->question = *question;
+    if (self->answer != NULL && self->kind->ref != NULL)
+        self->running->question.earlier = self->kind->ref (self->answer);
     self->running->hold = hs_trace_hold_ref (hs_document_get_hold (self->document));
     g_task_set_task_data (task, g_atomic_rc_box_acquire (self->running), unref_job);
     g_thread_pool_push (worker_pool (), task, NULL);
@@ -159,12 +156,14 @@ static void on_worked (GObject *source, GAsyncResult *result, gpointer data)
         if (!self->has_answered || !is_same_question (&self->answered, &job->question))
             self->n_questions++;
         self->answered = job->question;
+        self->answered.earlier = NULL; /* the job's */
         self->has_answered = TRUE;
     } else if (answer != NULL) {
         self->kind->unref (answer);
     } else if (!hs_cancel_is_set (&job->cancel)) {
         /* the old picture stays; asking just this again would fail again */
         self->answered = job->question;
+        self->answered.earlier = NULL; /* the job's */
         self->has_answered = TRUE;
         g_message ("%s", job->error.text);
     }
@@ -183,7 +182,7 @@ static void on_worked (GObject *source, GAsyncResult *result, gpointer data)
 void hs_query_ask (HsQuery *self, const struct hs_filter *filter,
                    const gint64 parameters[HS_QUERY_N_PARAMETERS])
 {
-    Question question = { .filter = *filter };
+    HsQuestion question = { .filter = *filter };
 
     g_return_if_fail (HS_IS_QUERY (self));
     if (self->document == NULL || hs_document_get_hold (self->document) == NULL)

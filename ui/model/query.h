@@ -20,11 +20,20 @@ G_DECLARE_FINAL_TYPE (HsQuery, hs_query, HS, QUERY, GObject)
 
 #define HS_QUERY_N_PARAMETERS 4
 
-/* What can be asked: a pure function, run on a worker thread. */
+/* What a worker is given, to read. */
 typedef struct {
-    gpointer (*work) (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
-                      const gint64 *parameters, const struct hs_cancel *cancel,
+    struct hs_snapshot snapshot;
+    struct hs_filter filter;
+    gint64 parameters[HS_QUERY_N_PARAMETERS];
+    gpointer
+        earlier; /* the answer that the slot had when it was asked, or NULL; kinds with `ref` */
+} HsQuestion;
+
+/* What can be asked: a function of the question, run on a worker thread. */
+typedef struct {
+    gpointer (*work) (const HsQuestion *question, const struct hs_cancel *cancel,
                       struct hs_error *err); /* NULL: failed or cancelled */
+    gpointer (*ref) (gpointer answer);       /* NULL: earlier answers are of no use */
     void (*unref) (gpointer answer);
     gboolean has_names; /* of functions: to be asked again when more are known */
 } HsQueryKind;

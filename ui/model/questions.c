@@ -23,14 +23,14 @@ static struct hs_timeline_query timeline_query (const struct hs_snapshot *snapsh
     return query;
 }
 
-static gpointer work_timeline (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
-                               const gint64 *parameters, const struct hs_cancel *cancel,
+static gpointer work_timeline (const HsQuestion *question, const struct hs_cancel *cancel,
                                struct hs_error *err)
 {
-    struct hs_timeline_query query = timeline_query (snapshot, parameters, (guint)parameters[2]);
+    struct hs_timeline_query query =
+        timeline_query (&question->snapshot, question->parameters, (guint)question->parameters[2]);
     struct hs_timeline *answer = NULL;
 
-    (void)hs_timeline (snapshot, filter, &query, cancel, &answer, err);
+    (void)hs_timeline (&question->snapshot, &question->filter, &query, cancel, &answer, err);
     return answer;
 }
 
@@ -39,13 +39,12 @@ static void unref_timeline (gpointer answer)
     hs_timeline_unref (answer);
 }
 
-static gpointer work_histogram (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
-                                const gint64 *parameters, const struct hs_cancel *cancel,
+static gpointer work_histogram (const HsQuestion *question, const struct hs_cancel *cancel,
                                 struct hs_error *err)
 {
     struct hs_histogram *answer = NULL;
 
-    (void)hs_histogram (snapshot, filter, cancel, &answer, err);
+    (void)hs_histogram (&question->snapshot, &question->filter, cancel, &answer, err);
     return answer;
 }
 
@@ -54,18 +53,25 @@ static void unref_histogram (gpointer answer)
     hs_histogram_unref (answer);
 }
 
-static gpointer work_call_tree (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
-                                const gint64 *parameters, const struct hs_cancel *cancel,
+static gpointer work_call_tree (const HsQuestion *question, const struct hs_cancel *cancel,
                                 struct hs_error *err)
 {
-    struct hs_call_tree_query query = { .direction = (enum hs_tree_direction)parameters[0],
-                                        .metric = (enum hs_metric)parameters[1],
-                                        .unit = (enum hs_metric_unit)parameters[2],
-                                        .allocator_frames = HS_ALLOCATOR_FRAMES_FOLD };
+    struct hs_call_tree_query query = { .direction =
+                                            (enum hs_tree_direction)question->parameters[0],
+                                        .metric = (enum hs_metric)question->parameters[1],
+                                        .unit = (enum hs_metric_unit)question->parameters[2],
+                                        .allocator_frames = HS_ALLOCATOR_FRAMES_FOLD,
+                                        .layout = HS_TREE_AS_OPENED,
+                                        .earlier = question->earlier };
     struct hs_call_tree *answer = NULL;
 
-    (void)hs_call_tree (snapshot, filter, &query, cancel, &answer, err);
+    (void)hs_call_tree (&question->snapshot, &question->filter, &query, cancel, &answer, err);
     return answer;
+}
+
+static gpointer ref_call_tree (gpointer answer)
+{
+    return hs_call_tree_ref (answer);
 }
 
 static void unref_call_tree (gpointer answer)
@@ -73,18 +79,18 @@ static void unref_call_tree (gpointer answer)
     hs_call_tree_unref (answer);
 }
 
-static gpointer work_totals (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
-                             const gint64 *parameters, const struct hs_cancel *cancel,
+static gpointer work_totals (const HsQuestion *question, const struct hs_cancel *cancel,
                              struct hs_error *err)
 {
-    struct hs_timeline_query query = timeline_query (snapshot, parameters, 1);
+    struct hs_timeline_query query = timeline_query (&question->snapshot, question->parameters, 1);
     struct hs_timeline *timeline = NULL;
     struct hs_stack_sums *sums = NULL;
     HsRangeTotals *answer = NULL;
 
-    if (hs_stack_sums (snapshot, filter, cancel, &sums, err) != HS_OK)
+    if (hs_stack_sums (&question->snapshot, &question->filter, cancel, &sums, err) != HS_OK)
         goto out;
-    if (hs_timeline (snapshot, filter, &query, cancel, &timeline, err) != HS_OK)
+    if (hs_timeline (&question->snapshot, &question->filter, &query, cancel, &timeline, err) !=
+        HS_OK)
         goto out;
     answer = g_new0 (HsRangeTotals, 1);
     answer->sums = sums->total;
@@ -96,13 +102,12 @@ out:
     return answer;
 }
 
-static gpointer work_symbols (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
-                              const gint64 *parameters, const struct hs_cancel *cancel,
+static gpointer work_symbols (const HsQuestion *question, const struct hs_cancel *cancel,
                               struct hs_error *err)
 {
     struct hs_symbol_list *answer = NULL;
 
-    (void)hs_symbol_list (snapshot, cancel, &answer, err);
+    (void)hs_symbol_list (&question->snapshot, cancel, &answer, err);
     return answer;
 }
 
@@ -111,19 +116,18 @@ static void unref_symbols (gpointer answer)
     hs_symbol_list_free (answer);
 }
 
-static gpointer work_caller_path (const struct hs_snapshot *snapshot,
-                                  const struct hs_filter *filter, const gint64 *parameters,
-                                  const struct hs_cancel *cancel, struct hs_error *err)
+static gpointer work_caller_path (const HsQuestion *question, const struct hs_cancel *cancel,
+                                  struct hs_error *err)
 {
     struct hs_caller_path_query query = {
-        .row = { .hash = (guint64)parameters[0],
-                 .depth = (guint)parameters[1],
-                 .direction = (enum hs_tree_direction)parameters[2] },
-        .metric = (enum hs_metric)parameters[3],
+        .row = { .hash = (guint64)question->parameters[0],
+                 .depth = (guint)question->parameters[1],
+                 .direction = (enum hs_tree_direction)question->parameters[2] },
+        .metric = (enum hs_metric)question->parameters[3],
     };
     struct hs_caller_path *answer = NULL;
 
-    (void)hs_caller_path (snapshot, filter, &query, cancel, &answer, err);
+    (void)hs_caller_path (&question->snapshot, &question->filter, &query, cancel, &answer, err);
     return answer;
 }
 
@@ -132,13 +136,13 @@ static void unref_caller_path (gpointer answer)
     hs_caller_path_free (answer);
 }
 
-static gpointer work_source_lines (const struct hs_snapshot *snapshot,
-                                   const struct hs_filter *filter, const gint64 *parameters,
-                                   const struct hs_cancel *cancel, struct hs_error *err)
+static gpointer work_source_lines (const HsQuestion *question, const struct hs_cancel *cancel,
+                                   struct hs_error *err)
 {
     struct hs_source_rows *answer = NULL;
 
-    (void)hs_source_lines (snapshot, filter, (guint64)parameters[0], cancel, &answer, err);
+    (void)hs_source_lines (&question->snapshot, &question->filter, (guint64)question->parameters[0],
+                           cancel, &answer, err);
     return answer;
 }
 
@@ -147,10 +151,10 @@ static void unref_source_rows (gpointer answer)
     hs_source_rows_free (answer);
 }
 
-const HsQueryKind hs_question_timeline = { work_timeline, unref_timeline, FALSE };
-const HsQueryKind hs_question_histogram = { work_histogram, unref_histogram, FALSE };
-const HsQueryKind hs_question_call_tree = { work_call_tree, unref_call_tree, TRUE };
-const HsQueryKind hs_question_caller_path = { work_caller_path, unref_caller_path, TRUE };
-const HsQueryKind hs_question_source_lines = { work_source_lines, unref_source_rows, TRUE };
-const HsQueryKind hs_question_symbols = { work_symbols, unref_symbols, TRUE };
-const HsQueryKind hs_question_totals = { work_totals, g_free, FALSE };
+const HsQueryKind hs_question_timeline = { work_timeline, NULL, unref_timeline, FALSE };
+const HsQueryKind hs_question_histogram = { work_histogram, NULL, unref_histogram, FALSE };
+const HsQueryKind hs_question_call_tree = { work_call_tree, ref_call_tree, unref_call_tree, TRUE };
+const HsQueryKind hs_question_caller_path = { work_caller_path, NULL, unref_caller_path, TRUE };
+const HsQueryKind hs_question_source_lines = { work_source_lines, NULL, unref_source_rows, TRUE };
+const HsQueryKind hs_question_symbols = { work_symbols, NULL, unref_symbols, TRUE };
+const HsQueryKind hs_question_totals = { work_totals, NULL, g_free, FALSE };

@@ -55,11 +55,18 @@ static const struct hs_call_tree_node *node_at (HsCallTreeModel *self, uint32_t 
     return &self->tree->nodes[number];
 }
 
+/* The first child of a node that has one; its children are laid out from now on. */
+static uint32_t first_child (HsCallTreeModel *self, uint32_t number)
+{
+    hs_call_tree_open (self->tree, number);
+    return node_at (self, number)->first_child;
+}
+
 static uint32_t child_at (HsCallTreeModel *self, uint32_t parent, uint32_t place)
 {
     const Level *level = g_hash_table_lookup (self->levels, GUINT_TO_POINTER (parent));
 
-    return node_at (self, parent)->first_child + (level != NULL ? level->child_at[place] : place);
+    return first_child (self, parent) + (level != NULL ? level->child_at[place] : place);
 }
 
 static uint32_t place_of (HsCallTreeModel *self, uint32_t node)
@@ -305,7 +312,8 @@ static GHashTable *children_by_key (HsCallTreeModel *self, uint32_t parent)
     const struct hs_call_tree_node *node = node_at (self, parent);
 
     for (uint32_t i = 0; i < node->n_children; i++)
-        g_hash_table_insert (children, (gpointer)&node_at (self, node->first_child + i)->key,
+        g_hash_table_insert (children,
+                             (gpointer)&node_at (self, first_child (self, parent) + i)->key,
                              GUINT_TO_POINTER (i + 1));
     return children;
 }
@@ -341,7 +349,7 @@ static void keep_level (Order *order, uint32_t parent, uint32_t other_parent)
         order->is_same =
             order->is_same && child != 0 &&
             (node_at (other, was)->n_children > 0) ==
-                (node_at (self, node_at (self, parent)->first_child + child - 1)->n_children > 0);
+                (node_at (self, first_child (self, parent) + child - 1)->n_children > 0);
         if (child == 0)
             continue;
         level->child_at[at] = child - 1;
@@ -369,7 +377,7 @@ static uint32_t same_node (Order *order, uint32_t other_node)
         return 0;
     node = node_at (order->self, parent);
     for (uint32_t i = 0; i < node->n_children; i++)
-        if (node_at (order->self, node->first_child + i)->key == key)
+        if (node_at (order->self, first_child (order->self, parent) + i)->key == key)
             return node->first_child + i;
     return 0;
 }

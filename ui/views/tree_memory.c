@@ -95,10 +95,11 @@ static void restore_below (HsTreeMemory *memory, GtkTreeView *view, uint32_t par
                            guint64 was)
 {
     HsCallTreeModel *model = HS_CALL_TREE_MODEL (gtk_tree_view_get_model (view));
-    const struct hs_call_tree *tree = hs_call_tree_model_get_tree (model);
+    struct hs_call_tree *tree = hs_call_tree_model_get_tree (model);
     const struct hs_call_tree_node *node = &tree->nodes[parent];
     uint32_t n = MIN (node->n_children, HS_CALL_TREE_LEVEL_ROWS);
 
+    hs_call_tree_open (tree, parent);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t child = node->first_child + i;
         guint64 own = child_hash (hash, tree->nodes[child].key);

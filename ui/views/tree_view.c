@@ -37,7 +37,7 @@ struct _HsTreeView {
 
 G_DEFINE_TYPE (HsTreeView, hs_tree_view, GTK_TYPE_BOX)
 
-static const struct hs_call_tree *answer_of (HsTreeView *self)
+static struct hs_call_tree *answer_of (HsTreeView *self)
 {
     GtkTreeModel *model = gtk_tree_view_get_model (self->tree);
 
@@ -71,7 +71,7 @@ static void open_path_to (HsTreeView *self, uint32_t node)
 }
 
 /* Follows the largest child as long as it has most of its parent; returns the last one. */
-static uint32_t hot_path_from (const struct hs_call_tree *tree, uint32_t node)
+static uint32_t hot_path_from (struct hs_call_tree *tree, uint32_t node)
 {
     for (;;) {
         const struct hs_call_tree_node *here = &tree->nodes[node];
@@ -81,6 +81,7 @@ static uint32_t hot_path_from (const struct hs_call_tree *tree, uint32_t node)
 
         if (here->n_children == 0)
             return node;
+        hs_call_tree_open (tree, node);
         child = (double)hs_sums_metric (&tree->nodes[here->first_child].inclusive,
                                         tree->query.metric, tree->query.unit);
         if (node != 0 && (child <= 0 || child < own * HOT_SHARE))
@@ -91,7 +92,7 @@ static uint32_t hot_path_from (const struct hs_call_tree *tree, uint32_t node)
 
 static void open_hot_path (HsTreeView *self)
 {
-    const struct hs_call_tree *tree = answer_of (self);
+    struct hs_call_tree *tree = answer_of (self);
     GtkTreeIter iter;
     uint32_t from = 0, node;
 
@@ -107,7 +108,7 @@ static void open_hot_path (HsTreeView *self)
 /* At first, and in another process, top-down shows the hot path down to where it branches. */
 static void open_first_rows (HsTreeView *self)
 {
-    const struct hs_call_tree *tree = answer_of (self);
+    struct hs_call_tree *tree = answer_of (self);
     uint32_t node = hot_path_from (tree, 0);
     GtkTreeIter iter;
     GtkTreePath *path;
@@ -293,7 +294,7 @@ static gboolean on_key_press (GtkWidget *widget, GdkEventKey *event, HsTreeView 
 
 static void update_placeholder (HsTreeView *self)
 {
-    const struct hs_call_tree *tree = answer_of (self);
+    struct hs_call_tree *tree = answer_of (self);
     gboolean is_empty = tree != NULL && (tree->n_nodes < 2 || tree->nodes[0].n_children == 0);
 
     gtk_widget_set_visible (GTK_WIDGET (self->placeholder), is_empty);
