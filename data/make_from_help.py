@@ -53,6 +53,9 @@ def man(version, overview, commands):
             "The input could not be read, or damage in it has hidden data.", ".TP", "2",
             "Wrong usage.", ".SH ENVIRONMENT", ".TP", "HEAPSTRATA_LOCALEDIR",
             "Where translations are found, instead of where the program was installed.",
+            ".TP", "HEAPSTRATA_MEMORY",
+            "How much memory a trace may take (4G, 500M; half of the machine's unless told).",
+            "What is more lies in a temporary file without a name, in TMPDIR or in ~/.cache.",
             ".SH SEE ALSO", ".BR heapstrata\\-viewer (1),", ".BR heaptrack (1)"]
     return "\n".join(out) + "\n"
 

@@ -64,6 +64,7 @@ static enum hs_status set_peak (struct build *build, hs_process_id process,
     const struct hs_snapshot *snapshot = &build->scan.snapshot;
     const struct hs_tables *tables = hs_trace_lock (snapshot->trace);
     enum hs_status status = HS_OK;
+    bool is_newer;
 
     build->n_processes = (uint32_t)tables->processes.n;
     build->peak_event = HS_NO_EVENT;
@@ -73,9 +74,10 @@ static enum hs_status set_peak (struct build *build, hs_process_id process,
         build->peak_event = tables->processes.items[process].counters.peak_event;
     hs_trace_unlock (snapshot->trace);
     /* a trace that grew since the snapshot has a newer peak: find the one of the snapshot */
-    if (build->peak_event != HS_NO_EVENT && build->peak_event >= snapshot->n_events)
+    is_newer = build->peak_event != HS_NO_EVENT && build->peak_event >= snapshot->n_events;
+    if (is_newer)
         status = hs_replay_find_peak (snapshot, process, cancel, &build->peak_event, err);
-    build->has_kept_peak = status == HS_OK && process == HS_NO_PROCESS &&
+    build->has_kept_peak = !is_newer && status == HS_OK && process == HS_NO_PROCESS &&
                            hs_scan_has_peaks (&build->scan, build->n_processes);
     if (status == HS_OK && build->peak_event != HS_NO_EVENT && !build->has_kept_peak)
         build->peak_rows = hs_snapshot_rows_before (snapshot, build->peak_event + 1);

@@ -3,6 +3,9 @@
 #include "base/column.h"
 
 #include "base/memory.h"
+#include "base/store.h"
+
+#define FIRST_STORED_CHUNK 4
 
 static bool need_directory (struct hs_column *column)
 {
@@ -17,9 +20,17 @@ bool hs_column_grow (struct hs_column *column)
 
     if (chunk >= HS_COLUMN_MAX_CHUNKS || !need_directory (column))
         return false;
-    if (column->chunks[chunk] == NULL)
+    if (column->chunks[chunk] == NULL && column->store != NULL && chunk >= FIRST_STORED_CHUNK)
+        column->chunks[chunk] =
+            hs_store_take (column->store, (size_t)HS_COLUMN_CHUNK_VALUES * column->value_size);
+    else if (column->chunks[chunk] == NULL)
         column->chunks[chunk] = hs_alloc_array (HS_COLUMN_CHUNK_VALUES, column->value_size);
     return column->chunks[chunk] != NULL;
+}
+
+void hs_column_set_store (struct hs_column *column, struct hs_store *store)
+{
+    column->store = store;
 }
 
 bool hs_column_back (struct hs_column *column, uint64_t n, struct hs_column_backing *backing)
@@ -66,8 +77,10 @@ void hs_column_clear (struct hs_column *column)
 {
     for (uint32_t i = 0; column->backing == NULL && column->chunks != NULL &&
                          i < HS_COLUMN_MAX_CHUNKS && column->chunks[i] != NULL;
-         i++)
-        hs_free (column->chunks[i]);
+         i++) {
+        if (column->store == NULL || i < FIRST_STORED_CHUNK)
+            hs_free (column->chunks[i]);
+    }
     hs_free (column->chunks);
-    *column = (struct hs_column){ .value_size = column->value_size };
+    *column = (struct hs_column){ .value_size = column->value_size, .store = column->store };
 }

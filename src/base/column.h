@@ -21,6 +21,7 @@
 #define HS_COLUMN_MAX_CHUNKS (UINT32_C (1) << 16) /* 2^32 values in all */
 
 struct hs_column;
+struct hs_store;
 
 /*
  * Where the chunks of a finished column come from when they are not in memory yet: a file. `fetch`
@@ -36,6 +37,7 @@ struct hs_column_backing {
 struct hs_column {
     void **chunks; /* HS_COLUMN_MAX_CHUNKS pointers, reserved on first use, touched as needed */
     uint64_t n;    /* values appended; the writer's business */
+    struct hs_store *store; /* where chunks behind the first few come from; NULL: hs_alloc_array */
     struct hs_column_backing *backing; /* NULL: all chunks are in memory and the column's own */
     uint8_t value_size;
 };
@@ -48,6 +50,10 @@ static inline struct hs_column hs_column_init (uint8_t value_size)
 
 /* Not for direct use: makes the chunk that value number column->n falls into. */
 bool hs_column_grow (struct hs_column *column);
+
+/* For an empty column: from now on chunks come from the store (store.h), which outlives it. The
+ * first few do not: small traces shall not take large pages. */
+void hs_column_set_store (struct hs_column *column, struct hs_store *store);
 
 /* Makes an empty column one of `n` values that come from `backing`; false when memory is out. */
 bool hs_column_back (struct hs_column *column, uint64_t n, struct hs_column_backing *backing);

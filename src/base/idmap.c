@@ -37,7 +37,7 @@ static bool grow (struct hs_idmap *map)
     struct hs_idmap larger = { 0 };
 
     larger.capacity = map->capacity == 0 ? FIRST_CAPACITY : map->capacity * 2;
-    larger.places = hs_alloc_array (larger.capacity, sizeof *larger.places);
+    larger.places = hs_alloc_large (larger.capacity, sizeof *larger.places);
     if (larger.places == NULL)
         return false;
     for (size_t i = 0; i < larger.capacity; i++)
@@ -121,6 +121,6 @@ void hs_idmap_prefetch (const struct hs_idmap *map, uint64_t key)
 
 void hs_idmap_clear (struct hs_idmap *map)
 {
-    hs_free (map->places);
+    hs_free_large (map->places, map->capacity, sizeof *map->places);
     *map = (struct hs_idmap){ 0 };
 }

@@ -77,6 +77,31 @@ void hs_unreserve (void *ptr, size_t size)
         (void)munmap (ptr, size);
 }
 
+#define LARGE_BYTES ((size_t)4 << 20)
+
+void *hs_alloc_large (size_t count, size_t size)
+{
+    size_t n_bytes;
+    void *ptr;
+
+    if (__builtin_mul_overflow (count, size, &n_bytes))
+        return NULL;
+    if (n_bytes < LARGE_BYTES)
+        return hs_alloc_array (count, size);
+    ptr = hs_reserve (n_bytes);
+    if (ptr != NULL)
+        (void)madvise (ptr, n_bytes, MADV_HUGEPAGE);
+    return ptr;
+}
+
+void hs_free_large (void *ptr, size_t count, size_t size)
+{
+    if (count * size < LARGE_BYTES)
+        hs_free (ptr);
+    else
+        hs_unreserve (ptr, count * size);
+}
+
 void hs_memory_fail_at (uint64_t n)
 {
     atomic_store (&n_allocations, 0);

@@ -34,6 +34,13 @@ void hs_free (void *ptr);
 void *hs_reserve (size_t size);
 void hs_unreserve (void *ptr, size_t size); /* NULL is allowed */
 
+/*
+ * As hs_alloc_array, for what is large and asked at random: in large pages where there are any, of
+ * which the processor remembers more. To be given back with hs_free_large and the same numbers.
+ */
+void *hs_alloc_large (size_t count, size_t size);
+void hs_free_large (void *ptr, size_t count, size_t size); /* NULL is allowed */
+
 #define HS_NEW(type) ((type *)hs_alloc_zeroed (1, sizeof (type)))
 
 /*

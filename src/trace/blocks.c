@@ -164,11 +164,15 @@ static void judge_temporary (struct hs_trace *trace, const struct hs_event *even
 static bool judge_call (struct hs_trace *trace, const struct hs_event *event, hs_row_no row)
 {
     const struct hs_rows *rows = &trace->rows;
-    uint32_t context = hs_column_u32 (&rows->context, row);
-    uint8_t birth = (uint8_t)(hs_column_u32 (&rows->context_source, context) >> 8);
+    uint32_t context;
+    uint8_t birth;
     char text[128];
     int n;
 
+    if (event->call == HS_CALL_UNKNOWN) /* the row is far away in memory */
+        return true;
+    context = hs_column_u32 (&rows->context, row);
+    birth = (uint8_t)(hs_column_u32 (&rows->context_source, context) >> 8);
     if (hs_block_calls_match (birth, event->call))
         return true;
     n = snprintf (text, sizeof text, "a block of %llu bytes at %#llx came from %s and went by %s",

@@ -22,10 +22,11 @@ struct hs_index {
     struct hs_index_counts counts;
     uint64_t n_processes, n_heaps;
     struct hs_range_index *ranges; /* of the trace */
+    struct hs_store *store;        /* the trace's: has the memory of all chunks */
     struct hs_column *columns[HS_N_COLUMNS];
     struct hs_index_entry *entries;
     size_t first_entry[HS_N_COLUMNS];
-    uint8_t *memory; /* of all chunks */
+    uint8_t *memory;
     uint64_t n_memory;
     uint64_t first_byte[HS_N_COLUMNS];
     uint8_t *packed;
@@ -417,7 +418,7 @@ static enum hs_status read_all (struct hs_index *index, struct opening *opening,
 static enum hs_status back_columns (struct hs_index *index, struct hs_error *err)
 {
     index->packed = hs_alloc_array (HS_INDEX_MAX_CHUNK_BYTES + HS_INDEX_SLACK, 1);
-    index->memory = hs_reserve (index->n_memory);
+    index->memory = hs_store_reserve (index->store, index->n_memory);
     if (index->packed == NULL || index->memory == NULL)
         return hs_error_no_memory (err);
     for (unsigned id = 0; id < HS_N_COLUMNS; id++) {
@@ -460,7 +461,6 @@ void hs_index_close (struct hs_index *index)
     if (index == NULL)
         return;
     hs_trace_free (index->whole);
-    hs_unreserve (index->memory, index->n_memory);
     hs_free (index->entries);
     hs_free (index->packed);
     (void)close (index->fd);
@@ -515,6 +515,7 @@ enum hs_status hs_index_open_take (struct hs_trace *trace, int fd, const struct 
         return hs_error_no_memory (err);
     }
     index->backing.fetch = fetch;
+    index->store = &trace->store;
     index->fd = fd;
     index->extent = *extent;
     index->fallback = *fallback;

@@ -107,8 +107,11 @@ static void init_columns (struct hs_trace *trace)
     struct hs_column *columns[HS_N_COLUMNS];
 
     hs_trace_list_columns (trace, columns);
-    for (size_t i = 0; i < HS_N_COLUMNS; i++)
+    hs_store_init (&trace->store);
+    for (size_t i = 0; i < HS_N_COLUMNS; i++) {
         *columns[i] = hs_column_init (value_sizes[i]);
+        hs_column_set_store (columns[i], &trace->store);
+    }
 }
 
 void hs_trace_publish (struct hs_trace *trace)
@@ -226,6 +229,7 @@ void hs_trace_free (struct hs_trace *trace)
     hs_stacks_clear (&trace->stacks);
     hs_trace_clear_tables (&trace->tables);
     hs_trace_clear_writer (trace);
+    hs_store_clear (&trace->store);
     (void)pthread_mutex_destroy (&trace->tables_lock);
     (void)pthread_mutex_destroy (&trace->publish_lock);
     hs_free (trace);
@@ -301,6 +305,8 @@ static void prefetch (const struct hs_trace *trace, const struct hs_event_batch 
         if (row != HS_NO_ROW) {
             hs_column_prefetch (&trace->rows.end, row);
             hs_column_prefetch (&trace->rows.size, row);
+            if (batch->events[i + PREFETCH_ROW].call != 0)
+                hs_column_prefetch (&trace->rows.context, row);
         }
     }
 }

@@ -7,6 +7,7 @@
 #ifndef HS_TRACE_TRACE_PRIVATE_H
 #define HS_TRACE_TRACE_PRIVATE_H
 
+#include "base/store.h"
 #include "trace/column_ids.h"
 #include "trace/range_index.h"
 #include "trace/ranges.h"
@@ -56,7 +57,8 @@ struct hs_context_key {
 struct hs_index;
 
 struct hs_trace {
-    struct hs_index *index; /* NULL: everything is in memory */
+    struct hs_index *index; /* NULL: everything is in memory, or in the store's file */
+    struct hs_store store;
     struct hs_range_index range_index;
     struct hs_rows rows;
     struct hs_stacks stacks;

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Memory for columns; see store.h. */
+#include "base/store.h"
+
+#include "base/memory.h"
+#include "base/units.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Of memory only what is touched is taken; of the file all. */
+#define SLAB_BYTES ((size_t)32 << 20)
+#define LARGE_PAGE_BYTES ((size_t)2 << 20)
+
+struct hs_store_slab {
+    struct hs_store_slab *next;
+    void *bytes;
+    size_t size;
+};
+
+static uint64_t default_budget (void)
+{
+    long n_pages = sysconf (_SC_PHYS_PAGES), page = sysconf (_SC_PAGESIZE);
+    const char *text = getenv ("HEAPSTRATA_MEMORY");
+    uint64_t n_bytes;
+
+    if (text != NULL && hs_parse_bytes (text, &n_bytes))
+        return n_bytes;
+    return n_pages > 0 && page > 0 ? (uint64_t)n_pages * (uint64_t)page / 2 : UINT64_MAX;
+}
+
+void hs_store_init (struct hs_store *store)
+{
+    *store = (struct hs_store){ .budget = default_budget () };
+}
+
+static int open_in (const char *folder)
+{
+    char path[4096];
+    int fd = open (folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd >= 0 || snprintf (path, sizeof path, "%s/heapstrata-XXXXXX", folder) >= (int)sizeof path)
+        return fd;
+    fd = mkostemp (path, O_CLOEXEC); /* not every file system can do without a name */
+    if (fd >= 0)
+        (void)unlink (path);
+    return fd;
+}
+
+/* Folders in memory (/tmp often is) would be the same memory once more: asked for last. */
+static int open_file (void)
+{
+    const char *folder = getenv ("TMPDIR"), *cache = getenv ("XDG_CACHE_HOME");
+    const char *home = getenv ("HOME");
+    char path[4096];
+    int fd = -1;
+
+    if (folder != NULL && folder[0] != '\0')
+        fd = open_in (folder);
+    if (fd < 0 && cache != NULL && cache[0] == '/')
+        fd = open_in (cache);
+    if (fd < 0 && home != NULL &&
+        snprintf (path, sizeof path, "%s/.cache", home) < (int)sizeof path)
+        fd = open_in (path);
+    if (fd < 0)
+        fd = open_in ("/var/tmp");
+    return fd >= 0 ? fd : open_in ("/tmp");
+}
+
+/* The next `size` bytes of the file. */
+static void *map_file (struct hs_store *store, size_t size)
+{
+    uint64_t at = store->n_file_bytes;
+    void *bytes;
+    int fd;
+
+    if (store->fd_plus_one == 0)
+        store->fd_plus_one = open_file () + 1;
+    fd = store->fd_plus_one - 1;
+    if (fd < 0 || posix_fallocate (fd, (off_t)at, (off_t)size) != 0)
+        return NULL;
+    bytes = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)at);
+    if (bytes == MAP_FAILED)
+        return NULL;
+    store->n_file_bytes += size;
+    return bytes;
+}
+
+/* Two megabytes more than asked for, so that large pages fit. */
+static void *map_memory (size_t size)
+{
+    void *bytes = hs_reserve (size);
+
+    if (bytes != NULL)
+        (void)madvise (bytes, size, MADV_HUGEPAGE);
+    return bytes;
+}
+
+static struct hs_store_slab *add_slab (struct hs_store *store, size_t size, bool is_file)
+{
+    struct hs_store_slab *slab = HS_NEW (struct hs_store_slab);
+
+    if (slab == NULL)
+        return NULL;
+    slab->size = size;
+    slab->bytes = is_file ? map_file (store, size) : map_memory (size);
+    if (slab->bytes == NULL) {
+        hs_free (slab);
+        return NULL;
+    }
+    slab->next = store->slabs;
+    store->slabs = slab;
+    return slab;
+}
+
+void *hs_store_take (struct hs_store *store, size_t size)
+{
+    bool is_file = size > store->budget || store->n_bytes > store->budget - size;
+    void *taken;
+
+    if (store->n_left < size || (is_file && store->n_file_bytes == 0)) {
+        struct hs_store_slab *slab = add_slab (store, SLAB_BYTES + LARGE_PAGE_BYTES, is_file);
+        uintptr_t skipped;
+
+        if (slab == NULL && is_file) /* over the share is better than no trace */
+            slab = add_slab (store, SLAB_BYTES + LARGE_PAGE_BYTES, false);
+        if (slab == NULL)
+            return NULL;
+        skipped = -(uintptr_t)slab->bytes % LARGE_PAGE_BYTES;
+        store->at = (uint8_t *)slab->bytes + skipped;
+        store->n_left = SLAB_BYTES;
+    }
+    taken = store->at;
+    store->at += size;
+    store->n_left -= size;
+    store->n_bytes += is_file ? 0 : size;
+    return taken;
+}
+
+void *hs_store_reserve (struct hs_store *store, size_t size)
+{
+    struct hs_store_slab *slab;
+
+    size = (size + 4095) / 4096 * 4096;
+    size = size > 0 ? size : 4096;
+    slab = add_slab (store, size, size > store->budget);
+    if (slab == NULL && size > store->budget)
+        slab = add_slab (store, size, false);
+    return slab != NULL ? slab->bytes : NULL;
+}
+
+void hs_store_clear (struct hs_store *store)
+{
+    while (store->slabs != NULL) {
+        struct hs_store_slab *slab = store->slabs;
+
+        store->slabs = slab->next;
+        (void)munmap (slab->bytes, slab->size);
+        hs_free (slab);
+    }
+    if (store->fd_plus_one > 0)
+        (void)close (store->fd_plus_one - 1);
+    *store = (struct hs_store){ .budget = store->budget };
+}

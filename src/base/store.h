@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Memory for the chunks of the columns of one trace: large pages where the system has them, and a
+ * mapped temporary file once the trace has more than its share of memory, so that the kernel can
+ * put on the disk what is not looked at. Chunks stay where they are until the store is cleared.
+ *
+ * The share is told by HEAPSTRATA_MEMORY ("4G", "500M"), else half of the machine's memory. The
+ * file has no name; it lies in TMPDIR, else in XDG_CACHE_HOME or ~/.cache, and its room is taken
+ * before it is used: with a full disk the memory is used after all, never does a signal come. One
+ * thread.
+ */
+#ifndef HS_BASE_STORE_H
+#define HS_BASE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct hs_store_slab;
+
+struct hs_store {
+    uint64_t budget;  /* bytes of memory; hs_store_init sets it */
+    uint64_t n_bytes; /* handed out from memory */
+    uint64_t n_file_bytes;
+    struct hs_store_slab *slabs;
+    uint8_t *at; /* in the newest slab */
+    size_t n_left;
+    int fd_plus_one;
+};
+
+void hs_store_init (struct hs_store *store);
+
+/* `size` zeroed bytes, a multiple of 4096; NULL when neither the disk nor memory has room. */
+void *hs_store_take (struct hs_store *store, size_t size);
+
+/* `size` zeroed bytes that cost memory where they are touched, up to the budget; else of the file.
+ * NULL when there is no room. */
+void *hs_store_reserve (struct hs_store *store, size_t size);
+
+void hs_store_clear (struct hs_store *store);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Columns beyond their share of memory lie in a mapped file without a name: a trace is the same
+ * wherever its columns are, and without room on the disk too.
+ */
+#include "base/memory.h"
+#include "trace/trace_private.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#define CHUNK ((size_t)1 << 18)
+
+START_TEST (memory_first_then_the_file)
+{
+    struct hs_store store;
+    uint8_t *chunks[300];
+
+    hs_store_init (&store);
+    store.budget = 40 * CHUNK;
+    for (unsigned i = 0; i < 300; i++) {
+        chunks[i] = hs_store_take (&store, CHUNK);
+        ck_assert_ptr_nonnull (chunks[i]);
+        for (size_t k = 0; k < CHUNK; k += 4096)
+            ck_assert_uint_eq (chunks[i][k], 0);
+        memset (chunks[i], (int)i + 1, CHUNK);
+    }
+    ck_assert_uint_eq (store.n_bytes, store.budget);
+    ck_assert_uint_ge (store.n_file_bytes, 260 * CHUNK);
+    for (unsigned i = 0; i < 300; i++)
+        ck_assert (chunks[i][0] == (uint8_t)(i + 1) && chunks[i][CHUNK - 1] == (uint8_t)(i + 1));
+    hs_store_clear (&store);
+    ck_assert_uint_eq (store.n_file_bytes, 0);
+}
+END_TEST
+
+START_TEST (the_share_is_told_by_the_environment)
+{
+    struct hs_store store;
+
+    ck_assert_int_eq (setenv ("HEAPSTRATA_MEMORY", "512M", 1), 0);
+    hs_store_init (&store);
+    ck_assert_uint_eq (store.budget, UINT64_C (512) << 20);
+    ck_assert_int_eq (setenv ("HEAPSTRATA_MEMORY", "much", 1), 0);
+    hs_store_init (&store);
+    ck_assert_uint_gt (store.budget, UINT64_C (1) << 28); /* half of the machine's */
+}
+END_TEST
+
+START_TEST (without_a_folder_memory_is_used)
+{
+    struct hs_store store;
+
+    ck_assert_int_eq (setenv ("TMPDIR", "/proc/nowhere", 1), 0);
+    ck_assert_int_eq (setenv ("XDG_CACHE_HOME", "/proc/nowhere", 1), 0);
+    ck_assert_int_eq (setenv ("HOME", "/proc", 1), 0);
+    hs_store_init (&store);
+    store.budget = 0;
+    for (unsigned i = 0; i < 200; i++) /* /var/tmp and /tmp are tried, then memory */
+        ck_assert_ptr_nonnull (hs_store_take (&store, CHUNK));
+    hs_store_clear (&store);
+}
+END_TEST
+
+START_TEST (want_of_memory_is_told)
+{
+    struct hs_store store;
+
+    hs_store_init (&store);
+    hs_memory_fail_at (1);
+    ck_assert_ptr_null (hs_store_take (&store, CHUNK));
+    hs_memory_fail_never ();
+    ck_assert_ptr_nonnull (hs_store_take (&store, CHUNK));
+    hs_store_clear (&store);
+}
+END_TEST
+
+static void add_events (struct hs_trace *trace, uint32_t n)
+{
+    struct hs_event_batch *batch = hs_batch_new ();
+    struct hs_process_fields fields = { .pid = 1 };
+
+    ck_assert_ptr_nonnull (batch);
+    hs_batch_add_process (batch, HS_EVENT_PROCESS, 0, &fields)->process = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        bool is_free = i % 4 == 3;
+        struct hs_event *event =
+            hs_batch_add (batch, is_free ? HS_EVENT_FREE : HS_EVENT_ALLOC, i * 7);
+
+        event->process = 0;
+        event->block.heap = 1;
+        event->block.address = 0x10000 + UINT64_C (16) * (is_free ? i / 2 : i);
+        event->block.size = i % 1000;
+        if (hs_batch_has_room (batch, 2) && i + 1 < n)
+            continue;
+        ck_assert_int_eq (hs_trace_append (trace, batch, NULL), HS_OK);
+        hs_batch_reset (batch);
+    }
+    ck_assert_int_eq (hs_trace_finish (trace, NULL), HS_OK);
+    hs_batch_free (batch);
+}
+
+START_TEST (a_trace_in_a_file_is_the_same)
+{
+    struct hs_trace *in_file = hs_trace_new (), *in_memory = hs_trace_new ();
+    struct hs_column *one[HS_N_COLUMNS], *other[HS_N_COLUMNS];
+
+    ck_assert (in_file != NULL && in_memory != NULL);
+    in_file->store.budget = 0;
+    add_events (in_file, 600000);
+    add_events (in_memory, 600000);
+    ck_assert_uint_gt (in_file->store.n_file_bytes, 0);
+    ck_assert_uint_eq (in_memory->store.n_file_bytes, 0);
+    hs_trace_list_columns (in_file, one);
+    hs_trace_list_columns (in_memory, other);
+    for (unsigned id = 0; id < HS_N_COLUMNS; id++) {
+        ck_assert_uint_eq (one[id]->n, other[id]->n);
+        for (uint64_t i = 0; i < one[id]->n; i += HS_COLUMN_CHUNK_VALUES)
+            ck_assert_int_eq (memcmp (hs_column_chunk (one[id], i), hs_column_chunk (other[id], i),
+                                      (size_t)hs_column_run (i, one[id]->n) * one[id]->value_size),
+                              0);
+    }
+    hs_trace_free (in_file);
+    hs_trace_free (in_memory);
+}
+END_TEST
+
+int main (void)
+{
+    Suite *suite = suite_create ("store");
+    TCase *rules = tcase_create ("rules");
+    SRunner *runner;
+    int n_failed;
+
+    tcase_set_timeout (rules, 100);
+    tcase_add_test (rules, memory_first_then_the_file);
+    tcase_add_test (rules, the_share_is_told_by_the_environment);
+    tcase_add_test (rules, without_a_folder_memory_is_used);
+    tcase_add_test (rules, want_of_memory_is_told);
+    tcase_add_test (rules, a_trace_in_a_file_is_the_same);
+    suite_add_tcase (suite, rules);
+    runner = srunner_create (suite);
+    srunner_run_all (runner, CK_NORMAL);
+    n_failed = srunner_ntests_failed (runner);
+    srunner_free (runner);
+    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
