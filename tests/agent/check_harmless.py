@@ -61,7 +61,7 @@ def python_results(done):
 
 def python_suites():
     if not glob.glob("/usr/lib/python3*/test/test_list.py"):
-        RESULTS.skip("Python's own tests", "libpython3-testsuite is not installed")
+        RESULTS.skip("Python's own tests", "libpython3.11-testsuite is not installed")
         return
     for module in MODULES + (MODULES_LONG if IS_LONG else []):
         command = [PYTHON, "-m", "unittest", "-v", "test." + module]
