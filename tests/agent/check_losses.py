@@ -363,6 +363,7 @@ def cannot_start():
 
 def main():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored under nohup, and then by the recorder
     cases = [
         (recorder_is_killed, "hst"), (recorder_is_killed, "etl"), (program_is_killed,),
         (program_dies, signal.SIGSEGV), (program_dies, signal.SIGKILL),
