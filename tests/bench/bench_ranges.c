@@ -159,6 +159,7 @@ static uint32_t add_block (struct history *h)
 struct range {
     const char *name;
     double from, to; /* of the whole */
+    enum { NO_FILTER, BY_SIZE, BY_THREAD, BY_HEAP } by;
 };
 
 static struct hs_filter filter_of (const struct hs_snapshot *snapshot, const struct range *range)
@@ -168,6 +169,14 @@ static struct hs_filter filter_of (const struct hs_snapshot *snapshot, const str
     filter.has_range = true;
     filter.from = (int64_t)((double)snapshot->last_time * range->from);
     filter.to = (int64_t)((double)snapshot->last_time * range->to);
+    if (range->by == BY_SIZE) {
+        filter.size_min = 1024;
+        filter.size_max = 4095;
+    }
+    filter.has_thread = range->by == BY_THREAD;
+    filter.thread = 101;
+    filter.has_heap = range->by == BY_HEAP;
+    filter.heap = 0x1000;
     return filter;
 }
 
@@ -265,8 +274,16 @@ static void measure (struct hs_trace *trace, const struct range *range)
 int main (int argc, char **argv)
 {
     static const struct range ranges[] = {
-        { "1 %", 0.47, 0.48 },        { "50 %", 0.25, 0.75 },       { "100 %", 0, 1 },
-        { "random a", 0.137, 0.911 }, { "random b", 0.613, 0.687 }, { "last half", 0.5, 1 },
+        { "1 %", 0.47, 0.48, NO_FILTER },
+        { "50 %", 0.25, 0.75, NO_FILTER },
+        { "100 %", 0, 1, NO_FILTER },
+        { "random a", 0.137, 0.911, NO_FILTER },
+        { "random b", 0.613, 0.687, NO_FILTER },
+        { "last half", 0.5, 1, NO_FILTER },
+        { "a moment", 0, 0.613, NO_FILTER }, /* what is alive then: AIFO */
+        { "50 % sizes", 0.25, 0.75, BY_SIZE },
+        { "50 % thread", 0.25, 0.75, BY_THREAD },
+        { "50 % heap", 0.25, 0.75, BY_HEAP },
     };
     struct history h = { 0 };
     uint64_t n_events = argc > 1 ? strtoull (argv[1], NULL, 10) : 0;

@@ -3,7 +3,7 @@
 """`./dev bench ranges`: what questions about ranges of large traces cost, with the sums of blocks
 and by a plain scan of the same columns, whose answers bench_ranges finds equal to the byte.
 
-One column per size of trace, milliseconds of CPU time, medians of five. Nothing passes or fails.
+One row per size of trace, milliseconds of CPU time, medians of five. Nothing passes or fails.
 """
 
 import argparse
@@ -16,7 +16,8 @@ def main():
     parser = argparse.ArgumentParser(prog="./dev bench ranges",
                                      description=__doc__.split("\n", 1)[0])
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--events", type=int, nargs="+", default=[10 ** 5, 10 ** 6, 10 ** 7])
+    parser.add_argument("--events", type=int, nargs="+",
+                        default=[10 ** 5, 10 ** 6, 10 ** 7, 10 ** 8])
     parser.add_argument("--json", action="store_true", help="print all figures as JSON")
     options = parser.parse_args()
     program = os.path.join(options.build, "tests", "bench", "bench_ranges")
@@ -25,17 +26,25 @@ def main():
     if options.json:
         print(json.dumps(results, indent=1))
         return
-    print("%-26s" % "events" + "".join("%20d" % r["events"] for r in results))
-    print("%-26s" % "pair and index, ns/event" + "".join("%20.1f" % r["pair_ns"] for r in results))
-    print("%-26s" % "memory, bytes/event" +
-          "".join("%20.2f" % (r["memory"] / r["events"]) for r in results))
-    print("%-26s" % "  of it sums of blocks" +
-          "".join("%20.2f" % (r["range_index"] / r["events"]) for r in results))
-    print("\nms: sums of blocks / scan")
-    for name, figures in results[0].items():
-        if isinstance(figures, dict):
-            print("%-26s" % name + "".join(
-                "%11.2f /%7.1f" % (r[name]["index_ms"], r[name]["scan_ms"]) for r in results))
+    print_table(results)
+
+
+def print_table(results):
+    """How cost grows: a row per size of trace, a column per operation."""
+    names = [name for name, figures in results[0].items() if isinstance(figures, dict)]
+    print("%-12s%10s%10s%10s" % ("events", "pair ns/e", "M events/s", "bytes/e"))
+    for r in results:
+        print("%-12d%10.1f%10.1f%10.2f" % (r["events"], r["pair_ns"], 1000 / r["pair_ns"],
+                                           r["memory"] / r["events"]))
+    for question in ("stacks", "tree", "histogram"):
+        columns = [name[:-len(question) - 1] for name in names if name.endswith(question)]
+        print("\n%s, ms by sums of blocks / by a scan of the rows" % question)
+        print("%-12s" % "events" + "".join("%16s" % column for column in columns))
+        for r in results:
+            print("%-12d" % r["events"] + "".join(
+                "%8.2f /%6.0f" % (r["%s %s" % (column, question)]["index_ms"],
+                                  r["%s %s" % (column, question)]["scan_ms"])
+                for column in columns))
 
 
 if __name__ == "__main__":
