@@ -195,6 +195,17 @@ def walk_demo(steps):
         wait_for("the range to go", lambda: not viewer.has(ROLE.LABEL, "^time "))
         check_totals(viewer, DEMO)
 
+    def peak_of_range():
+        select_by_keyboard(viewer)
+        expected = cli(BUILD, "timeline", DEMO, "--columns", "1", *options_of(viewer))
+        viewer.focus(ROLE.CHART, CHART)
+        press("p")
+        viewer.text("^alive at ")
+        total = check_totals(viewer, DEMO, *options_of(viewer))
+        equal("alive at the range's peak", total["outstanding_bytes"], expected["max_bytes"])
+        press("Escape")
+        wait_for("the moment to go", lambda: not viewer.has(ROLE.LABEL, "^alive at "))
+
     def peak():
         viewer.focus(ROLE.CHART, CHART)
         press("p")
@@ -243,6 +254,7 @@ def walk_demo(steps):
     steps.step("findings", findings)
     steps.step("a size class filters, its chip takes it away", sizes)
     steps.step("back, and Escape clears", back)
+    steps.step("p goes to the peak of the selected range", peak_of_range)
     steps.step("P goes to the peak: what is alive there is the peak", peak)
     steps.step("metric and unit", metric)
     steps.step("Space opens the hot path", hot_path)

@@ -19,6 +19,8 @@ struct _HsTimePanel {
 
     HsSelection *selection;
     HsQuery *part, *whole; /* of what is shown; of the whole trace */
+    HsQuery *range;        /* of the selected range, when its peak is wanted */
+    gboolean is_peak_wanted;
     HsDocumentState state; /* that the charts were painted for */
 };
 
@@ -100,6 +102,33 @@ static void on_whole_answered (HsTimePanel *self)
     hs_time_chart_set_timeline (self->overview, hs_query_get_answer (self->whole));
 }
 
+static void go_to_peak_of (HsTimePanel *self, const struct hs_timeline *answer)
+{
+    HsTimeAxis *axis = hs_selection_get_axis (self->selection);
+
+    if (answer == NULL || answer->max_bytes == 0)
+        return;
+    if (answer->peak_time < hs_time_axis_get_from (axis) ||
+        answer->peak_time > hs_time_axis_get_to (axis)) {
+        double shown = (double)hs_time_axis_get_to (axis) - (double)hs_time_axis_get_from (axis);
+        double centre = (double)hs_time_axis_get_from (axis) + shown / 2;
+
+        hs_time_axis_pan (axis, ((double)answer->peak_time - centre) / shown);
+    }
+    hs_selection_set_moment (self->selection, answer->peak_time, HS_STEP_NEW);
+}
+
+/* Another range, or none, since it was asked: nobody waits for it any more. */
+static void on_range_answered (HsTimePanel *self)
+{
+    gboolean is_wanted = self->is_peak_wanted && hs_query_is_settled (self->range) &&
+                         hs_selection_get_state (self->selection)->has_range;
+
+    self->is_peak_wanted = self->is_peak_wanted && !hs_query_is_settled (self->range);
+    if (is_wanted)
+        go_to_peak_of (self, hs_query_get_answer (self->range));
+}
+
 static void on_size (GtkWidget *widget, GtkAllocation *allocation, HsTimePanel *self)
 {
     if (self->selection != NULL)
@@ -117,6 +146,9 @@ void hs_time_panel_set_selection (HsTimePanel *self, HsSelection *selection)
     hs_chart_set_up (HS_CHART (self->rates), selection, _ ("Allocations and frees over time"));
     self->part = hs_query_new (&hs_question_timeline, document);
     self->whole = hs_query_new (&hs_question_timeline, document);
+    self->range = hs_query_new (&hs_question_timeline, document);
+    g_signal_connect_object (self->range, "answered", G_CALLBACK (on_range_answered), self,
+                             G_CONNECT_SWAPPED);
     g_signal_connect_object (self->part, "answered", G_CALLBACK (on_part_answered), self,
                              G_CONNECT_SWAPPED);
     g_signal_connect_object (self->whole, "answered", G_CALLBACK (on_whole_answered), self,
@@ -132,19 +164,18 @@ void hs_time_panel_set_selection (HsTimePanel *self, HsSelection *selection)
 
 void hs_time_panel_go_to_peak (HsTimePanel *self)
 {
-    HsTimeAxis *axis = hs_selection_get_axis (self->selection);
-    struct hs_timeline *answer = hs_query_get_answer (self->whole);
+    const HsQueryState *state = hs_selection_get_state (self->selection);
+    struct hs_filter filter = hs_selection_get_timeless_filter (self->selection);
+    gint64 parameters[HS_QUERY_N_PARAMETERS] = { state->from, state->to, 1 };
 
-    if (answer == NULL || answer->max_bytes == 0)
+    if (!state->has_range) {
+        go_to_peak_of (self, hs_query_get_answer (self->whole));
         return;
-    if (answer->peak_time < hs_time_axis_get_from (axis) ||
-        answer->peak_time > hs_time_axis_get_to (axis)) {
-        double shown = (double)hs_time_axis_get_to (axis) - (double)hs_time_axis_get_from (axis);
-        double centre = (double)hs_time_axis_get_from (axis) + shown / 2;
-
-        hs_time_axis_pan (axis, ((double)answer->peak_time - centre) / shown);
     }
-    hs_selection_set_moment (self->selection, answer->peak_time, HS_STEP_NEW);
+    self->is_peak_wanted = TRUE;
+    hs_query_ask (self->range, &filter, parameters);
+    if (hs_query_is_settled (self->range)) /* it was answered already */
+        on_range_answered (self);
 }
 
 void hs_time_panel_zoom (HsTimePanel *self, double factor)
@@ -172,6 +203,7 @@ static void hs_time_panel_dispose (GObject *object)
 
     g_clear_object (&self->part);
     g_clear_object (&self->whole);
+    g_clear_object (&self->range);
     g_clear_object (&self->selection);
     G_OBJECT_CLASS (hs_time_panel_parent_class)->dispose (object);
 }
