@@ -365,6 +365,47 @@ static void filtered (void)
     wait_for_test ();
 }
 
+/* The same user may not look into it. */
+static void undumpable (void)
+{
+    (void)prctl (PR_SET_DUMPABLE, 0);
+    say ("ready\n");
+    wait_for_test ();
+}
+
+/* The parent of a vfork child waits where no signal reaches it. */
+static void vforked (void)
+{
+    pid_t child = vfork ();
+
+    if (child == 0) {
+        say ("ready\n");
+        wait_for_test ();
+        _exit (0);
+    }
+    say ("done\n");
+}
+
+/* A module in a name space of its own has a C library of its own: another allocator. */
+static void namespaces (const char *module)
+{
+    void *handle;
+    void (*allocate) (int);
+
+    (void)setenv ("ATTACH_MODULE_IS_QUICK", "1", 1);
+    handle = dlmopen (LM_ID_NEWLM, module, RTLD_NOW);
+    allocate = handle != NULL ? (void (*) (int))dlsym (handle, "allocate") : NULL;
+    if (allocate == NULL)
+        _exit (3);
+    say ("ready\n");
+    wait_for_test ();
+    allocate (25);
+    for (int i = 0; i < 5; i++)
+        keep (malloc (4444));
+    say ("done\n");
+    wait_for_test ();
+}
+
 int main (int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
@@ -383,6 +424,12 @@ int main (int argc, char **argv)
         load_later (argv[2]);
     else if (strcmp (name, "forks") == 0)
         forks ();
+    else if (strcmp (name, "namespaces") == 0 && argc > 2)
+        namespaces (argv[2]);
+    else if (strcmp (name, "undumpable") == 0)
+        undumpable ();
+    else if (strcmp (name, "vforked") == 0)
+        vforked ();
     else if (strcmp (name, "filtered") == 0)
         filtered ();
     else

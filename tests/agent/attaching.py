@@ -25,6 +25,14 @@ def check(case, what, is_right, found=""):
     results.check(f"{case}: {what}", is_right, found)
 
 
+def wait_until_sleeping(pid):
+    for _ in range(1000):
+        with open(f"/proc/{pid}/stat") as file:
+            if file.read().rsplit(")", 1)[1].split()[0] == "S":
+                break
+        time.sleep(0.002)
+
+
 class Target:
     """A program that waits to be attached to."""
 
@@ -42,11 +50,7 @@ class Target:
     def expect_waiting(self, word):
         """Until it waits for us: before, the loader may still fill in a slot on its way there."""
         self.expect(word)
-        for _ in range(1000):
-            with open(f"/proc/{self.pid}/stat") as file:
-                if file.read().rsplit(")", 1)[1].split()[0] == "S":
-                    break
-            time.sleep(0.002)
+        wait_until_sleeping(self.pid)
 
     def go_on(self):
         self.process.stdin.write(b"x")

@@ -228,6 +228,23 @@ def case_fork_child():
     target.end()
 
 
+def case_namespaces():
+    """What another copy of the C library gives out is not recorded, and that is said."""
+    target = Target("namespaces", MODULE)
+    target.expect_waiting("ready")
+    attached = Attached(target.pid, "namespaces").wait_until_recording()
+    target.go_on()
+    target.expect("done")
+    check("namespaces", "detach", attached.detach() == (0, 0), attached.said)
+    seen = attached.sizes()
+    check("namespaces", "5 blocks of 4444, none of 8888", (seen[4444], seen[8888]) == (5, 0), seen)
+    check("namespaces", "it says where the other calls lead",
+          "more call slots lead to functions of libc.so.6" in attached.said, attached.said)
+    target.go_on()
+    check("namespaces", "the target ends well", target.process.wait(10) == 0)
+    target.end()
+
+
 def case_target_ends():
     target = Target("known")
     target.expect("ready")

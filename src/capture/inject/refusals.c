@@ -109,6 +109,10 @@ static enum hs_status refuse_by_program (pid_t pid, struct hs_error *err)
             status = refuse (err, pid,
                              "is statically linked: nothing stands between it and its allocator; "
                              "link it dynamically, or report its heap through heapstrata.h");
+        else if (strstr (interpreter, "/ld-musl-") != NULL)
+            status = refuse (err, pid,
+                             "uses musl as its C library: only the GNU C library is supported; use "
+                             "`heapstrata record`");
     }
     (void)close (fd);
     return status;
@@ -150,14 +154,6 @@ enum hs_status hs_refuse_by_maps (const struct hs_target *target, struct hs_erro
 {
     if (hs_target_map_named (target, "/libc.so.6") != NULL)
         return HS_OK;
-    for (size_t i = 0; i < target->maps.n; i++) {
-        const char *name = target->maps.items[i].name;
-
-        if (strstr (name, "/ld-musl-") != NULL || strstr (name, "/libc.musl-") != NULL)
-            return refuse (err, target->pid,
-                           "uses musl as its C library: only the GNU C library is supported; use "
-                           "`heapstrata record`");
-    }
     return refuse (err, target->pid,
                    "has not loaded the GNU C library (libc.so.6): only that one is supported");
 }
