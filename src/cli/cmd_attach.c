@@ -119,7 +119,9 @@ const struct cli_command cli_command_attach = {
         "their kin are led through a recording agent, and goes on. The recording ends with the\n"
         "duration, with “heapstrata detach PID”, with Ctrl-C, or with the process; the calls\n"
         "are then put back as they were. Blocks from before are unknown, and freeing them is no\n"
-        "error. Calls through pointers that the program had copied before are not seen."),
+        "error. Calls through pointers that the program had copied before are not seen.\n"
+        "Children that the process forks are not followed: attach to each by its own PID, or\n"
+        "start the program with “heapstrata record --follow”."),
     .options = entries,
     .run = run,
 };

@@ -29,10 +29,12 @@ static enum hs_status damaged (struct hs_error *err, const char *what)
     return hs_error_set (err, HS_DAMAGED, HS_NO_OFFSET, "the agent is damaged: %s", what);
 }
 
-/* `n` objects of `size` bytes at `address` of the image, or NULL. */
+/* `n` objects of `size` bytes at `address` of the image, or NULL. Where the objects of ELF lie they
+ * lie at whole words. */
 static void *at (const struct hs_agent_image *image, uint64_t address, uint64_t n, uint64_t size)
 {
-    if (address > image->size || n > LARGEST || n * size > image->size - address)
+    if ((size >= sizeof (Elf64_Nhdr) && address % 4 != 0) || (size % 8 == 0 && address % 8 != 0) ||
+        address > image->size || n > LARGEST || n * size > image->size - address)
         return NULL;
     return image->bytes + address;
 }
@@ -112,9 +114,10 @@ static void find_build_id (struct hs_agent_image *image, const Elf64_Phdr *part)
 
 static void read_dynamic (struct hs_agent_image *image, const Elf64_Phdr *part)
 {
-    const Elf64_Dyn *entry = at (image, part->p_vaddr, part->p_memsz, 1);
+    uint64_t n = part->p_memsz / sizeof (Elf64_Dyn);
+    const Elf64_Dyn *entry = at (image, part->p_vaddr, n, sizeof *entry);
 
-    for (uint64_t i = 0; entry != NULL && i < part->p_memsz / sizeof *entry; i++) {
+    for (uint64_t i = 0; entry != NULL && i < n; i++) {
         uint64_t value = entry[i].d_un.d_val;
 
         switch (entry[i].d_tag) {

@@ -13,6 +13,8 @@
 
 #define NAME_SPACES 16u /* DL_NNS of glibc */
 #define DYNAMIC_ENTRIES 256u
+#define LONGEST_CHAIN 4096u /* of names with one hash bucket; real ones have a handful */
+#define MOST_SYMBOLS 65536u /* that are looked at one by one */
 
 /* ---- the list -------------------------------------------------------------------------- */
 
@@ -293,7 +295,7 @@ static uint64_t gnu_symbol (const struct hs_target *target, const struct hs_load
     if (!hs_target_read (target, buckets + hash % head[0] * 4ul, &number, sizeof number) ||
         number < head[1])
         return 0;
-    for (;; number++) {
+    for (uint32_t first = number; number - first < LONGEST_CHAIN; number++) {
         if (!hs_target_read (target, buckets + (head[0] + (uint64_t)number - head[1]) * 4, &entry,
                              sizeof entry))
             return found;
@@ -306,8 +308,9 @@ static uint64_t gnu_symbol (const struct hs_target *target, const struct hs_load
                 found = address;
         }
         if ((entry & 1) != 0)
-            return found;
+            break;
     }
+    return found;
 }
 
 /* Without the GNU table: one after the other. Only old or hand-made modules are so. */
@@ -319,7 +322,7 @@ static uint64_t plain_symbol (const struct hs_target *target, const struct hs_lo
 
     if (!hs_target_read (target, module->hash, head, sizeof head))
         return 0;
-    for (uint32_t i = 1; i < head[1] && i < (1u << 20) && found == 0; i++)
+    for (uint32_t i = 1; i < head[1] && i < MOST_SYMBOLS && found == 0; i++)
         found = definition (target, module, i, name, ret_is_indirect);
     return found;
 }
