@@ -243,6 +243,22 @@ def maps():
     check("maps", "exit status", status == 0, status)
 
 
+def reserve():
+    events, status, summary = record("reserve")
+    size = 0x30000
+    told = [(e["op"], e["size"], e["flags"]) for e in events if e["kind"] == "virtual"]
+    both, commit, reserved, decommit, release = ("0x3000", "0x1000", "0x2000", "0x4000", "0x8000")
+    wanted = [("alloc", 16 * size, reserved), ("alloc", size, both), ("alloc", size, commit),
+              ("alloc", 2 * size, commit), ("free", size, decommit), ("free", size, decommit),
+              ("alloc", size, reserved),
+              # of the file nothing; then shared memory, which becomes smaller
+              ("alloc", size, both), ("free", size, release), ("alloc", size // 2, both)]
+    check("reserve", "every call, in order", told == wanted, told)
+    memory = summary["processes"][-1]["virtual"]
+    check("reserve", "committed in the end", memory["exit_commit"] == 2 * size + size // 2, memory)
+    check("reserve", "exit status", status == 0, status)
+
+
 def pools():
     events, status, summary = record("pools")
     check_sizes("pools", events, {100: 10, 555: 1, 1011: 1})
@@ -290,6 +306,7 @@ def harmless():
 def main():
     family()
     maps()
+    reserve()
     pools()
     locked_in()
     harmless()

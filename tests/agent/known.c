@@ -192,6 +192,28 @@ static void maps (void)
     keep (kept);
 }
 
+/* A reservation that is used bit by bit, and mappings of files, which are not told of. */
+static void reserve (void)
+{
+    const int private = MAP_PRIVATE | MAP_ANONYMOUS;
+    char *reserved = mmap (NULL, 16 * MAP_BYTES, PROT_NONE, private | MAP_NORESERVE, -1, 0);
+    char *other = mmap (NULL, MAP_BYTES, PROT_READ | PROT_WRITE, private, -1, 0);
+    int fd = memfd_create ("known", 0);
+    char *file;
+
+    (void)mprotect (reserved, MAP_BYTES, PROT_READ | PROT_WRITE);
+    (void)mprotect (reserved + MAP_BYTES, 2 * MAP_BYTES, PROT_READ | PROT_WRITE);
+    (void)mprotect (reserved, MAP_BYTES, PROT_NONE);
+    (void)mprotect (other, MAP_BYTES, PROT_READ);
+    (void)mmap (reserved + MAP_BYTES, MAP_BYTES, PROT_NONE, private | MAP_FIXED, -1, 0);
+    (void)!ftruncate (fd, 2 * (off_t)MAP_BYTES);
+    file = mmap (NULL, MAP_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    file = mremap (file, MAP_BYTES, 2 * MAP_BYTES, MREMAP_MAYMOVE);
+    file[2 * MAP_BYTES - 1] = 1;
+    other = mmap (NULL, MAP_BYTES, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    keep (mremap (other, MAP_BYTES, MAP_BYTES / 2, 0));
+}
+
 static void pools (void)
 {
     static char memory[10000], other[1000];
@@ -419,6 +441,7 @@ static int run_other (const char *name, char *path)
         void (*run) (void);
     } cases[] = {
         { "maps", maps },
+        { "reserve", reserve },
         { "pools", pools },
         { "strict", strict },
         { "no-tsc", no_tsc },

@@ -130,6 +130,13 @@ void agent_realloc_end (struct agent_thread *thread, void *address, size_t size,
 uint32_t agent_stack_id (struct agent_thread *thread, const struct agent_frame *frame)
     __attribute__ ((visibility ("hidden")));
 
+/* agent_maps.c: the mapping that holds an address; 0 when there is none, or no call may be made */
+struct agent_mapping {
+    uintptr_t begin, end;
+    int is_file;
+};
+int agent_find_mapping (uintptr_t address, struct agent_mapping *ret) AGENT_HIDDEN;
+
 /* Whether the stack around `sp` is mapped up to thread->stack_end, which is looked up for it. */
 int agent_prove_stack (struct agent_thread *thread, uintptr_t sp) AGENT_HIDDEN;
 

@@ -3,11 +3,8 @@
  * once. */
 #include "capture/agent/agent.h"
 
-#include "capture/agent/system.h"
-
 #include <dlfcn.h>
 #include <elf.h>
-#include <fcntl.h>
 #include <link.h>
 
 #define ID_MASK UINT64_C (0xffff)
@@ -19,79 +16,16 @@ extern int _dl_find_object (void *, struct dl_find_object *) __attribute__ ((wea
 
 /* ---- the stack interval ---------------------------------------------------------------- */
 
-static int parse_hex (const char **at, const char *end, uintptr_t *ret)
-{
-    const char *p = *at;
-    uintptr_t value = 0;
-
-    for (; p < end; p++) {
-        if (*p >= '0' && *p <= '9')
-            value = value << 4 | (uintptr_t)(*p - '0');
-        else if (*p >= 'a' && *p <= 'f')
-            value = value << 4 | (uintptr_t)(*p - 'a' + 10);
-        else
-            break;
-    }
-    *ret = value;
-    if (p == *at || p >= end)
-        return 0;
-    *at = p + 1;
-    return 1;
-}
-
-/* Finds the mapping that holds `sp` in the lines of /proc/self/maps. Long paths may be cut by the
- * buffer's border: only the numbers at the beginning of a line are read. */
-static int find_mapping (int fd, uintptr_t sp, struct agent_thread *thread)
-{
-    char buffer[2048];
-    size_t kept = 0;
-    int at_line_start = 1;
-
-    for (;;) {
-        long got = sys3 (SYS_read, fd, (long)(buffer + kept), (long)(sizeof buffer - kept));
-        const char *end, *p = buffer;
-
-        if (got <= 0)
-            return 0;
-        end = buffer + kept + got;
-        kept = 0;
-        while (p < end) {
-            const char *line = p;
-            uintptr_t begin, stop;
-
-            if (at_line_start) {
-                if (!parse_hex (&p, end, &begin) || !parse_hex (&p, end, &stop)) {
-                    kept = (size_t)(end - line);
-                    for (size_t i = 0; i < kept; i++)
-                        buffer[i] = line[i];
-                    break;
-                }
-                if (sp >= begin && sp < stop) {
-                    thread->stack_begin = begin;
-                    thread->stack_end = stop;
-                    return 1;
-                }
-            }
-            for (at_line_start = 0; p < end && !at_line_start; p++)
-                at_line_start = *p == '\n';
-        }
-    }
-}
-
 /* Whether [sp, stack_end) is proved to be mapped: looks it up when sp left the known interval. */
 __attribute__ ((noinline, cold)) int agent_prove_stack (struct agent_thread *thread, uintptr_t sp)
 {
-    int is_found;
-    long fd;
+    struct agent_mapping mapping;
 
-    if (atomic_load_explicit (&agent.is_quiet, memory_order_relaxed))
+    if (!agent_find_mapping (sp, &mapping))
         return 0;
-    fd = sys6 (SYS_openat, AT_FDCWD, (long)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0, 0, 0);
-    if (fd < 0)
-        return 0;
-    is_found = find_mapping ((int)fd, sp, thread);
-    (void)sys3 (SYS_close, fd, 0, 0);
-    return is_found;
+    thread->stack_begin = mapping.begin;
+    thread->stack_end = mapping.end;
+    return 1;
 }
 
 /* ---- modules --------------------------------------------------------------------------- */

@@ -29,6 +29,7 @@ typedef void (*agent_new_handler) (void); /* a function type cannot be spelt ins
     X (mmap64, void *, (void *, size_t, int, int, int, long))                                      \
     X (munmap, int, (void *, size_t))                                                              \
     X (mremap, void *, (void *, size_t, size_t, int, void *))                                      \
+    X (mprotect, int, (void *, size_t, int))                                                       \
     X (prctl, int, (int, long, long, long, long))                                                  \
     X (syscall, long, (long, long, long, long, long, long, long))                                  \
     X (dlclose, int, (void *))                                                                     \
