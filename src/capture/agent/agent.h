@@ -68,6 +68,7 @@ struct agent {
     struct hs_ring_head *rings;
     uint8_t *bodies;                        /* each twice: ring i at i * 2 * HS_RING_BYTES */
     const uint32_t *alive;                  /* a page that reads 0 after fork */
+    int has_no_tsc;                         /* then stamps cost a system call */
     struct agent_thread *threads[HS_RINGS]; /* made on a ring's first use, then kept with it */
     uintptr_t exception_alloc; /* where the C++ runtime makes its exceptions; 0 = unknown */
     _Atomic uint32_t module_generation;
@@ -94,6 +95,9 @@ void agent_forget_self (void) AGENT_HIDDEN;
 void *agent_find_real (const char *name) AGENT_HIDDEN;
 /* The body of ring `number`, mapped twice in a row; NULL when that fails. */
 uint8_t *agent_map_body (uint32_t number) AGENT_HIDDEN;
+
+/* agent_ring.c: now, by the clock that is not the TSC */
+uint64_t agent_slow_now (void) AGENT_HIDDEN;
 
 /* The calling thread's state, made on first use; NULL when nothing is to be recorded. `sp` is that
  * of the hook's caller: a hook that was left without a return (exception, longjmp) is told from one

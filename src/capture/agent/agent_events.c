@@ -14,7 +14,7 @@ static inline void begin_release (struct agent_thread *thread)
 {
     atomic_store_explicit (&thread->ring->pending, 1, memory_order_relaxed);
     __asm__ volatile("" ::: "memory");
-    thread->stamp = read_tsc ();
+    thread->stamp = __builtin_expect (agent.has_no_tsc, 0) ? agent_slow_now () : read_tsc ();
 }
 
 /*
@@ -26,7 +26,9 @@ static inline void begin_acquisition (struct agent_thread *thread)
 {
     atomic_store_explicit (&thread->ring->pending, 1, memory_order_relaxed);
     __asm__ volatile("" ::: "memory");
-    if (atomic_load_explicit (&agent.n_threads, memory_order_relaxed) > 1)
+    if (__builtin_expect (agent.has_no_tsc, 0))
+        thread->stamp = agent_slow_now ();
+    else if (atomic_load_explicit (&agent.n_threads, memory_order_relaxed) > 1)
         thread->stamp = read_tsc_after ();
     else
         thread->stamp = read_tsc ();

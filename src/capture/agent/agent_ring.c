@@ -213,12 +213,25 @@ void agent_resume_new (uintptr_t sp)
         thread->is_busy = AGENT_BUSY_NEW;
 }
 
+__attribute__ ((noinline, cold)) uint64_t agent_slow_now (void)
+{
+    struct timespec time = { 0, 0 };
+
+    (void)sys3 (SYS_clock_gettime, CLOCK_MONOTONIC, (long)&time, 0);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static uint64_t read_now (void)
+{
+    return agent.has_no_tsc ? agent_slow_now () : read_tsc ();
+}
+
 /* Whether this process may wait some more in this second; counts the wait. When it may not, the
  * thread need not ask again before the next. */
 static int may_wait (struct agent_thread *thread, uint64_t ticks)
 {
     uint64_t per_ms = agent.arena->ticks_per_ms;
-    uint64_t now = read_tsc (), epoch;
+    uint64_t now = read_now (), epoch;
 
     if (per_ms == 0)
         return 0;
@@ -262,7 +275,7 @@ static int wait_for_room (struct agent_thread *thread, uint32_t n)
         }
         if (!atomic_load_explicit (&agent.is_quiet, memory_order_relaxed))
             (void)sys3 (SYS_nanosleep, (long)&nap, 0, 0);
-        now = read_tsc ();
+        now = read_now ();
         if (!may_wait (thread, now - begin))
             return 0;
         begin = now;

@@ -69,6 +69,7 @@ int agent_take_attached (void)
     if (generation == taken_generation || *(const volatile uint32_t *)head->alive == 0)
         return 0;
     agent.arena = (void *)head->arena;
+    agent.has_no_tsc = agent.arena->clock != HS_RING_CLOCK_TSC;
     agent.rings = (void *)(head->arena + HS_ARENA_PAGE);
     agent.bodies = (void *)head->bodies;
     agent_gate.control = &agent.arena->control;

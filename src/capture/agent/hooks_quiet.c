@@ -2,7 +2,8 @@
 /*
  * Programs that lock themselves in (CAPTURE.md 1). Strict seccomp and PR_SET_TSC make rdtsc a
  * fault: recording goes off before either, and on again if it did not come to that. A filter may
- * kill for any system call: before one is set we make our last.
+ * kill for any system call: before one is set we make our last. Where stamps are system calls, too,
+ * recording goes off.
  */
 #include "capture/agent/hooks.h"
 #include "capture/agent/system.h"
@@ -71,9 +72,9 @@ AGENT_EXPORT int prctl (int option, long a, long b, long c, long d)
         agent_look_up ();
     if (agent_real.prctl == NULL)
         return (int)sys6 (SYS_prctl, option, a, b, c, d, 0);
-    if (option == PR_SET_SECCOMP && a == SECCOMP_MODE_STRICT)
+    if (option == PR_SET_SECCOMP && (a == SECCOMP_MODE_STRICT || agent.has_no_tsc))
         return prctl_unseen (HS_UNSEEN_STRICT_SECCOMP, option, rest);
-    if (option == PR_SET_TSC && a == PR_TSC_SIGSEGV)
+    if (option == PR_SET_TSC && a == PR_TSC_SIGSEGV && !agent.has_no_tsc)
         return prctl_unseen (HS_UNSEEN_NO_TSC, option, rest);
     if (option == PR_SET_SECCOMP && a == SECCOMP_MODE_FILTER)
         go_quiet ();
@@ -87,7 +88,8 @@ __attribute__ ((used)) AGENT_HIDDEN long agent_seccomp (long number, long operat
     long ret;
     int was_on = 0;
 
-    if (operation == SECCOMP_SET_MODE_STRICT)
+    if (operation == SECCOMP_SET_MODE_STRICT ||
+        (operation == SECCOMP_SET_MODE_FILTER && agent.has_no_tsc))
         was_on = go_off (HS_UNSEEN_STRICT_SECCOMP);
     else if (operation == SECCOMP_SET_MODE_FILTER)
         go_quiet ();

@@ -141,6 +141,7 @@ int agent_take_arena (int fd)
     if (agent.bodies == NULL || alive == NULL)
         return 0;
     agent.arena = arena;
+    agent.has_no_tsc = arena->clock != HS_RING_CLOCK_TSC;
     agent.rings = (void *)((uint8_t *)arena + HS_ARENA_PAGE);
     arena->pid = (uint32_t)sys3 (SYS_getpid, 0, 0, 0);
     *alive = 1;

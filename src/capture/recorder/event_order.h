@@ -22,6 +22,7 @@ struct hs_order_target { /* where events go */
     enum hs_status (*put_blocks) (void *self, const struct hs_event *common,
                                   const struct hs_brief_block *blocks, uint32_t n,
                                   struct hs_error *err);
+    enum hs_ring_clock clock; /* of the stamps */
 };
 
 /* Reads the clocks for some milliseconds; then is the trace's zero. */

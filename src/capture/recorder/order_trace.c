@@ -3,6 +3,7 @@
 #include "capture/recorder/order_private.h"
 
 #include "base/memory.h"
+#include "capture/recorder/trace_clock.h"
 
 #include <time.h>
 
@@ -12,17 +13,17 @@
 #define EPOCH_1601_TO_1970 INT64_C (116444736000000000) /* in 100 ns */
 
 /* The reading that was interrupted least. */
-static struct hs_clock_pair read_clocks (void)
+static struct hs_clock_pair read_clocks (enum hs_ring_clock clock)
 {
     struct hs_clock_pair best = { 0 };
     uint64_t shortest = UINT64_MAX;
 
     for (unsigned i = 0; i < CLOCK_TRIES && shortest > UNINTERRUPTED_TICKS; i++) {
         struct timespec time;
-        uint64_t before = __builtin_ia32_rdtsc (), after;
+        uint64_t before = hs_trace_clock_now (clock), after;
 
         (void)clock_gettime (CLOCK_MONOTONIC, &time);
-        after = __builtin_ia32_rdtsc ();
+        after = hs_trace_clock_now (clock);
         if (after - before < shortest) {
             shortest = after - before;
             best = (struct hs_clock_pair){ before + shortest / 2,
@@ -42,11 +43,11 @@ static void take_slope (struct hs_order_trace *trace)
 static void calibrate (struct hs_order_trace *trace)
 {
     struct timespec wait = { 0, CALIBRATION_NS };
-    struct hs_clock_pair begin = read_clocks ();
+    struct hs_clock_pair begin = read_clocks (trace->target.clock);
 
     (void)nanosleep (&wait, NULL);
     trace->first = trace->before = begin;
-    trace->now = read_clocks ();
+    trace->now = read_clocks (trace->target.clock);
     trace->ticks_per_ms =
         (trace->now.tsc - begin.tsc) * 1000000 / (uint64_t)(trace->now.ns - begin.ns + 1);
     take_slope (trace);
@@ -54,7 +55,7 @@ static void calibrate (struct hs_order_trace *trace)
 
 void hs_order_trace_tick (struct hs_order_trace *trace)
 {
-    struct hs_clock_pair now = read_clocks ();
+    struct hs_clock_pair now = read_clocks (trace->target.clock);
 
     /* short spans would turn jitter into slope */
     if (now.ns - trace->now.ns < 1000000)
@@ -99,7 +100,8 @@ enum hs_status hs_order_trace_new (const struct hs_order_target *target,
     clock->clock = (struct hs_clock_fields){
         .ticks_per_second = 1000000000,
         .zero_filetime = wall.tv_sec * INT64_C (10000000) + wall.tv_nsec / 100 +
-                         EPOCH_1601_TO_1970 - (read_clocks ().ns - trace->first.ns) / 100,
+                         EPOCH_1601_TO_1970 -
+                         (read_clocks (target->clock).ns - trace->first.ns) / 100,
         .resolution_ticks = 1,
     };
     *ret = trace;
@@ -121,7 +123,7 @@ uint64_t hs_order_trace_ticks_per_ms (const struct hs_order_trace *trace)
 
 int64_t hs_order_trace_now (const struct hs_order_trace *trace)
 {
-    return read_clocks ().ns - trace->first.ns;
+    return read_clocks (trace->target.clock).ns - trace->first.ns;
 }
 
 uint64_t hs_order_trace_end (struct hs_order_trace *trace)

@@ -2,6 +2,8 @@
 /* Draining rings; see ring_reader.h. */
 #include "capture/recorder/ring_reader.h"
 
+#include "capture/recorder/trace_clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -184,13 +186,13 @@ static void look_for_loss (struct hs_ring_reader *reader)
         atomic_store (&reader->arena->control, reader->control);
         loss->is_any = 1;
     }
-    loss->end = __builtin_ia32_rdtsc ();
+    loss->end = hs_trace_clock_now (reader->clock);
 }
 
 enum hs_status hs_ring_reader_drain (struct hs_ring_reader *reader, uint64_t *ret_horizon,
                                      uint64_t *ret_n_bytes, struct hs_error *err)
 {
-    uint64_t begin = __builtin_ia32_rdtsc ();
+    uint64_t begin = hs_trace_clock_now (reader->clock);
     uint64_t horizon = begin - HORIZON_SLACK_TICKS;
     uint64_t n_waiting = 0;
 

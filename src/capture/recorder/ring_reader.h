@@ -33,6 +33,7 @@ struct hs_ring_reader {
     int fd;
     uint8_t *base; /* of the whole arena */
     struct hs_arena_head *arena;
+    enum hs_ring_clock clock; /* our own word for it */
     struct hs_ring_queue queues[HS_RINGS];
     uint16_t seen[HS_RINGS]; /* the rings that ever had an owner */
     uint32_t n_seen;

@@ -7,6 +7,7 @@
 #include "capture/recorder/followers.h"
 #include "capture/recorder/process_info.h"
 #include "capture/recorder/recorded.h"
+#include "capture/recorder/trace_clock.h"
 #include "encode/hst_encoder.h"
 
 #include <stdio.h>
@@ -49,6 +50,7 @@ struct hs_session {
     const struct hs_encoder_class *encoder;
     void *encoder_self;
     struct hs_order_trace *trace;
+    enum hs_ring_clock clock;
     struct hs_control_server *control;
     struct hs_follow *follow;
     int waker;                     /* epoll: ends of processes, children that come */
@@ -94,7 +96,7 @@ static bool add_moment (struct hs_session *session, struct moment moment)
          moment.kind != MOMENT_END) ||
         !hs_array_reserve (&session->moments, 1))
         return false;
-    moment.stamp = __builtin_ia32_rdtsc ();
+    moment.stamp = hs_trace_clock_now (session->clock);
     session->moments.items[session->moments.n++] = moment;
     return true;
 }
@@ -216,7 +218,7 @@ static enum hs_status pass (struct hs_session *session, uint64_t horizon, struct
 static enum hs_status drain (struct hs_session *session, bool is_last, uint64_t *n_bytes,
                              struct hs_error *err)
 {
-    uint64_t horizon = is_last ? UINT64_MAX : __builtin_ia32_rdtsc ();
+    uint64_t horizon = is_last ? UINT64_MAX : hs_trace_clock_now (session->clock);
 
     *n_bytes = 0;
     for (struct hs_recorded *p = session->processes; p != NULL; p = p->next) {
@@ -303,7 +305,7 @@ static const char *pause_recording (struct hs_session *session)
     if (session->is_paused)
         return "the recording is paused already";
     session->is_paused = true;
-    session->pause_stamp = __builtin_ia32_rdtsc ();
+    session->pause_stamp = hs_trace_clock_now (session->clock);
     set_control (session, 0);
     return NULL;
 }
@@ -400,9 +402,11 @@ static void prepare (struct hs_session *session, struct hs_recorded *process)
 {
     struct hs_arena_head *arena = process->reader.arena;
 
+    arena->clock = session->clock;
+    process->reader.clock = session->clock;
     arena->ticks_per_ms = hs_order_trace_ticks_per_ms (session->trace);
     arena->min_size = session->options->min_size;
-    atomic_store (&arena->heartbeat, __builtin_ia32_rdtsc ());
+    atomic_store (&arena->heartbeat, hs_trace_clock_now (session->clock));
     hs_ring_reader_set_control (&process->reader, session->is_paused ? 0 : control_bits (session));
 }
 
@@ -629,6 +633,7 @@ enum hs_status hs_session_new (const struct hs_record_options *options,
         return hs_error_no_memory (err);
     session->options = options;
     session->cancel = cancel;
+    session->clock = hs_trace_clock_choose ();
     session->waker = epoll_create1 (EPOLL_CLOEXEC);
     session->encoder = hs_encoder_for_path (options->output);
     if (session->encoder == NULL)
@@ -644,7 +649,7 @@ enum hs_status hs_session_new (const struct hs_record_options *options,
                                              options->newest_bytes, options->newest_ns, err);
     if (status == HS_OK) {
         struct hs_order_target target = { session->encoder->append, session->encoder_self,
-                                          session->encoder->put_blocks };
+                                          session->encoder->put_blocks, session->clock };
 
         status = hs_order_trace_new (&target, &session->trace, err);
     }
