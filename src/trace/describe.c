@@ -140,7 +140,7 @@ static bool describe_module (struct hs_trace *trace, const struct hs_event *even
         return false;
     trace->are_modules_dirty = true;
     module = find_module (trace, event->process, fields->base);
-    is_placeholder = module != NULL && module->size == 0; /* only its identity came so far */
+    is_placeholder = module != NULL && module->path == 0; /* only its identity came so far */
     is_over = module != NULL && module->unload != INT64_MAX;
     if (module == NULL || (is_over && fields->op == HS_MODULE_LOAD)) {
         module = add_module (trace, event);
