@@ -145,8 +145,8 @@ def check_help():
     lines = run("dump", "--json", DEMO)[1].splitlines()
     expect("dump --json: an object a line", all(isinstance(json.loads(line), dict)
                                                 for line in lines), True)
-    # counts and facts are told anew while a long load goes on: how often is a matter of time
-    told = ("count", "fact")
+    # counts, facts and clocks are told anew while a load goes on: how often is a matter of time
+    told = ("count", "fact", "clock")
     expect("dump and dump --json have as many lines",
            sum(line.split()[1] not in told for line in run("dump", DEMO)[1].splitlines()),
            sum(json.loads(line)["kind"] not in told for line in lines))
