@@ -145,3 +145,15 @@ bool hs_is_allocator_frame (const char *function)
     }
     return false;
 }
+
+bool hs_is_allocator_in (const struct hs_tables *tables, const char *function)
+{
+    for (size_t i = tables->allocators.n; i > 0; i--) {
+        const struct hs_allocator_rule *rule = &tables->allocators.items[i - 1];
+
+        if (matches (function, hs_intern_text (&tables->strings, rule->name),
+                     rule->is_prefix ? MATCH_PREFIX : MATCH_NAME))
+            return !rule->is_none;
+    }
+    return hs_is_allocator_frame (function);
+}

@@ -228,7 +228,8 @@ static bool is_same_shape (const struct hs_call_tree_shape *shape,
     return shape->trace == snapshot->trace && shape->generation == snapshot->generation &&
            shape->names == snapshot->names && shape->process == filter->process &&
            shape->direction == query->direction &&
-           shape->allocator_frames == query->allocator_frames;
+           shape->allocator_frames == query->allocator_frames &&
+           shape->collapse_recursion == query->collapse_recursion;
 }
 
 /* The shape of the whole trace: it fits whatever range is asked for next. */

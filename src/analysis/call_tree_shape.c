@@ -30,11 +30,21 @@ struct build {
     uint32_t *next;  /* per node: the number that its next child gets */
 };
 
-/* The child of `parent` with that label, new or known; `parent` itself when the tree is full. */
+static bool is_recursion (const struct build *build, uint32_t parent, uint32_t label)
+{
+    return build->query->collapse_recursion && parent != 0 &&
+           build->nodes.items[parent].label == label;
+}
+
+/* The child of `parent` with that label, new or known; `parent` itself when the tree is full, and
+ * for a function that called itself, where that is one row. */
 static bool find_child (struct build *build, uint32_t parent, uint32_t label, uint32_t *ret)
 {
     uint64_t key = (uint64_t)parent << 32 | label;
 
+    *ret = parent;
+    if (is_recursion (build, parent, label))
+        return true;
     *ret = hs_idmap_get (&build->children, key);
     if (*ret != HS_IDMAP_NONE)
         return true;
@@ -158,7 +168,7 @@ static bool insert_bottom_up (struct build *build, const struct hs_stack_sum *st
 
         if (!find_child (build, parent, build->path.labels.items[i], &tree))
             return false;
-        if (tree == parent)
+        if (tree == parent && !is_recursion (build, tree, build->path.labels.items[i]))
             break; /* full */
     }
     *ret = tree;
@@ -380,6 +390,7 @@ enum hs_status hs_call_tree_shape (const struct hs_snapshot *snapshot,
     shape->names = snapshot->names;
     shape->direction = query->direction;
     shape->allocator_frames = query->allocator_frames;
+    shape->collapse_recursion = query->collapse_recursion;
     status = build_shape (&build, snapshot, sums, cancel, shape);
     if (status == HS_OK)
         *ret = shape;

@@ -38,6 +38,7 @@ struct hs_call_tree_shape {
     hs_process_id process;
     enum hs_tree_direction direction;
     enum hs_allocator_frames allocator_frames;
+    bool collapse_recursion;
 
     uint32_t n_nodes, n_stacks;
     struct hs_shape_node *nodes; /* 0 is the invisible root; one more at the end */

@@ -13,7 +13,9 @@ static uint64_t step (uint64_t hash, uint64_t key)
 
 struct hs_tree_row hs_call_tree_row (const struct hs_call_tree *tree, uint32_t node)
 {
-    struct hs_tree_row row = { .direction = tree->query.direction };
+    struct hs_tree_row row = { .direction = tree->query.direction,
+                               .allocator_frames = tree->query.allocator_frames,
+                               .collapse_recursion = tree->query.collapse_recursion };
 
     for (uint32_t at = node; at != 0; at = tree->nodes[at].parent) {
         row.depth++;
@@ -29,19 +31,37 @@ static size_t place_of (const struct hs_label_path *path, enum hs_tree_direction
     return direction == HS_TREE_BOTTOM_UP ? n : path->labels.n - 1 - n;
 }
 
-static bool is_in_row (const struct hs_frame_labels *labels, const struct hs_label_path *path,
-                       const struct hs_tree_row *row)
+/* Where the row's last label stands in the path; SIZE_MAX when the path does not lead through the
+ * row. Labels that repeat the one before are none of their own when recursion is collapsed. */
+static size_t place_in_row (const struct hs_frame_labels *labels, const struct hs_label_path *path,
+                            const struct hs_tree_row *row)
 {
+    uint32_t newest = 0;
     uint64_t hash = 0;
+    size_t last = 0;
+    uint32_t depth = 0;
 
-    if (path->labels.n < row->depth)
-        return false;
-    for (uint32_t i = row->depth; i > 0; i--) {
+    for (size_t i = 0; i < path->labels.n && depth < row->depth; i++) {
+        uint32_t label = path->labels.items[place_of (path, row->direction, i)];
+
+        if (row->collapse_recursion && label == newest)
+            continue;
+        newest = label;
+        last = i;
+        depth++;
+    }
+    if (depth < row->depth)
+        return SIZE_MAX;
+    newest = 0;
+    for (size_t i = last + 1; i > 0 && row->depth > 0; i--) { /* from the row to the top */
         uint32_t label = path->labels.items[place_of (path, row->direction, i - 1)];
 
+        if (row->collapse_recursion && label == newest)
+            continue;
+        newest = label;
         hash = step (hash, labels->labels.items[label].key);
     }
-    return hash == row->hash;
+    return hash == row->hash ? last : SIZE_MAX;
 }
 
 static const char *copy_text (char **at, const char *text)
@@ -73,7 +93,8 @@ static struct hs_caller_path *lay_out (const struct hs_frame_labels *labels,
     texts = (char *)(answer->frames + n);
     answer->n = (uint32_t)n;
     if (n > 0 && row->depth > 0)
-        answer->chosen = (uint32_t)place_of (path, row->direction, row->depth - 1);
+        answer->chosen =
+            (uint32_t)place_of (path, row->direction, place_in_row (labels, path, row));
     for (size_t i = 0; i < n; i++) {
         const struct hs_label *label = &labels->labels.items[path->labels.items[i]];
         const struct hs_label_place *place = &path->places.items[i];
@@ -102,6 +123,7 @@ static enum hs_status find_heaviest (struct search *search, const struct hs_stac
                                      const struct hs_caller_path_query *query,
                                      const struct hs_cancel *cancel)
 {
+    bool fold = query->row.allocator_frames == HS_ALLOCATOR_FRAMES_FOLD;
     int64_t most = 0;
 
     for (uint32_t i = 0; i < sums->n; i++) {
@@ -110,9 +132,9 @@ static enum hs_status find_heaviest (struct search *search, const struct hs_stac
 
         if ((i & 1023) == 0 && hs_cancel_is_set (cancel))
             return HS_CANCELLED;
-        if (!hs_frame_labels_path (&search->labels, stack, true, &search->path))
+        if (!hs_frame_labels_path (&search->labels, stack, fold, &search->path))
             return HS_NO_MEMORY;
-        if (!is_in_row (&search->labels, &search->path, &query->row))
+        if (place_in_row (&search->labels, &search->path, &query->row) == SIZE_MAX)
             continue;
         search->n_stacks++;
         hs_sums_add (&search->sums, &stack->sums);
@@ -142,7 +164,9 @@ enum hs_status hs_caller_path (const struct hs_snapshot *snapshot, const struct 
         status = find_heaviest (&search, sums, query, cancel);
     search.path.labels.n = search.path.places.n = 0;
     if (status == HS_OK && search.heaviest != NULL &&
-        !hs_frame_labels_path (&search.labels, search.heaviest, true, &search.path))
+        !hs_frame_labels_path (&search.labels, search.heaviest,
+                               query->row.allocator_frames == HS_ALLOCATOR_FRAMES_FOLD,
+                               &search.path))
         status = HS_NO_MEMORY;
     if (status == HS_OK)
         status = hs_trace_check (snapshot->trace, err);

@@ -13,6 +13,8 @@ struct hs_tree_row {
     enum hs_tree_direction direction;
     uint64_t hash;  /* of the keys from this row to the top one */
     uint32_t depth; /* 1 for top rows; 0: the root, which all stacks are in */
+    enum hs_allocator_frames allocator_frames; /* as the tree's query said */
+    bool collapse_recursion;
 };
 
 struct hs_tree_row hs_call_tree_row (const struct hs_call_tree *tree, uint32_t node);

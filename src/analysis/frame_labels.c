@@ -93,7 +93,8 @@ static bool find_label (struct hs_frame_labels *labels, enum hs_label_kind kind,
         label->module = hs_intern_text (&labels->locations, number);
     }
     label->key = stable_hash (label->text, n);
-    label->is_allocator = kind == HS_LABEL_FRAME && hs_is_allocator_frame (label->text);
+    label->is_allocator =
+        kind == HS_LABEL_FRAME && hs_is_allocator_in (labels->tables, label->text);
     return true;
 }
 
@@ -341,8 +342,9 @@ enum hs_status hs_frame_labels_init (struct hs_frame_labels *labels,
     labels->node_frame = hs_alloc_zeroed (snapshot->n_nodes, sizeof *labels->node_frame);
     if (labels->node_frame == NULL)
         return hs_error_no_memory (err);
-    tables = hs_trace_lock (snapshot->trace);
+    labels->tables = tables = hs_trace_lock (snapshot->trace);
     is_done = label_all (labels, tables, sums);
+    labels->tables = NULL;
     hs_trace_unlock (snapshot->trace);
     if (is_done)
         return HS_OK;

@@ -49,6 +49,7 @@ struct hs_labelled_frame {
 
 struct hs_frame_labels {
     struct hs_snapshot snapshot;
+    const struct hs_tables *tables;    /* while they are locked by init */
     HS_ARRAY (struct hs_label) labels; /* index: number of the string in `identities`; 0 unused */
     HS_ARRAY (uint32_t) chained;
     HS_ARRAY (struct hs_label_place) places; /* of `chained` */

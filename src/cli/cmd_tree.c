@@ -14,8 +14,8 @@
 #define TEXT_DEPTH 40
 #define LIST_LIMIT 30 /* of --functions */
 
-static gboolean option_leaks, option_bottom_up, option_blocks, option_show, option_functions,
-    option_inclusive;
+static gboolean option_leaks, option_bottom_up, option_blocks, option_show, option_collapse,
+    option_functions, option_inclusive;
 static gint option_depth = -1;
 static char *option_metric;
 
@@ -34,6 +34,8 @@ static const GOptionEntry entries[] = {
     { "blocks", 0, 0, G_OPTION_ARG_NONE, &option_blocks, N_ ("Sort by blocks, not bytes"), NULL },
     { "depth", 0, 0, G_OPTION_ARG_INT, &option_depth,
       N_ ("At most so many levels; 0 = all (40 in text, all in JSON unless given)"), N_ ("N") },
+    { "collapse-recursion", 0, 0, G_OPTION_ARG_NONE, &option_collapse,
+      N_ ("Show a function that calls itself as one row"), NULL },
     { "show-allocator-frames", 0, 0, G_OPTION_ARG_NONE, &option_show,
       N_ ("Show malloc and its like as functions of their own"), NULL },
     G_OPTION_ENTRY_NULL,
@@ -67,6 +69,7 @@ static gboolean parse_view (const struct cli_call *call, struct view *view)
     view->query.unit = option_blocks ? HS_UNIT_BLOCKS : HS_UNIT_BYTES;
     view->query.allocator_frames =
         option_show ? HS_ALLOCATOR_FRAMES_SHOW : HS_ALLOCATOR_FRAMES_FOLD;
+    view->query.collapse_recursion = option_collapse;
     view->limit = cli_limit (call, call->json         ? G_MAXUINT
                                    : option_functions ? LIST_LIMIT
                                                       : TEXT_LIMIT);

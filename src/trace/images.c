@@ -179,6 +179,44 @@ void hs_trace_forget_images (struct hs_trace *trace, uint32_t states)
     (void)atomic_fetch_add_explicit (&trace->names, 1, memory_order_release);
 }
 
+static bool add_allocator (struct hs_tables *tables, const char *line, size_t n)
+{
+    struct hs_allocator_rule rule = { .is_none = n > 0 && line[0] == '-' };
+
+    if (rule.is_none) {
+        line++;
+        n--;
+    }
+    while (n > 0 && (line[n - 1] == ' ' || line[n - 1] == '\r' || line[n - 1] == '\t'))
+        n--;
+    rule.is_prefix = n > 0 && line[n - 1] == '*';
+    n -= rule.is_prefix;
+    if (n == 0 || line[0] == '#' || n > HS_LIMIT_STRING_BYTES)
+        return true;
+    if (!hs_intern_add (&tables->strings, line, n, &rule.name) ||
+        !hs_array_reserve (&tables->allocators, 1))
+        return false;
+    tables->allocators.items[tables->allocators.n++] = rule;
+    return true;
+}
+
+bool hs_trace_set_allocators (struct hs_trace *trace, const char *text)
+{
+    bool is_done = true;
+
+    (void)pthread_mutex_lock (&trace->tables_lock);
+    trace->tables.allocators.n = 0;
+    while (*text != '\0' && is_done) {
+        size_t n = strcspn (text, "\n");
+
+        is_done = add_allocator (&trace->tables, text, n);
+        text += n + (text[n] == '\n');
+    }
+    (void)pthread_mutex_unlock (&trace->tables_lock);
+    (void)atomic_fetch_add_explicit (&trace->names, 1, memory_order_release);
+    return is_done;
+}
+
 /* Linux' paths have a slash in front, in an ETL file too. */
 static bool is_windows (const struct hs_module_info *module, const char *path)
 {
@@ -249,5 +287,6 @@ void hs_tables_clear_images (struct hs_tables *tables)
     for (size_t i = 0; i < tables->images.n; i++)
         hs_idmap_clear (&tables->images.items[i].names);
     hs_array_clear (&tables->images);
+    hs_array_clear (&tables->allocators);
     hs_idmap_clear (&tables->image_index);
 }

@@ -62,6 +62,13 @@ bool hs_trace_set_image_result (struct hs_trace *trace, uint32_t image,
  * what is known to have none, so that they can be looked for anew; their state becomes 0. */
 void hs_trace_forget_images (struct hs_trace *trace, uint32_t states);
 
+/*
+ * Any thread, without the lock: the user's own list of functions that allocate for their callers,
+ * in place of the former one. One a line: "name" (with any arguments), "name*" (what begins so),
+ * "-name" (is none); "#" begins a comment. False when memory is out.
+ */
+bool hs_trace_set_allocators (struct hs_trace *trace, const char *text);
+
 /* With the lock: the image of a module, or HS_NO_IMAGE when nobody needed it yet. */
 uint32_t hs_tables_image_of (const struct hs_tables *tables, const struct hs_module_info *module);
 

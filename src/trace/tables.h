@@ -91,12 +91,6 @@ struct hs_module_order { /* modules by (process, base); brought up to date by hs
     uint64_t furthest_end; /* largest end of this and all before it of the same process */
 };
 
-struct hs_frame_name {               /* one per (process, address, inline depth) */
-    uint32_t function, file, module; /* strings */
-    uint32_t line;
-    uint32_t next; /* index of the next outer inlined frame, UINT32_MAX = none */
-};
-
 struct hs_thread_info {
     hs_process_id process;
     uint32_t thread;
@@ -152,6 +146,7 @@ struct hs_tables {
     HS_ARRAY (struct hs_heap_info) heaps;
     HS_ARRAY (struct hs_module_info) modules; /* in order of arrival */
     HS_ARRAY (struct hs_module_order) module_order;
+    HS_ARRAY (struct hs_allocator_rule) allocators; /* the last that fits counts */
     HS_ARRAY (struct hs_thread_info) threads;
     HS_ARRAY (struct hs_frame_name) frame_names;
     HS_ARRAY (struct hs_image) images;

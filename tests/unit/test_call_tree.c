@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Call trees, function lists, allocator frames and findings on hand-made traces. */
 #include "analysis/allocator_frames.h"
-#include "analysis/call_tree.h"
+#include "analysis/caller_path.h"
 #include "analysis/findings.h"
 #include "analysis/functions.h"
 #include "base/memory.h"
+#include "trace/images.h"
 #include "trace_maker.h"
 
 #include <check.h>
@@ -287,6 +288,109 @@ START_TEST (recursion_counts_once)
 }
 END_TEST
 
+START_TEST (recursion_is_one_row_when_collapsed)
+{
+    struct trace_maker m = trace_maker_begin ();
+    struct hs_call_tree_query query = { .metric = HS_METRIC_TOTAL, .collapse_recursion = true };
+    struct hs_filter filter = hs_filter_all ();
+    struct hs_snapshot snapshot;
+
+    (void)trace_maker_process (&m, 7, "one.exe");
+    trace_maker_name (&m, 0x200, 0, "walk");
+    trace_maker_name (&m, 0x201, 0, "walk");
+    trace_maker_name (&m, 0x300, 0, "leaf");
+    trace_maker_name (&m, 0x900, 0, "main");
+    trace_maker_alloc (
+        &m, 1, 10, trace_maker_stack (&m, (uint64_t[]){ 0x300, 0x200, 0x201, 0x200, 0x900, 0 }));
+    trace_maker_alloc (&m, 2, 5, trace_maker_stack (&m, (uint64_t[]){ 0x201, 0x200, 0x900, 0 }));
+    snapshot = trace_maker_snapshot (&m);
+    assert_tree (&snapshot, &filter, query, "main 15/0 (walk 15/5 (leaf 10/10))");
+    query.direction = HS_TREE_BOTTOM_UP;
+    assert_tree (&snapshot, &filter, query,
+                 "leaf 10/0 (walk 10/0 (main 10/10)), walk 5/0 (main 5/5)");
+    query.collapse_recursion = false;
+    query.direction = HS_TREE_TOP_DOWN;
+    assert_tree (&snapshot, &filter, query,
+                 "main 15/0 (walk 15/0 (walk 15/5 (walk 10/0 (leaf 10/10))))");
+    trace_maker_end (&m);
+}
+END_TEST
+
+/* Every row of every tree leads to a stack that has just what the row says. */
+static void check_paths (const struct hs_snapshot *snapshot, struct hs_call_tree_query query)
+{
+    struct hs_filter filter = hs_filter_all ();
+    struct hs_call_tree *tree = tree_of (snapshot, &filter, &query);
+
+    for (uint32_t node = 1; node < tree->n_nodes; node++) {
+        struct hs_caller_path_query asked = { .row = hs_call_tree_row (tree, node),
+                                              .metric = query.metric };
+        struct hs_caller_path *path;
+
+        ck_assert_int_eq (hs_caller_path (snapshot, &filter, &asked, NULL, &path, NULL), HS_OK);
+        ck_assert_uint_gt (path->n, path->chosen);
+        ck_assert_str_eq (path->frames[path->chosen].function,
+                          tree->texts + tree->nodes[node].label);
+        ck_assert_int_eq (
+            hs_sums_metric (&path->row_sums, query.metric, HS_UNIT_BYTES),
+            hs_sums_metric (&tree->nodes[node].inclusive, query.metric, HS_UNIT_BYTES));
+        hs_caller_path_free (path);
+    }
+    hs_call_tree_unref (tree);
+}
+
+START_TEST (a_row_leads_to_its_stacks)
+{
+    struct trace_maker m = make ();
+    struct hs_snapshot snapshot = trace_maker_snapshot (&m);
+
+    for (unsigned i = 0; i < 8; i++)
+        check_paths (&snapshot, (struct hs_call_tree_query){
+                                    .metric = HS_METRIC_TOTAL,
+                                    .direction = (enum hs_tree_direction) (i & 1),
+                                    .allocator_frames = (enum hs_allocator_frames) (i >> 1 & 1),
+                                    .collapse_recursion = (i >> 2 & 1) != 0 });
+    trace_maker_end (&m);
+    m = trace_maker_begin ();
+    (void)trace_maker_process (&m, 7, "one.exe");
+    trace_maker_name (&m, 0x200, 0, "walk");
+    trace_maker_name (&m, 0x201, 0, "walk");
+    trace_maker_name (&m, 0x900, 0, "main");
+    trace_maker_alloc (&m, 1, 10,
+                       trace_maker_stack (&m, (uint64_t[]){ 0x200, 0x201, 0x200, 0x900, 0 }));
+    trace_maker_alloc (&m, 2, 5, trace_maker_stack (&m, (uint64_t[]){ 0x201, 0x200, 0x900, 0 }));
+    snapshot = trace_maker_snapshot (&m);
+    for (unsigned i = 0; i < 4; i++)
+        check_paths (&snapshot,
+                     (struct hs_call_tree_query){ .metric = HS_METRIC_TOTAL,
+                                                  .direction = (enum hs_tree_direction) (i & 1),
+                                                  .collapse_recursion = (i >> 1) != 0 });
+    trace_maker_end (&m);
+}
+END_TEST
+
+START_TEST (the_user_names_allocators)
+{
+    struct trace_maker m = make ();
+    struct hs_snapshot snapshot = trace_maker_snapshot (&m);
+    struct hs_filter filter = hs_filter_all ();
+    struct hs_call_tree_query query = { .metric = HS_METRIC_TOTAL };
+
+    ck_assert (hs_trace_set_allocators (m.trace, "# mine\nin*\r\nload\n\n-malloc"));
+    assert_tree (&snapshot, &filter, query,
+                 "0xdead 160/0 (malloc 160/160), main 150/0 (lib.so+0x678 80/80, work 40/40, "
+                 "load 30/0 (malloc 30/30))");
+    ck_assert (hs_trace_set_allocators (m.trace, "load"));
+    assert_tree (&snapshot, &filter, query,
+                 "0xdead 160/160, main 150/30 (lib.so+0x678 80/80, work 40/0 (inner 40/40))");
+    ck_assert (hs_trace_set_allocators (m.trace, ""));
+    assert_tree (&snapshot, &filter, query,
+                 "0xdead 160/160, main 150/0 (lib.so+0x678 80/80, work 40/0 (inner 40/40), "
+                 "load 30/30)");
+    trace_maker_end (&m);
+}
+END_TEST
+
 START_TEST (allocators_are_known_by_name)
 {
     static const char *const allocators[] = {
@@ -443,6 +547,9 @@ int main (void)
     tcase_add_test (tests, several_processes_have_rows);
     tcase_add_test (tests, an_empty_answer_is_a_tree);
     tcase_add_test (tests, recursion_counts_once);
+    tcase_add_test (tests, recursion_is_one_row_when_collapsed);
+    tcase_add_test (tests, a_row_leads_to_its_stacks);
+    tcase_add_test (tests, the_user_names_allocators);
     tcase_add_test (tests, allocators_are_known_by_name);
     tcase_add_test (tests, findings_of_file_and_counters);
     tcase_add_test (tests, answers_survive_the_lack_of_memory);

@@ -187,6 +187,32 @@ static void run_view (GtkApplication *application, HsWindow *window, GVariant *p
     hs_window_show_view (window, g_variant_get_string (parameter, NULL));
 }
 
+static void run_show_allocators (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    const HsQueryState *state = hs_selection_get_state (hs_window_get_selection (window));
+
+    hs_selection_set_rows (hs_window_get_selection (window), !state->shows_allocators,
+                           state->collapses_recursion);
+}
+
+static void run_edit_allocators (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    g_autoptr (GError) error = NULL;
+
+    if (!hs_allocators_edit (&error))
+        hs_window_show_error (window, _ ("The list of allocators cannot be opened"),
+                              error->message);
+}
+
+static void run_collapse_recursion (GtkApplication *application, HsWindow *window,
+                                    GVariant *parameter)
+{
+    const HsQueryState *state = hs_selection_get_state (hs_window_get_selection (window));
+
+    hs_selection_set_rows (hs_window_get_selection (window), state->shows_allocators,
+                           !state->collapses_recursion);
+}
+
 static void run_show_source (GtkApplication *application, HsWindow *window, GVariant *parameter)
 {
     hs_window_show_view (window, "source");
@@ -276,6 +302,9 @@ static const Action actions[] = {
     { "win.symbols-cancel", run_symbols_cancel, NULL, NULL, { NULL } },
     { "win.symbols-offline", run_symbols_offline, NULL, "false", { NULL } },
     { "win.add-symbol-folder", run_add_symbol_folder, NULL, NULL, { NULL } },
+    { "win.show-allocators", run_show_allocators, NULL, "false", { NULL } },
+    { "win.collapse-recursion", run_collapse_recursion, NULL, "false", { NULL } },
+    { "win.edit-allocators", run_edit_allocators, NULL, NULL, { NULL } },
     { "win.show-source", run_show_source, NULL, NULL, { "s" } },
     { "win.focus", run_focus, "s", NULL, { NULL } },
     { "win.save-picture", run_save_picture, "s", NULL, { NULL } },
@@ -376,6 +405,13 @@ void hs_actions_set_state (HsWindow *window, const char *name, const char *state
     g_simple_action_set_state (G_SIMPLE_ACTION (action), g_variant_new_string (state));
 }
 
+static void set_switch (HsWindow *window, const char *name, gboolean is_on)
+{
+    GAction *action = g_action_map_lookup_action (G_ACTION_MAP (window), name);
+
+    g_simple_action_set_state (G_SIMPLE_ACTION (action), g_variant_new_boolean (is_on));
+}
+
 static void update_live (HsWindow *window)
 {
     HsLive *live = hs_window_get_live (window);
@@ -413,4 +449,6 @@ void hs_actions_update (HsWindow *window)
         if (metrics[i].metric == state->metric)
             hs_actions_set_state (window, "metric", metrics[i].name);
     hs_actions_set_state (window, "unit", state->unit == HS_UNIT_BLOCKS ? "blocks" : "bytes");
+    set_switch (window, "show-allocators", state->shows_allocators);
+    set_switch (window, "collapse-recursion", state->collapses_recursion);
 }

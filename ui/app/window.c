@@ -304,6 +304,12 @@ static void on_error_response (GtkInfoBar *bar, int response, HsWindow *self)
 
 /* ---- commands ---- */
 
+void hs_window_show_error (HsWindow *self, const char *headline, const char *sentence)
+{
+    hs_window_state_show_error (self->error_bar, self->error_title, self->error_text, headline,
+                                sentence);
+}
+
 void hs_window_go_to_peak (HsWindow *self)
 {
     hs_time_panel_go_to_peak (self->time_panel);

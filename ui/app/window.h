@@ -30,6 +30,7 @@ gboolean hs_window_record (GtkWindow *window, const HsLaunch *launch, GError **e
 gboolean hs_window_attach (GtkWindow *window, guint pid, const char *output, GError **error);
 
 void hs_window_go_to_peak (HsWindow *self);
+void hs_window_show_error (HsWindow *self, const char *headline, const char *sentence);
 /* Asks for a name, and gives it to the present moment of a recording. */
 void hs_window_mark (HsWindow *self);
 

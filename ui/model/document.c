@@ -10,7 +10,9 @@
 
 #include "model/follow.h"
 #include "model/name_finder.h"
+#include "model/settings.h"
 #include "model/trace_info.h"
+#include "trace/images.h"
 
 #include <glib/gi18n.h>
 
@@ -35,6 +37,7 @@ struct _HsDocument {
     HsDocumentState state;
     Load *load;
     HsNameFinder *names;
+    GFileMonitor *allocators; /* the user's list */
     guint look_source;
     gboolean is_paused, keeps_index;
     char *title;
@@ -186,6 +189,36 @@ static void drop_load (HsDocument *self)
     self->snapshot = (struct hs_snapshot){ .ticks_per_second = 1 };
 }
 
+static void read_allocators (HsDocument *self)
+{
+    g_autofree char *path = hs_allocators_path (), *text = NULL;
+
+    (void)g_file_get_contents (path, &text, NULL, NULL);
+    (void)hs_trace_set_allocators (self->load->hold->trace, text != NULL ? text : "");
+}
+
+static void on_allocators_changed (HsDocument *self)
+{
+    if (self->load == NULL)
+        return;
+    read_allocators (self);
+    if (self->look_source == 0)
+        look (self);
+}
+
+static void watch_allocators (HsDocument *self)
+{
+    g_autofree char *path = hs_allocators_path ();
+    g_autoptr (GFile) file = g_file_new_for_path (path);
+
+    read_allocators (self);
+    g_clear_object (&self->allocators);
+    self->allocators = g_file_monitor_file (file, G_FILE_MONITOR_NONE, NULL, NULL);
+    if (self->allocators != NULL)
+        g_signal_connect_object (self->allocators, "changed", G_CALLBACK (on_allocators_changed),
+                                 self, G_CONNECT_SWAPPED);
+}
+
 static char *title_of (const char *const *paths)
 {
     guint n = g_strv_length ((char **)paths);
@@ -229,6 +262,7 @@ static void open_files (HsDocument *self, const char *const *paths, HsFollowMode
     self->state = HS_DOCUMENT_LOADING;
     self->look_source = g_timeout_add (LOOK_INTERVAL_MS, on_look, self);
     g_weak_ref_init (&self->load->owner, self);
+    watch_allocators (self);
     self->names = hs_name_finder_start (self->load->hold, paths[0]);
     task = g_task_new (NULL, NULL, on_loaded, NULL);
     g_task_set_task_data (task, g_atomic_rc_box_acquire (self->load), unref_load);
@@ -379,6 +413,7 @@ const HsProcessEntry *hs_document_get_process (HsDocument *self, hs_process_id i
 static void hs_document_dispose (GObject *object)
 {
     drop_load (HS_DOCUMENT (object));
+    g_clear_object (&HS_DOCUMENT (object)->allocators);
     G_OBJECT_CLASS (hs_document_parent_class)->dispose (object);
 }
 

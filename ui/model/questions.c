@@ -53,14 +53,22 @@ static void unref_histogram (gpointer answer)
     hs_histogram_unref (answer);
 }
 
+static enum hs_allocator_frames allocator_frames (gint64 flags)
+{
+    return (flags & HS_TREE_SHOWS_ALLOCATORS) != 0 ? HS_ALLOCATOR_FRAMES_SHOW
+                                                   : HS_ALLOCATOR_FRAMES_FOLD;
+}
+
 static gpointer work_call_tree (const HsQuestion *question, const struct hs_cancel *cancel,
                                 struct hs_error *err)
 {
-    struct hs_call_tree_query query = { .direction =
-                                            (enum hs_tree_direction)question->parameters[0],
+    gint64 rows = question->parameters[0];
+    struct hs_call_tree_query query = { .direction = (enum hs_tree_direction) (rows & 1),
                                         .metric = (enum hs_metric)question->parameters[1],
                                         .unit = (enum hs_metric_unit)question->parameters[2],
-                                        .allocator_frames = HS_ALLOCATOR_FRAMES_FOLD,
+                                        .allocator_frames = allocator_frames (rows),
+                                        .collapse_recursion =
+                                            (rows & HS_TREE_COLLAPSES_RECURSION) != 0,
                                         .layout = HS_TREE_AS_OPENED,
                                         .earlier = question->earlier };
     struct hs_call_tree *answer = NULL;
@@ -119,10 +127,13 @@ static void unref_symbols (gpointer answer)
 static gpointer work_caller_path (const HsQuestion *question, const struct hs_cancel *cancel,
                                   struct hs_error *err)
 {
+    gint64 rows = question->parameters[2];
     struct hs_caller_path_query query = {
         .row = { .hash = (guint64)question->parameters[0],
                  .depth = (guint)question->parameters[1],
-                 .direction = (enum hs_tree_direction)question->parameters[2] },
+                 .direction = (enum hs_tree_direction) (rows & 1),
+                 .allocator_frames = allocator_frames (rows),
+                 .collapse_recursion = (rows & HS_TREE_COLLAPSES_RECURSION) != 0 },
         .metric = (enum hs_metric)question->parameters[3],
     };
     struct hs_caller_path *answer = NULL;

@@ -20,12 +20,17 @@ typedef struct {
 /* from, to (ticks), columns, and 0 or how many ticks before `to` to begin -> hs_timeline */
 extern const HsQueryKind hs_question_timeline;
 extern const HsQueryKind hs_question_histogram; /* -> hs_histogram */
-extern const HsQueryKind hs_question_call_tree; /* direction, metric, unit -> hs_call_tree */
-/* hash, depth and direction of a struct hs_tree_row, metric -> hs_caller_path */
+/* HS_TREE_… | direction, metric, unit -> hs_call_tree */
+extern const HsQueryKind hs_question_call_tree;
+/* hash and depth of a struct hs_tree_row, HS_TREE_… | direction, metric -> hs_caller_path */
 extern const HsQueryKind hs_question_caller_path;
 extern const HsQueryKind hs_question_source_lines; /* hs_source_path_key -> hs_source_rows */
 extern const HsQueryKind hs_question_symbols;      /* of the whole trace -> hs_symbol_list */
 extern const HsQueryKind hs_question_totals; /* from, to (ticks) of the peak -> HsRangeTotals */
+
+/* How rows are made, as a parameter; the direction is put into it with |. */
+#define HS_TREE_SHOWS_ALLOCATORS 2
+#define HS_TREE_COLLAPSES_RECURSION 4
 
 /* For from and to: those of the newest snapshot. A trace that grows is then asked the same. */
 #define HS_TIME_FIRST G_MININT64

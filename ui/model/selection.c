@@ -35,7 +35,9 @@ static gboolean is_same_state (const HsQueryState *a, const HsQueryState *b)
            a->has_moment == b->has_moment && (!a->has_moment || a->moment == b->moment) &&
            a->has_sizes == b->has_sizes &&
            (!a->has_sizes || (a->first_size == b->first_size && a->last_size == b->last_size)) &&
-           a->metric == b->metric && a->unit == b->unit;
+           a->metric == b->metric && a->unit == b->unit &&
+           a->shows_allocators == b->shows_allocators &&
+           a->collapses_recursion == b->collapses_recursion;
 }
 
 static void change (HsSelection *self, const HsQueryState *state, HsStep step)
@@ -173,6 +175,16 @@ void hs_selection_set_unit (HsSelection *self, enum hs_metric_unit unit)
     HsQueryState state = self->state;
 
     state.unit = unit;
+    change (self, &state, HS_STEP_NEW);
+}
+
+void hs_selection_set_rows (HsSelection *self, gboolean shows_allocators,
+                            gboolean collapses_recursion)
+{
+    HsQueryState state = self->state;
+
+    state.shows_allocators = shows_allocators;
+    state.collapses_recursion = collapses_recursion;
     change (self, &state, HS_STEP_NEW);
 }
 

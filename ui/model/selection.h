@@ -26,6 +26,8 @@ typedef struct {
     guint first_size, last_size; /* size classes, inclusive */
     enum hs_metric metric;
     enum hs_metric_unit unit;
+    gboolean shows_allocators;    /* as rows of their own, not folded into their callers */
+    gboolean collapses_recursion; /* a function that calls itself is one row */
 } HsQueryState;
 
 typedef enum {
@@ -54,6 +56,8 @@ void hs_selection_set_moment (HsSelection *self, gint64 moment, HsStep step);
 void hs_selection_set_sizes (HsSelection *self, guint first, guint last, HsStep step);
 void hs_selection_set_metric (HsSelection *self, enum hs_metric metric);
 void hs_selection_set_unit (HsSelection *self, enum hs_metric_unit unit);
+void hs_selection_set_rows (HsSelection *self, gboolean shows_allocators,
+                            gboolean collapses_recursion);
 
 /* Selects the time between two neighbouring marks, the first or the last: that after (1) or before
  * (-1) the one that is selected. The beginning and the end of the trace count as marks. */

@@ -2,6 +2,8 @@
 /* The settings that are more than a window's; see settings.h. */
 #include "model/settings.h"
 
+#include <errno.h>
+#include <glib/gi18n.h>
 #include <string.h>
 
 #define SCHEMA "org.heapstrata.Heapstrata"
@@ -144,4 +146,31 @@ gboolean hs_source_open_in_editor (const char *file, guint line, GError **error)
         *word = whole;
     }
     return g_spawn_async (NULL, words, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, error);
+}
+
+/* ---- allocators ---- */
+
+char *hs_allocators_path (void)
+{
+    return g_build_filename (g_get_user_config_dir (), "heapstrata", "allocators", NULL);
+}
+
+gboolean hs_allocators_edit (GError **error)
+{
+    g_autofree char *path = hs_allocators_path (), *folder = g_path_get_dirname (path);
+    const char *about =
+        _ ("# Functions that allocate for their callers: call trees fold them into these.\n"
+           "# One a line: my_malloc, or pool_alloc* for all that begin so; -g_malloc for one\n"
+           "# that shall not be folded. The usual ones are known already.\n");
+
+    if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
+        if (g_mkdir_with_parents (folder, 0700) != 0) {
+            g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (errno), "%s: %s", folder,
+                         g_strerror (errno));
+            return FALSE;
+        }
+        if (!g_file_set_contents (path, about, -1, error))
+            return FALSE;
+    }
+    return hs_source_open_in_editor (path, 1, error);
 }

@@ -29,6 +29,13 @@ char *hs_source_find (const char *path);
  * other files, too. */
 void hs_source_map (const char *path, const char *chosen);
 
+/* The user's own list of functions that allocate for their callers (trace/images.h:
+ * hs_trace_set_allocators). Free with g_free. The file need not be there. */
+char *hs_allocators_path (void);
+
+/* Opens it in the editor; begins it with a word about what it is for. */
+gboolean hs_allocators_edit (GError **error);
+
 /* Opens a file in the editor of the settings, else in the desktop's own. */
 gboolean hs_source_open_in_editor (const char *file, guint line, GError **error);
 

@@ -372,7 +372,11 @@ static void refresh (GtkWidget *widget)
     struct hs_filter filter = hs_selection_get_filter (self->selection);
     struct hs_tree_row row = hs_selection_get_row (self->selection);
     const HsQueryState *state = hs_selection_get_state (self->selection);
-    gint64 parameters[HS_QUERY_N_PARAMETERS] = { (gint64)row.hash, row.depth, row.direction,
+    gint64 flags =
+        row.direction |
+        (row.allocator_frames == HS_ALLOCATOR_FRAMES_SHOW ? HS_TREE_SHOWS_ALLOCATORS : 0) |
+        (row.collapse_recursion ? HS_TREE_COLLAPSES_RECURSION : 0);
+    gint64 parameters[HS_QUERY_N_PARAMETERS] = { (gint64)row.hash, row.depth, flags,
                                                  state->metric };
 
     hs_query_ask (self->path_query, &filter, parameters);

@@ -49,7 +49,9 @@ static void refresh (GtkWidget *widget)
     HsTreeView *self = HS_TREE_VIEW (widget);
     const HsQueryState *state = hs_selection_get_state (self->selection);
     struct hs_filter filter = hs_selection_get_filter (self->selection);
-    gint64 parameters[HS_QUERY_N_PARAMETERS] = { self->direction, state->metric, state->unit };
+    gint64 flags = self->direction | (state->shows_allocators ? HS_TREE_SHOWS_ALLOCATORS : 0) |
+                   (state->collapses_recursion ? HS_TREE_COLLAPSES_RECURSION : 0);
+    gint64 parameters[HS_QUERY_N_PARAMETERS] = { flags, state->metric, state->unit };
 
     hs_query_ask (self->query, &filter, parameters);
 }
