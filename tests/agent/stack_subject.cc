@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What is hard for a stack walker, each around allocations: exceptions, std containers, signal
- * handlers, hand-written assembly with and without call frame information, frames of changing size
- * and realigned ones, lazy binding, callbacks through libc, modules that come and go, threads.
- * Usage: stack_subject PLUGIN ROUNDS. Built with and without frame pointers, lazily bound.
+ * What is hard for a stack walker, each around allocations: `stack_subject KIND ROUNDS PLUGIN` does
+ * one kind of it in four threads. Built with and without frame pointers, lazily bound. What is
+ * stepped through has a handler allocate after each of its instructions.
  */
+#include <cctype>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -24,20 +24,32 @@ static void allocate (size_t n)
     free (kept);
 }
 
-/* With information; then one that keeps rbp but tells nothing of itself. */
-extern "C" void asm_told (void (*call) (size_t), size_t n);
+/*
+ * Hand-written: one that saves a register and makes room, one that keeps rbp and realigns. Then one
+ * that calls with the processor's trap flag set: a SIGTRAP after each instruction.
+ */
+extern "C" void asm_saved (void (*call) (size_t), size_t n);
 extern "C" void asm_with_base (void (*call) (size_t), size_t n);
-__asm__(".text\n.globl asm_told\n.type asm_told,@function\nasm_told:\n.cfi_startproc\n"
+extern "C" void asm_step (void (*call) (size_t), size_t n);
+__asm__(".text\n.globl asm_saved\n.type asm_saved,@function\nasm_saved:\n.cfi_startproc\n"
         "push %rbx\n.cfi_adjust_cfa_offset 8\n.cfi_offset %rbx,-16\n"
         "sub $48,%rsp\n.cfi_adjust_cfa_offset 48\n"
         "mov %rdi,%rax\nmov %rsi,%rdi\ncall *%rax\n"
         "add $48,%rsp\n.cfi_adjust_cfa_offset -48\npop %rbx\n.cfi_adjust_cfa_offset -8\nret\n"
-        ".cfi_endproc\n.size asm_told,.-asm_told\n"
+        ".cfi_endproc\n.size asm_saved,.-asm_saved\n"
         ".globl asm_with_base\n.type asm_with_base,@function\nasm_with_base:\n.cfi_startproc\n"
         "push %rbp\n.cfi_def_cfa_offset 16\n.cfi_offset %rbp,-16\nmov %rsp,%rbp\n"
         ".cfi_def_cfa_register %rbp\nsub $96,%rsp\nand $-64,%rsp\n"
         "mov %rdi,%rax\nmov %rsi,%rdi\ncall *%rax\nleave\n.cfi_def_cfa %rsp,8\nret\n"
-        ".cfi_endproc\n.size asm_with_base,.-asm_with_base\n");
+        ".cfi_endproc\n.size asm_with_base,.-asm_with_base\n"
+        ".globl asm_step\n.type asm_step,@function\nasm_step:\n.cfi_startproc\n"
+        "push %rbx\n.cfi_adjust_cfa_offset 8\n.cfi_offset %rbx,-16\n"
+        "mov %rdi,%rax\nmov %rsi,%rdi\n"
+        "pushfq\n.cfi_adjust_cfa_offset 8\norq $0x100,(%rsp)\n"
+        "popfq\n.cfi_adjust_cfa_offset -8\ncall *%rax\n"
+        "pushfq\n.cfi_adjust_cfa_offset 8\nandq $~0x100,(%rsp)\n"
+        "popfq\n.cfi_adjust_cfa_offset -8\npop %rbx\n.cfi_adjust_cfa_offset -8\nret\n"
+        ".cfi_endproc\n.size asm_step,.-asm_step\n");
 
 static void on_signal (int)
 {
@@ -104,51 +116,116 @@ static void use_plugin (const char *path)
     dlclose (handle);
 }
 
-struct job {
-    const char *plugin;
-    int rounds;
+/* ---- the kinds --------------------------------------------------------------------------- */
+
+static void run_exceptions (int round)
+{
+    try {
+        throw_from (round % 12);
+    } catch (const std::exception &) {
+        allocate (3);
+    }
+}
+
+static void return_at_once (size_t)
+{
+}
+
+static void run_assembly (int round)
+{
+    asm_saved (allocate, 20);
+    asm_with_base (allocate, 30);
+    asm_saved (realigned, 40);
+    asm_with_base (of_changing_size, static_cast<size_t> (round));
+    asm_step ([] (size_t n) { asm_saved (return_at_once, n); }, 1);
+    asm_step ([] (size_t n) { asm_with_base (return_at_once, n); }, 1);
+}
+
+/* Through entries of the procedure linkage table: the first call of each goes on to the loader. */
+static void run_linkage (int round)
+{
+    static volatile int sum;
+
+    asm_step ([] (size_t n) { sum = abs (static_cast<int> (n)); }, static_cast<size_t> (round));
+    asm_step ([] (size_t n) { sum = static_cast<int> (labs (static_cast<long> (n))); }, 2);
+    asm_step ([] (size_t) { sum = isalpha (sum); }, 3);
+    asm_step ([] (size_t) { sum = toupper (sum); }, 4);
+}
+
+static void run_frames (int round)
+{
+    realigned (40);
+    of_changing_size (static_cast<size_t> (round));
+    asm_step (
+        [] (size_t n) {
+            volatile char *local = static_cast<char *> (__builtin_alloca (n % 300 + 16));
+
+            local[0] = 1;
+        },
+        static_cast<size_t> (round));
+}
+
+static void run_signals (int)
+{
+    raise (SIGUSR1);
+}
+
+static void run_callbacks (int)
+{
+    int numbers[40];
+
+    for (int i = 0; i < 40; i++)
+        numbers[i] = i * 7919 % 41;
+    qsort (numbers, 40, sizeof numbers[0], compare);
+}
+
+static const char *plugin;
+
+static void run_modules (int)
+{
+    use_plugin (plugin);
+}
+
+struct kind {
+    const char *name;
+    void (*run) (int round);
 };
+
+static const kind kinds[] = {
+    { "exceptions", run_exceptions }, { "containers", use_containers },
+    { "assembly", run_assembly },     { "linkage", run_linkage },
+    { "frames", run_frames },         { "signals", run_signals },
+    { "callbacks", run_callbacks },   { "modules", run_modules },
+};
+
+static int n_rounds;
 
 static void *work (void *data)
 {
-    const job *todo = static_cast<const job *> (data);
-
-    for (int round = 0; round < todo->rounds; round++) {
-        int numbers[40];
-
-        for (int i = 0; i < 40; i++)
-            numbers[i] = i * 7919 % 41;
-        qsort (numbers, 40, sizeof numbers[0], compare);
-        try {
-            throw_from (round % 12);
-        } catch (const std::exception &) {
-            allocate (3);
-        }
-        asm_told (allocate, 20);
-        asm_with_base (allocate, 30);
-        asm_told (realigned, 40);
-        of_changing_size (static_cast<size_t> (round));
-        asm_with_base (of_changing_size, 50);
-        raise (SIGUSR1);
-        use_containers (round);
-    }
+    for (int round = 0; round < n_rounds; round++)
+        static_cast<const kind *> (data)->run (round);
     return nullptr;
 }
 
 int main (int argc, char **argv)
 {
-    job todo = { argc > 1 ? argv[1] : "", argc > 2 ? atoi (argv[2]) : 10 };
     pthread_t threads[3];
+    const kind *chosen = nullptr;
 
+    for (const kind &one : kinds) {
+        if (argc > 3 && strcmp (argv[1], one.name) == 0)
+            chosen = &one;
+    }
+    if (chosen == nullptr)
+        return 2;
+    n_rounds = atoi (argv[2]);
+    plugin = argv[3];
     signal (SIGUSR1, on_signal);
-    for (int i = 0; i < 5; i++)
-        use_plugin (todo.plugin);
+    signal (SIGTRAP, on_signal);
     for (pthread_t &thread : threads)
-        pthread_create (&thread, nullptr, work, &todo);
-    work (&todo);
+        pthread_create (&thread, nullptr, work, const_cast<kind *> (chosen));
+    work (const_cast<kind *> (chosen));
     for (pthread_t &thread : threads)
         pthread_join (thread, nullptr);
-    for (int i = 0; i < 5; i++)
-        use_plugin (todo.plugin);
     return 0;
 }

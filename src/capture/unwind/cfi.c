@@ -40,9 +40,10 @@ struct row { /* of the unwind table */
     enum cfa_kind cfa;
     uint64_t cfa_register;
     int64_t cfa_offset;
-    int64_t rbp_offset; /* 0 = unchanged */
-    int is_rbp_at_rbp;  /* saved at [rbp], by expression */
-    int is_rbp_odd;     /* somewhere we do not follow */
+    uint64_t tracked;    /* the register whose place is wanted, mostly rbp */
+    int64_t saved_at;    /* from the CFA; 0 = unchanged */
+    int is_saved_at_rbp; /* at [rbp], by expression */
+    int is_odd;          /* somewhere we do not follow */
     int is_ra_undefined;
 };
 
@@ -281,9 +282,9 @@ static void read_register_expression (struct reader *r, struct row *row)
     static const unsigned char at_rbp[] = { 0x76, 0 };
     uint64_t number = take_uleb (r), size = take_uleb (r);
 
-    if (number == REG_RBP) {
-        row->is_rbp_at_rbp = equals (r, size, at_rbp, sizeof at_rbp) && size == sizeof at_rbp;
-        row->is_rbp_odd = !row->is_rbp_at_rbp;
+    if (number == row->tracked) {
+        row->is_saved_at_rbp = equals (r, size, at_rbp, sizeof at_rbp) && size == sizeof at_rbp;
+        row->is_odd = !row->is_saved_at_rbp;
     }
     if (number == REG_RA)
         row->cfa = CFA_OTHER;
@@ -295,19 +296,19 @@ static void read_register_expression (struct reader *r, struct row *row)
 
 static void save_register (struct row *row, uint64_t number, int64_t offset)
 {
-    if (number != REG_RBP)
+    if (number != row->tracked)
         return;
-    row->rbp_offset = offset;
-    row->is_rbp_at_rbp = row->is_rbp_odd = 0;
+    row->saved_at = offset;
+    row->is_saved_at_rbp = row->is_odd = 0;
 }
 
 static void restore_register (struct row *row, const struct row *first, uint64_t number)
 {
-    if (number != REG_RBP)
+    if (number != row->tracked)
         return;
-    row->rbp_offset = first->rbp_offset;
-    row->is_rbp_at_rbp = first->is_rbp_at_rbp;
-    row->is_rbp_odd = first->is_rbp_odd;
+    row->saved_at = first->saved_at;
+    row->is_saved_at_rbp = first->is_saved_at_rbp;
+    row->is_odd = first->is_odd;
 }
 
 struct machine {
@@ -345,13 +346,13 @@ static int run_extended (struct machine *m, struct reader *r, unsigned opcode)
     case 0x07: /* undefined */
         number = take_uleb (r);
         row->is_ra_undefined |= number == REG_RA;
-        row->is_rbp_odd |= number == REG_RBP;
+        row->is_odd |= number == row->tracked;
         return 1;
     case 0x08: /* same_value */
         save_register (row, take_uleb (r), 0);
         return 1;
     case 0x09: /* register */
-        row->is_rbp_odd |= take_uleb (r) == REG_RBP;
+        row->is_odd |= take_uleb (r) == row->tracked;
         (void)take_uleb (r);
         return 1;
     case 0x0a: /* remember_state */
@@ -420,24 +421,33 @@ static int run (struct machine *m, struct reader program)
 
 static struct hs_unwind_rule rule_of_row (const struct row *row)
 {
-    struct hs_unwind_rule rule = { .kind = HS_UNWIND_STOP };
+    struct hs_unwind_rule rule = { .kind = HS_UNWIND_OTHER };
 
     if (row->is_ra_undefined)
         return (struct hs_unwind_rule){ .kind = HS_UNWIND_END };
-    if (row->cfa_offset != (int32_t)row->cfa_offset || row->rbp_offset != (int32_t)row->rbp_offset)
+    if (row->cfa_offset != (int32_t)row->cfa_offset || row->saved_at != (int32_t)row->saved_at)
         return rule;
-    if (row->is_rbp_odd || (row->is_rbp_at_rbp && row->cfa != CFA_RBP_DEREF))
+    if (row->is_odd || (row->is_saved_at_rbp && row->cfa != CFA_RBP_DEREF))
         return rule;
+    if (row->cfa == CFA_REGISTER && row->cfa_register != REG_RSP && row->cfa_register != REG_RBP) {
+        if (row->saved_at != 0 || row->cfa_register >= REG_RA)
+            return rule;
+        rule.rbp_offset = (int32_t)row->cfa_register * 8;
+        rule.cfa_offset = (int32_t)row->cfa_offset;
+        return rule;
+    }
     rule.cfa_offset = (int32_t)row->cfa_offset;
-    rule.rbp_offset = (int32_t)row->rbp_offset;
+    rule.rbp_offset = (int32_t)row->saved_at;
     if (row->cfa == CFA_PLT)
         rule.kind = HS_UNWIND_PLT;
-    else if (row->cfa == CFA_RBP_DEREF && row->is_rbp_at_rbp)
+    else if (row->cfa == CFA_RBP_DEREF && row->is_saved_at_rbp)
         rule.kind = HS_UNWIND_RBP_DEREF;
     else if (row->cfa == CFA_REGISTER && row->cfa_register == REG_RSP)
         rule.kind = HS_UNWIND_RSP;
-    else if (row->cfa == CFA_REGISTER && row->cfa_register == REG_RBP)
+    else if (row->cfa == CFA_REGISTER)
         rule.kind = HS_UNWIND_RBP;
+    else
+        return (struct hs_unwind_rule){ .kind = HS_UNWIND_OTHER };
     return rule;
 }
 
@@ -450,46 +460,86 @@ static int is_restorer (const struct hs_unwind_module *module, uintptr_t pc)
     return !r.has_overrun && equals (&r, sizeof code, code, sizeof code);
 }
 
-struct hs_unwind_rule hs_unwind_rule_for (const struct hs_unwind_module *module, uintptr_t pc)
+enum row_outcome {
+    ROW_FOUND,
+    ROW_NONE, /* no table covers the pc */
+    ROW_SIGNAL_FRAME,
+    ROW_NOT_FOLLOWED,
+};
+
+/* The row for a return address, with the place of the register `tracked`. */
+static enum row_outcome find_row (const struct hs_unwind_module *module, uintptr_t pc,
+                                  uint64_t tracked, struct row *ret)
 {
-    static const struct hs_unwind_rule unknown = { .kind = HS_UNWIND_UNKNOWN };
-    struct machine m = { .pc = pc - 1 };
+    struct machine m = { .pc = pc - 1, .row.tracked = tracked };
     struct reader r;
     struct cie cie;
     uintptr_t fde, length;
 
     if (module->eh_frame_hdr == 0 || (fde = find_fde (module, m.pc)) == 0)
-        return unknown;
+        return ROW_NONE;
     r = reader_at (module, fde);
     if (!enter (&r))
-        return unknown;
+        return ROW_NONE;
     uintptr_t cie_place = (uintptr_t)r.at;
     if (!read_cie (module, cie_place - (uintptr_t)take (&r, 4), &cie))
-        return unknown;
+        return ROW_NONE;
     m.location = take_encoded (&r, cie.pointer_encoding, 0);
     length = take_encoded (&r, cie.pointer_encoding & 0x0f, 0);
     if (r.has_overrun || m.pc < m.location || m.pc - m.location >= length)
-        return unknown;
+        return ROW_NONE;
     if (cie.has_augmentation_size) {
         uint64_t size = take_uleb (&r);
 
         if (r.has_overrun || size > (uint64_t)(r.end - r.at))
-            return unknown;
+            return ROW_NONE;
         r.at += size;
     }
     if (cie.is_signal_frame)
-        return (struct hs_unwind_rule){ .kind = is_restorer (module, pc) ? HS_UNWIND_SIGNAL
-                                                                         : HS_UNWIND_STOP };
+        return ROW_SIGNAL_FRAME;
     m.cie = &cie;
     /* the CIE's program gives the first row: it has no locations of its own */
     uintptr_t location = m.location;
     m.pc = UINTPTR_MAX;
     if (!run (&m, cie.program))
-        return (struct hs_unwind_rule){ .kind = HS_UNWIND_STOP };
+        return ROW_NOT_FOLLOWED;
     m.location = location;
     m.pc = pc - 1;
     m.first = m.row;
     if (!run (&m, r))
-        return (struct hs_unwind_rule){ .kind = HS_UNWIND_STOP };
-    return rule_of_row (&m.row);
+        return ROW_NOT_FOLLOWED;
+    *ret = m.row;
+    return ROW_FOUND;
+}
+
+struct hs_unwind_rule hs_unwind_rule_for (const struct hs_unwind_module *module, uintptr_t pc)
+{
+    struct hs_unwind_rule rule = { .kind = HS_UNWIND_OTHER };
+    struct row row;
+
+    switch (find_row (module, pc, REG_RBP, &row)) {
+    case ROW_FOUND:
+        return rule_of_row (&row);
+    case ROW_NONE:
+        rule.kind = HS_UNWIND_UNKNOWN;
+        break;
+    case ROW_SIGNAL_FRAME:
+        if (is_restorer (module, pc))
+            rule.kind = HS_UNWIND_SIGNAL;
+        break;
+    case ROW_NOT_FOLLOWED:
+        break;
+    }
+    return rule;
+}
+
+int hs_unwind_saved_at (const struct hs_unwind_module *module, uintptr_t pc, unsigned number,
+                        int64_t *ret)
+{
+    struct row row;
+
+    if (find_row (module, pc, number, &row) != ROW_FOUND || row.is_odd || row.is_saved_at_rbp)
+        return 0;
+    *ret = row.saved_at;
+    return 1;
 }

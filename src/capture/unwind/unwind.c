@@ -88,11 +88,16 @@ static uintptr_t load (uintptr_t at)
  * which the walk meets with sp at its beginning. A handler on a stack of its own is where the walk
  * ends: the other stack is not in the interval.
  */
+enum {
+    UC_R8 = 40,
+    UC_RBP = 120,
+    UC_RSP = 160,
+    UC_RIP = 168,
+};
+
 static enum step step_over_signal (struct hs_unwind_frame *f, uintptr_t stack_end,
                                    struct hs_unwind_frame *caller)
 {
-    enum { UC_RBP = 120, UC_RSP = 160, UC_RIP = 168 };
-
     if (!is_readable (f->sp + UC_RIP, f->sp, stack_end))
         return STEP_UNPROVED;
     caller->sp = load (f->sp + UC_RSP);
@@ -104,8 +109,54 @@ static enum step step_over_signal (struct hs_unwind_frame *f, uintptr_t stack_en
     return STEP_OK;
 }
 
-static enum step cfa_of (struct hs_unwind_frame *f, const struct hs_unwind_rule *rule,
-                         uintptr_t stack_end, uintptr_t *ret)
+/* The lowest address where a frame's values may lie: what a signal interrupted may keep some below
+ * its sp (the red zone; also an epilogue that has just popped them), and the kernel has spared it.
+ */
+static uintptr_t lowest_of (const struct hs_unwind_frame *f)
+{
+    return f->is_interrupted ? f->sp - 128 : f->sp;
+}
+
+/*
+ * The value of a register in frame `f`: where the nearest of its callees saved it, or the kernel,
+ * which saved all. For few frames (the loader's resolver; hand-written ones), so nothing is kept.
+ */
+static __attribute__ ((noinline, cold)) int find_register (struct hs_unwinder *u,
+                                                           const struct hs_unwind_frame *f,
+                                                           unsigned number, uintptr_t stack_end,
+                                                           uintptr_t *ret)
+{
+    /* in DWARF's order: rax rdx rcx rbx rsi rdi rbp rsp r8 ... r15; in 8 bytes from UC_R8 on */
+    static const uint8_t places[16] = { 13, 12, 14, 11, 9, 8, 10, 15, 0, 1, 2, 3, 4, 5, 6, 7 };
+    const unsigned kept_by_callees = 1u << 3 | 0xf000u; /* rbx, r12 to r15 */
+
+    for (; f > u->fresh; f--) {
+        const struct hs_unwind_frame *callee = f - 1;
+        struct hs_unwind_module module;
+        int64_t offset;
+
+        if (f->is_interrupted) {
+            *ret = load (callee->sp + UC_R8 + places[number] * 8u);
+            return 1;
+        }
+        if ((kept_by_callees >> number & 1) == 0 ||
+            !u->find (u->find_data, callee->pc - 1 + callee->is_interrupted, &module) ||
+            !hs_unwind_saved_at (&module, callee->pc + callee->is_interrupted, number, &offset))
+            return 0;
+        if (offset != 0) {
+            uintptr_t at = f->sp + (uintptr_t)offset; /* its CFA is our sp */
+
+            if (!is_readable (at, lowest_of (callee), stack_end))
+                return 0;
+            *ret = load (at);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static enum step cfa_of (struct hs_unwinder *u, struct hs_unwind_frame *f,
+                         const struct hs_unwind_rule *rule, uintptr_t stack_end, uintptr_t *ret)
 {
     uintptr_t offset = (uintptr_t)(intptr_t)rule->cfa_offset;
 
@@ -114,7 +165,7 @@ static enum step cfa_of (struct hs_unwind_frame *f, const struct hs_unwind_rule 
         *ret = f->sp + offset;
         return STEP_OK;
     case HS_UNWIND_PLT:
-        *ret = f->sp + 8 + ((f->pc - 1) % 16 >= 11 ? 8 : 0);
+        *ret = f->sp + 8 + ((f->pc - 1 + f->is_interrupted) % 16 >= 11 ? 8 : 0);
         return STEP_OK;
     case HS_UNWIND_UNKNOWN:
         offset = 16;
@@ -131,7 +182,13 @@ static enum step cfa_of (struct hs_unwind_frame *f, const struct hs_unwind_rule 
         return STEP_OK;
     case HS_UNWIND_END:
         return STEP_END;
-    case HS_UNWIND_STOP:
+    case HS_UNWIND_OTHER:
+        f->needs_rbp = 4;
+        if (rule->rbp_offset == 0 ||
+            !find_register (u, f, (unsigned)rule->rbp_offset / 8, stack_end, ret))
+            return STEP_UNPROVED;
+        *ret += offset;
+        return STEP_OK;
     case HS_UNWIND_SIGNAL:
         break;
     }
@@ -153,7 +210,7 @@ static __attribute__ ((noinline)) enum step step (struct hs_unwinder *u, struct 
     caller->is_interrupted = 0;
     if (rule.kind == HS_UNWIND_SIGNAL)
         return step_over_signal (f, stack_end, caller);
-    outcome = cfa_of (f, &rule, stack_end, &cfa);
+    outcome = cfa_of (u, f, &rule, stack_end, &cfa);
     if (outcome != STEP_OK)
         return outcome;
     if (cfa <= f->sp || !is_readable (cfa - 8, f->sp, stack_end))
@@ -162,11 +219,11 @@ static __attribute__ ((noinline)) enum step step (struct hs_unwinder *u, struct 
         rbp_slot = f->rbp;
     else if (rule.kind == HS_UNWIND_UNKNOWN)
         rbp_slot = cfa - 16;
-    else if (rule.rbp_offset != 0)
+    else if (rule.rbp_offset != 0 && rule.kind != HS_UNWIND_OTHER)
         rbp_slot = cfa + (uintptr_t)(intptr_t)rule.rbp_offset;
     caller->rbp = f->rbp;
     if (rbp_slot != 0) {
-        if (!is_readable (rbp_slot, f->sp, stack_end))
+        if (!is_readable (rbp_slot, lowest_of (f), stack_end))
             return STEP_UNPROVED;
         caller->rbp = load (rbp_slot);
         f->rbp_slot = rbp_slot;
@@ -240,8 +297,9 @@ static inline void remember_one (struct hs_unwinder *u, uint32_t i, const struct
 }
 
 /* Puts the `n_fresh` frames of this walk (leaf first) on top of the first `n_kept` remembered ones.
- * What a signal interrupted is not found again below an sp: such stacks are walked anew. */
-static void remember (struct hs_unwinder *u, uint32_t n_kept, uint32_t n_fresh, int has_signal)
+ * What a signal interrupted is not found again below an sp, what another register led to may have
+ * changed: such stacks are walked anew. */
+static void remember (struct hs_unwinder *u, uint32_t n_kept, uint32_t n_fresh, int is_unusual)
 {
     if (n_fresh > HS_UNWIND_MAX_FRAMES - n_kept) { /* the leaf is what matters: forget the rest */
         n_kept = 0;
@@ -250,7 +308,7 @@ static void remember (struct hs_unwinder *u, uint32_t n_kept, uint32_t n_fresh, 
     for (uint32_t i = n_fresh; i > 0; i--)
         remember_one (u, n_kept++, &u->fresh[i - 1]);
     u->n_frames = n_kept;
-    u->n_known = has_signal ? 0 : n_kept;
+    u->n_known = is_unusual ? 0 : n_kept;
 }
 
 /* Whether these are a remembered frame's registers, looking from number *k - 1 outwards; *k - 1 is
@@ -341,14 +399,14 @@ static inline struct hs_unwind_frame *stride (struct hs_unwinder *u, struct hs_u
 
 /* Walks until the end, or until the rest is proved to be the first *n_kept remembered frames. */
 static inline enum hs_unwind_outcome climb (struct hs_unwinder *u, uintptr_t stack_end,
-                                            uint32_t *n_fresh, uint32_t *n_kept, int *has_signal)
+                                            uint32_t *n_fresh, uint32_t *n_kept, int *is_unusual)
 {
     struct hs_unwind_frame *f = u->fresh, *last = u->fresh + HS_UNWIND_MAX_FRAMES - 1;
     uint32_t k = u->n_known;
     enum step outcome = STEP_OK;
 
     *n_kept = 0;
-    *has_signal = 0;
+    *is_unusual = 0;
     for (;;) {
         f = stride (u, f, last, &k);
         if (f == last)
@@ -369,8 +427,9 @@ static inline enum hs_unwind_outcome climb (struct hs_unwinder *u, uintptr_t sta
         u->n_walked++;
         outcome = step (u, f, stack_end, f + 1);
         f++;
-        if (__builtin_expect (outcome == STEP_OK && f->is_interrupted, 0)) {
-            *has_signal = 1;
+        if (__builtin_expect (outcome == STEP_OK && (f->is_interrupted | (f[-1].needs_rbp & 4)),
+                              0)) {
+            *is_unusual = 1;
             k = 0;
         }
         if (outcome != STEP_OK)
@@ -385,7 +444,7 @@ enum hs_unwind_outcome hs_unwind_walk (struct hs_unwinder *u, const struct hs_un
 {
     enum hs_unwind_outcome outcome;
     uint32_t n_fresh, n_kept;
-    int has_signal;
+    int is_unusual;
 
     *ret_n = 0;
     if (start->sp % 8 != 0 || start->stack_end < start->sp + 8) {
@@ -400,10 +459,10 @@ enum hs_unwind_outcome hs_unwind_walk (struct hs_unwinder *u, const struct hs_un
     u->fresh[0].sp = start->sp;
     u->fresh[0].rbp = start->rbp;
     u->fresh[0].is_interrupted = 0;
-    outcome = climb (u, start->stack_end, &n_fresh, &n_kept, &has_signal);
+    outcome = climb (u, start->stack_end, &n_fresh, &n_kept, &is_unusual);
     u->is_complete = outcome == HS_UNWIND_COMPLETE;
     u->n_verified += n_kept;
-    remember (u, n_kept, n_fresh, has_signal);
+    remember (u, n_kept, n_fresh, is_unusual);
     *ret_n = u->n_frames;
     return outcome;
 }

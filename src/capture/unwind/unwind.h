@@ -37,7 +37,7 @@ enum hs_unwind_kind {
     HS_UNWIND_RBP_DEREF, /* CFA = [rbp + offset], rbp saved at [rbp]: a realigned stack */
     HS_UNWIND_PLT,       /* CFA = rsp + 8, + 8 more from the 11th byte of each 16 on */
     HS_UNWIND_END,       /* outermost frame (its return address is undefined) */
-    HS_UNWIND_STOP,      /* an expression that is not followed */
+    HS_UNWIND_OTHER,  /* CFA = register number rbp_offset / 8, + offset; 0 = it is not followed */
     HS_UNWIND_SIGNAL, /* the kernel's frame below a handler: registers as they were interrupted */
 };
 
@@ -50,7 +50,7 @@ struct hs_unwind_rule {
 struct hs_unwind_frame { /* of a walk under way, as seen from inside it */
     uintptr_t pc, sp, rbp;
     uintptr_t rbp_slot;      /* where its caller's rbp was saved; 0 = passed through */
-    uint32_t needs_rbp;      /* this frame's CFA follows from its rbp */
+    uint32_t needs_rbp;      /* this frame's CFA follows from its rbp; 4: from another register */
     uint32_t is_interrupted; /* by a signal: its pc is no return address */
 };
 
@@ -105,5 +105,10 @@ enum hs_unwind_outcome hs_unwind_walk (struct hs_unwinder *u, const struct hs_un
 
 /* The rule for a return address, from the tables (cfi.c); the code looked up is the byte before. */
 struct hs_unwind_rule hs_unwind_rule_for (const struct hs_unwind_module *module, uintptr_t pc);
+
+/* Where, from its CFA on, the frame of a return address saved another register of its caller's: 0 =
+ * nowhere, it is unchanged. Returns 0 when that cannot be told. */
+int hs_unwind_saved_at (const struct hs_unwind_module *module, uintptr_t pc, unsigned number,
+                        int64_t *ret);
 
 #endif
