@@ -35,7 +35,9 @@ static uint64_t stable_hash (const char *bytes, size_t n)
 
 static size_t bounded_length (const char *text)
 {
-    return strnlen (text, HS_LIMIT_STRING_BYTES);
+    size_t n = strlen (text);
+
+    return n < HS_LIMIT_STRING_BYTES ? n : HS_LIMIT_STRING_BYTES;
 }
 
 /* The bytes that make a label what it is; NULL when memory is out. */

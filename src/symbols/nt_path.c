@@ -77,7 +77,7 @@ bool hs_nt_path_add (struct hs_nt_path *path, const char *text)
 
     while (*text != '\0') {
         size_t n = strcspn (text, ";");
-        struct parts parts;
+        struct parts parts = { .n = 0 };
         bool is_done = true;
 
         if (!split (path, text, n, &parts))

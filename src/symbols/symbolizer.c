@@ -65,8 +65,9 @@ static int64_t now_ns (void)
 
 static char *copy_text (const char *text)
 {
-    return text != NULL ? hs_strndup (text, strnlen (text, HS_LIMIT_STRING_BYTES))
-                        : hs_strndup ("", 0);
+    size_t n = text != NULL ? strlen (text) : 0;
+
+    return hs_strndup (n > 0 ? text : "", n < HS_LIMIT_STRING_BYTES ? n : HS_LIMIT_STRING_BYTES);
 }
 
 struct hs_symbolizer *hs_symbolizer_new (const struct hs_symbolizer_options *options,

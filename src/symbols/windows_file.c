@@ -107,11 +107,13 @@ static void close_image (struct hs_windows_file *file)
 
 static bool open_image (struct hs_windows_file *file, const char *path)
 {
+    int n = snprintf (file->pe_path, sizeof file->pe_path, "%s", path);
+
+    if (n < 0 || (size_t)n >= sizeof file->pe_path)
+        return false; /* no such path can be opened */
     file->pe_bytes = map_file (path);
-    if (file->pe_bytes.size > 0 && hs_pe_open (file->pe_bytes, &file->pe, NULL) == HS_OK) {
-        (void)snprintf (file->pe_path, sizeof file->pe_path, "%s", path);
+    if (file->pe_bytes.size > 0 && hs_pe_open (file->pe_bytes, &file->pe, NULL) == HS_OK)
         return true;
-    }
     unmap (&file->pe_bytes);
     return false;
 }
