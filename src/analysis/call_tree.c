@@ -44,8 +44,7 @@ int64_t hs_sums_metric (const struct hs_sums *sums, enum hs_metric metric, enum 
     return 0;
 }
 
-/* Whether a row has a part in what the metric tells; NET may be 0 because both sides are equal. */
-static bool is_relevant (const struct hs_sums *sums, enum hs_metric metric)
+bool hs_sums_has_metric (const struct hs_sums *sums, enum hs_metric metric)
 {
     const uint64_t *count = sums->count;
 
@@ -116,7 +115,7 @@ static bool is_shown (const struct hs_call_tree *tree, uint32_t node)
 {
     struct hs_sums sums = inclusive_of (tree, node);
 
-    return is_relevant (&sums, tree->query.metric);
+    return hs_sums_has_metric (&sums, tree->query.metric);
 }
 
 static uint32_t count_children (const struct hs_call_tree *tree, uint32_t node)

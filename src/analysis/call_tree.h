@@ -109,5 +109,7 @@ void hs_call_tree_unref (struct hs_call_tree *tree);
 /* The value of a metric; NET may be negative. */
 int64_t hs_sums_metric (const struct hs_sums *sums, enum hs_metric metric,
                         enum hs_metric_unit unit);
+/* Whether there are blocks that it counts; NET may be 0 because both sides are equal. */
+bool hs_sums_has_metric (const struct hs_sums *sums, enum hs_metric metric);
 
 #endif

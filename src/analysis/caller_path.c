@@ -132,6 +132,8 @@ static enum hs_status find_heaviest (struct search *search, const struct hs_stac
 
         if ((i & 1023) == 0 && hs_cancel_is_set (cancel))
             return HS_CANCELLED;
+        if (!hs_sums_has_metric (&stack->sums, query->metric))
+            continue;
         if (!hs_frame_labels_path (&search->labels, stack, fold, &search->path))
             return HS_NO_MEMORY;
         if (place_in_row (&search->labels, &search->path, &query->row) == SIZE_MAX)

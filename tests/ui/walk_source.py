@@ -92,12 +92,48 @@ def walk_program(steps, folder, trace, source):
         with open(out, encoding="utf-8") as file:
             equal("what the editor was given", file.read().strip(), "at %d of %s" % (line, source))
 
+    def at_its_place():
+        viewer.text(r"^976\.6 KiB of 976\.6 KiB, in 1 call path$")
+        box = viewer.find(ROLE.TABLE, "^Call path$").get_component_iface()
+        width = box.get_extents(Atspi.CoordType.SCREEN).width
+        if not 380 <= width <= 400:
+            raise Failure("the call path is %d wide" % width)
+
     steps.step("the chosen row's call path, with file and line", chosen)
+    steps.step("its heading, and room for it", at_its_place)
     steps.step("the bytes of its line", bytes_of_line)
     steps.step("the source itself", shown)
     steps.step("a caller in the path shows its line", caller)
     steps.step("the editor gets file and line", edited)
     steps.step("no complaints (source)", viewer.close)
+    viewer.kill()
+
+
+def walk_empty(steps, folder, trace):
+    viewer = Viewer(BUILD, trace, "--range", "0:0.000001", **settings(os.path.join(folder, "no")))
+
+    def nothing():
+        press("Alt+6")
+        for text in ("No call path", "No source", "Nothing is counted in this selection"):
+            viewer.text("^%s$" % text)
+        equal("rows of the path", path_rows(viewer), [])
+
+    def without_source():
+        press("Alt+1")
+        viewer.focus(ROLE.TREE_TABLE, "top-down")
+        press("Escape")  # the range
+        press("Home")
+        press("s")
+        rows = wait_for("a path", lambda: path_rows(viewer))
+        viewer.focus(ROLE.TABLE, "^Call path$")
+        press("End")
+        equal("the program's start", rows[-1], ["_start", "program"])
+        viewer.text("^_start$")
+        viewer.text("^No source file is known for _start$")
+
+    steps.step("a range without memory: no path, no source", nothing)
+    steps.step("a function without source is named", without_source)
+    steps.step("no complaints (nothing)", viewer.close)
     viewer.kill()
 
 
@@ -141,6 +177,7 @@ def main():
         subprocess.run([os.path.join(BUILD, "src/cli/heapstrata"), "record", "-o", trace, "--",
                         program], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         walk_program(steps, folder, trace, source)
+        walk_empty(steps, folder, trace)
         walk_elsewhere(steps, folder, trace, source)
     steps.end()
 

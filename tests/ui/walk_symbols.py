@@ -87,6 +87,11 @@ def walk_folders(steps, folder, image, trace):
         frames = len(image.addresses)
         equal("frames without name", row[UNNAMED], "%d of %d" % (frames, frames))
         viewer.text(r"^0 of 1 modules have names; %s hides 100.0 %%$" % re.escape(image.name))
+        table = viewer.find(ROLE.TABLE, "^Symbols$").get_table_iface()
+        header = table.get_column_header(UNNAMED).get_component_iface()
+        width = header.get_extents(Atspi.CoordType.SCREEN).width
+        if width < 120:
+            raise Failure("the column of frames without name is %d wide" % width)
 
     def other_build():
         with open(image.pdb, "rb") as file:

@@ -369,6 +369,40 @@ START_TEST (a_row_leads_to_its_stacks)
 }
 END_TEST
 
+START_TEST (a_path_has_what_the_metric_counts)
+{
+    struct trace_maker m = trace_maker_begin ();
+    struct hs_caller_path_query query = { .metric = HS_METRIC_OUTSTANDING };
+    struct hs_filter filter = hs_filter_all ();
+    struct hs_snapshot snapshot;
+    struct hs_caller_path *path;
+
+    (void)trace_maker_process (&m, 7, "one.exe");
+    trace_maker_name (&m, 0x200, 0, "kept");
+    trace_maker_name (&m, 0x300, 0, "freed");
+    trace_maker_alloc (&m, 1, 10, trace_maker_stack (&m, (uint64_t[]){ 0x200, 0 }));
+    trace_maker_alloc (&m, 2, 500, trace_maker_stack (&m, (uint64_t[]){ 0x300, 0 }));
+    trace_maker_free (&m, 2);
+    snapshot = trace_maker_snapshot (&m);
+    ck_assert_int_eq (hs_caller_path (&snapshot, &filter, &query, NULL, &path, NULL), HS_OK);
+    ck_assert_uint_eq (path->n_stacks, 1);
+    ck_assert_str_eq (path->frames[0].function, "kept");
+    hs_caller_path_free (path);
+    query.metric = HS_METRIC_TOTAL;
+    ck_assert_int_eq (hs_caller_path (&snapshot, &filter, &query, NULL, &path, NULL), HS_OK);
+    ck_assert_uint_eq (path->n_stacks, 2);
+    ck_assert_str_eq (path->frames[0].function, "freed");
+    hs_caller_path_free (path);
+    filter.has_range = true; /* an empty one */
+    filter.from = 1;
+    filter.to = 0;
+    ck_assert_int_eq (hs_caller_path (&snapshot, &filter, &query, NULL, &path, NULL), HS_OK);
+    ck_assert_uint_eq (path->n, 0);
+    hs_caller_path_free (path);
+    trace_maker_end (&m);
+}
+END_TEST
+
 START_TEST (the_user_names_allocators)
 {
     struct trace_maker m = make ();
@@ -549,6 +583,7 @@ int main (void)
     tcase_add_test (tests, recursion_counts_once);
     tcase_add_test (tests, recursion_is_one_row_when_collapsed);
     tcase_add_test (tests, a_row_leads_to_its_stacks);
+    tcase_add_test (tests, a_path_has_what_the_metric_counts);
     tcase_add_test (tests, the_user_names_allocators);
     tcase_add_test (tests, allocators_are_known_by_name);
     tcase_add_test (tests, findings_of_file_and_counters);

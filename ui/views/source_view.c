@@ -21,7 +21,7 @@ struct _HsSourceView {
     GtkListStore *store;
     GtkTreeView *path;
     GtkProgressBar *busy_line;
-    GtkLabel *path_summary, *file_label, *line_label, *placeholder;
+    GtkLabel *path_summary, *file_label, *line_label, *placeholder, *hint;
     GtkStack *stack;
     GtkSourceView *text;
     GtkWidget *edit_button, *locate_button;
@@ -58,9 +58,16 @@ static GtkTextBuffer *buffer_of (HsSourceView *self)
 
 /* ---- the text ---- */
 
-static void show_placeholder (HsSourceView *self, const char *text)
+static void set_line_text (HsSourceView *self, const char *text)
+{
+    gtk_label_set_text (self->line_label, text);
+    gtk_widget_set_visible (GTK_WIDGET (self->line_label), *text != '\0');
+}
+
+static void show_placeholder (HsSourceView *self, const char *text, const char *hint)
 {
     gtk_label_set_text (self->placeholder, text);
+    gtk_label_set_text (self->hint, hint);
     gtk_stack_set_visible_child_name (self->stack, "placeholder");
     gtk_widget_set_visible (self->edit_button, FALSE);
     gtk_widget_set_visible (self->locate_button, self->file != NULL && self->found == NULL);
@@ -91,6 +98,8 @@ static gboolean on_scroll (gpointer data)
     self->scroll_source = 0;
     gtk_text_view_scroll_to_mark (GTK_TEXT_VIEW (self->text),
                                   gtk_text_buffer_get_insert (buffer_of (self)), 0, TRUE, 0, 0.4);
+    /* it puts the text itself to the left edge, which hides the margin */
+    gtk_adjustment_set_value (gtk_scrollable_get_hadjustment (GTK_SCROLLABLE (self->text)), 0);
     return G_SOURCE_REMOVE;
 }
 
@@ -119,7 +128,7 @@ static void update_line_label (HsSourceView *self)
             g_strdup_printf (_ ("line %u: %s outstanding, %s allocated"), self->line,
                              hs_format_bytes (hs_sums_outstanding_bytes (&row->sums), outstanding),
                              hs_format_bytes (hs_sums_opened_bytes (&row->sums), allocated));
-    gtk_label_set_text (self->line_label, text != NULL ? text : "");
+    set_line_text (self, text != NULL ? text : "");
 }
 
 static void show_text (HsSourceView *self, const char *bytes, gsize n)
@@ -149,10 +158,10 @@ static void on_read (GObject *source, GAsyncResult *result, gpointer data)
         if (n <= MOST_SOURCE_BYTES)
             show_text (self, bytes, n);
         else
-            show_placeholder (self, _ ("The source file is too large to be shown"));
+            show_placeholder (self, _ ("The source file is too large to be shown"), "");
     } else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
         g_clear_object (&self->reading);
-        show_placeholder (self, error->message);
+        show_placeholder (self, error->message, "");
     }
 }
 
@@ -173,7 +182,8 @@ static void read_file (HsSourceView *self)
     self->found = hs_source_find (self->file);
     if (self->found == NULL) {
         missing = g_strdup_printf (_ ("%s is not on this machine"), self->file);
-        show_placeholder (self, missing);
+        show_placeholder (self, missing,
+                          _ ("Once one file is located, its neighbours are found, too."));
         return;
     }
     self->reading = g_cancellable_new ();
@@ -192,6 +202,11 @@ static void ask_for_lines (HsSourceView *self)
     hs_query_ask (self->lines_query, &filter, parameters);
 }
 
+static const char *label_of (const struct hs_path_frame *frame)
+{
+    return frame->kind == HS_LABEL_NO_STACK ? _ (frame->function) : frame->function;
+}
+
 /* Shows the place of a frame; the file stays when it is the same. */
 static void show_frame (HsSourceView *self, const struct hs_path_frame *frame)
 {
@@ -208,13 +223,18 @@ static void show_frame (HsSourceView *self, const struct hs_path_frame *frame)
     g_clear_pointer (&self->file, g_free);
     g_clear_pointer (&self->found, g_free);
     hs_source_gutter_set_rows (self->text, NULL);
-    gtk_label_set_text (self->file_label, valid);
-    gtk_label_set_text (self->line_label, "");
     if (*frame->file == '\0') {
-        unknown = g_strdup_printf (_ ("No source file is known for %s"), frame->function);
-        show_placeholder (self, unknown);
+        const char *label = label_of (frame);
+
+        gtk_label_set_text (self->file_label, label);
+        set_line_text (self, frame->module);
+        unknown = g_strdup_printf (_ ("No source file is known for %s"), label);
+        show_placeholder (self, unknown,
+                          _ ("The page of symbols says which modules have no line numbers."));
         return;
     }
+    gtk_label_set_text (self->file_label, valid);
+    set_line_text (self, "");
     self->file = g_strdup (frame->file);
     read_file (self);
     ask_for_lines (self);
@@ -231,7 +251,7 @@ static void on_lines_answered (HsSourceView *self)
 static void add_frame (HsSourceView *self, const struct hs_path_frame *frame)
 {
     g_autofree char *place = NULL, *function = NULL, *tooltip = NULL;
-    const char *label = frame->kind == HS_LABEL_NO_STACK ? _ (frame->function) : frame->function;
+    const char *label = label_of (frame);
 
     /* Translators: a function that was inlined into the one below it */
     function = g_strdup_printf (frame->is_inlined ? _ ("%s (inlined)") : "%s", label);
@@ -262,19 +282,29 @@ static guint first_choice (const struct hs_caller_path *path, const struct hs_tr
     return path->frames[number].file[0] != '\0' ? number : path->chosen;
 }
 
+static const char *format_metric (const struct hs_sums *sums, enum hs_metric metric,
+                                  char text[HS_UNITS_TEXT_SIZE])
+{
+    gint64 bytes = hs_sums_metric (sums, metric, HS_UNIT_BYTES);
+
+    return metric == HS_METRIC_NET ? hs_format_bytes_signed (bytes, text)
+                                   : hs_format_bytes ((guint64)bytes, text);
+}
+
 static void update_summary (HsSourceView *self, const struct hs_caller_path *path)
 {
-    char own[HS_UNITS_TEXT_SIZE], all[HS_UNITS_TEXT_SIZE];
+    enum hs_metric metric = hs_selection_get_state (self->selection)->metric;
+    char own[HS_UNITS_TEXT_SIZE], all[HS_UNITS_TEXT_SIZE], count[HS_UNITS_TEXT_SIZE];
     g_autofree char *text = NULL;
 
     if (path->n > 0)
         /* Translators: bytes of one call path, of all, and how many there are */
-        text = g_strdup_printf (ngettext ("%s of %s, in %u call path",
-                                          "Heaviest: %s of %s, in %u call paths", path->n_stacks),
-                                hs_format_bytes (hs_sums_outstanding_bytes (&path->sums), own),
-                                hs_format_bytes (hs_sums_outstanding_bytes (&path->row_sums), all),
-                                path->n_stacks);
-    gtk_label_set_text (self->path_summary, text != NULL ? text : "");
+        text = g_strdup_printf (ngettext ("%s of %s, in %s call path",
+                                          "Heaviest: %s of %s, in %s call paths", path->n_stacks),
+                                format_metric (&path->sums, metric, own),
+                                format_metric (&path->row_sums, metric, all),
+                                hs_format_count (path->n_stacks, count));
+    gtk_label_set_text (self->path_summary, text != NULL ? text : _ ("No call path"));
 }
 
 static gboolean is_same_path (HsSourceView *self, const struct hs_caller_path *path)
@@ -292,6 +322,17 @@ static gboolean is_same_path (HsSourceView *self, const struct hs_caller_path *p
             return FALSE;
     }
     return i == path->n && i > 0;
+}
+
+static void show_nothing (HsSourceView *self, const char *text)
+{
+    stop_reading (self);
+    g_clear_pointer (&self->file, g_free);
+    g_clear_pointer (&self->found, g_free);
+    hs_source_gutter_set_rows (self->text, NULL);
+    gtk_label_set_text (self->file_label, _ ("No source"));
+    set_line_text (self, "");
+    show_placeholder (self, text, _ ("Choose another range, or another row of a call tree."));
 }
 
 static void on_path_answered (HsSourceView *self)
@@ -313,8 +354,8 @@ static void on_path_answered (HsSourceView *self)
     if (path->n > 0) {
         choose_frame (self, first_choice (path, &row));
     } else {
-        g_clear_pointer (&self->file, g_free);
-        show_placeholder (self, _ ("Choose a row of a call tree"));
+        show_nothing (self, row.depth == 0 ? _ ("Nothing is counted in this selection")
+                                           : _ ("The chosen row is not in this selection"));
     }
 }
 
@@ -343,7 +384,7 @@ static void on_edit (GtkWidget *button, HsSourceView *self)
     guint line = self->line;
 
     if (self->found != NULL && !hs_source_open_in_editor (self->found, line, &error))
-        gtk_label_set_text (self->line_label, error->message);
+        set_line_text (self, error->message);
 }
 
 static void on_locate (GtkWidget *button, HsSourceView *self)
@@ -426,6 +467,7 @@ static void hs_source_view_class_init (HsSourceViewClass *class)
     gtk_widget_class_bind_template_child (widget_class, HsSourceView, file_label);
     gtk_widget_class_bind_template_child (widget_class, HsSourceView, line_label);
     gtk_widget_class_bind_template_child (widget_class, HsSourceView, placeholder);
+    gtk_widget_class_bind_template_child (widget_class, HsSourceView, hint);
     gtk_widget_class_bind_template_child (widget_class, HsSourceView, stack);
     gtk_widget_class_bind_template_child (widget_class, HsSourceView, text);
     gtk_widget_class_bind_template_child (widget_class, HsSourceView, edit_button);
@@ -460,6 +502,6 @@ GtkWidget *hs_source_view_new (HsSelection *selection)
     atk_object_set_name (gtk_widget_get_accessible (GTK_WIDGET (self->text)), _ ("Source"));
     hs_busy_line_watch (self->busy_line, self->path_query);
     hs_refresh_watch (GTK_WIDGET (self), selection, refresh);
-    show_placeholder (self, _ ("Choose a row of a call tree"));
+    show_placeholder (self, "", ""); /* until the first answer */
     return GTK_WIDGET (self);
 }
