@@ -67,6 +67,16 @@ static const struct {
     { "_aligned_realloc", MATCH_NAME },
     { "_aligned_offset_malloc", MATCH_PREFIX },
     { "_callnewh", MATCH_NAME },
+    { "RtlFreeHeap", MATCH_NAME },
+    { "RtlpFreeHeap", MATCH_PREFIX },
+    { "RtlpHpFree", MATCH_PREFIX },
+    { "HeapFree", MATCH_NAME },
+    { "LocalFree", MATCH_NAME },
+    { "GlobalFree", MATCH_NAME },
+    { "CoTaskMemFree", MATCH_NAME },
+    { "_free_base", MATCH_NAME },
+    { "_free_dbg", MATCH_NAME },
+    { "_aligned_free", MATCH_NAME },
 
     /* C library */
     { "malloc", MATCH_NAME },
@@ -78,6 +88,8 @@ static const struct {
     { "memalign", MATCH_NAME },
     { "valloc", MATCH_NAME },
     { "pvalloc", MATCH_NAME },
+    { "free", MATCH_NAME },
+    { "cfree", MATCH_NAME },
     { "__libc_malloc", MATCH_PREFIX },
     { "__libc_calloc", MATCH_PREFIX },
     { "__libc_realloc", MATCH_PREFIX },
@@ -97,6 +109,8 @@ static const struct {
     /* C++ */
     { "operator new", MATCH_NAME },
     { "operator new[]", MATCH_NAME },
+    { "operator delete", MATCH_NAME },
+    { "operator delete[]", MATCH_NAME },
     { "std::allocator<", MATCH_ALLOCATES },
     { "std::allocator_traits<", MATCH_ALLOCATES },
     { "std::__new_allocator<", MATCH_ALLOCATES },
@@ -116,6 +130,9 @@ static const struct {
     { "g_try_realloc", MATCH_PREFIX },
     { "g_slice_alloc", MATCH_PREFIX },
     { "g_aligned_alloc", MATCH_PREFIX },
+    { "g_free", MATCH_PREFIX },
+    { "g_slice_free", MATCH_PREFIX },
+    { "g_aligned_free", MATCH_PREFIX },
 };
 
 static bool matches (const char *function, const char *name, enum match match)
@@ -129,7 +146,8 @@ static bool matches (const char *function, const char *name, enum match match)
     case MATCH_PREFIX:
         return true;
     case MATCH_ALLOCATES:
-        return strstr (rest, ">::allocate") != NULL || strstr (rest, ">::_S_allocate") != NULL;
+        return strstr (rest, ">::allocate") != NULL || strstr (rest, ">::_S_allocate") != NULL ||
+               strstr (rest, ">::deallocate") != NULL;
     case MATCH_NAME:
         break;
     }

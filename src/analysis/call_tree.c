@@ -185,6 +185,18 @@ void hs_call_tree_open (struct hs_call_tree *tree, uint32_t node)
     tree->n_nodes = n;
 }
 
+/* In the order of struct hs_stack_sums. */
+static int compare_place (const struct hs_shape_stack *left, const struct hs_stack_sum *right)
+{
+    if (left->node != right->node)
+        return left->node < right->node ? -1 : 1;
+    if (left->is_not_freed != right->is_not_freed)
+        return left->is_not_freed ? 1 : -1;
+    if (left->process != right->process)
+        return left->process < right->process ? -1 : 1;
+    return 0;
+}
+
 /* The running sums: those of the shape's stacks, where `sums` has them. False: it has others. */
 static bool run_sums (const struct hs_call_tree_shape *shape, const struct hs_stack_sums *sums,
                       struct hs_running_sums *running)
@@ -194,12 +206,9 @@ static bool run_sums (const struct hs_call_tree_shape *shape, const struct hs_st
     for (uint32_t i = 0; i < sums->n; i++) {
         const struct hs_stack_sum *stack = &sums->stacks[i];
 
-        while (at < shape->n_stacks && (shape->stacks[at].node < stack->node ||
-                                        (shape->stacks[at].node == stack->node &&
-                                         shape->stacks[at].process < stack->process)))
+        while (at < shape->n_stacks && compare_place (&shape->stacks[at], stack) < 0)
             at++;
-        if (at == shape->n_stacks || shape->stacks[at].node != stack->node ||
-            shape->stacks[at].process != stack->process)
+        if (at == shape->n_stacks || compare_place (&shape->stacks[at], stack) != 0)
             return false;
         add (&running[shape->stacks[at].place + 1], &stack->sums);
     }
@@ -228,6 +237,7 @@ static bool is_same_shape (const struct hs_call_tree_shape *shape,
            shape->names == snapshot->names && shape->process == filter->process &&
            shape->direction == query->direction &&
            shape->allocator_frames == query->allocator_frames &&
+           shape->stacks_of == query->stacks_of &&
            shape->collapse_recursion == query->collapse_recursion;
 }
 
@@ -243,7 +253,7 @@ static enum hs_status make_whole_shape (const struct hs_snapshot *snapshot,
     enum hs_status status;
 
     whole.process = filter->process;
-    status = hs_stack_sums (snapshot, &whole, cancel, &sums, NULL);
+    status = hs_stack_sums_of (snapshot, &whole, query->stacks_of, cancel, &sums, NULL);
     if (status != HS_OK)
         return status;
     status = hs_call_tree_shape (snapshot, sums, query, cancel, ret);
@@ -324,7 +334,8 @@ enum hs_status hs_call_tree (const struct hs_snapshot *snapshot, const struct hs
 {
     struct hs_call_tree_query whole = *query;
     struct hs_stack_sums *sums;
-    enum hs_status status = hs_stack_sums (snapshot, filter, cancel, &sums, err);
+    enum hs_status status =
+        hs_stack_sums_of (snapshot, filter, query->stacks_of, cancel, &sums, err);
 
     if (status != HS_OK)
         return status;

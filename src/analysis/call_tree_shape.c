@@ -138,7 +138,7 @@ static bool insert_top_down (struct build *build, const struct hs_stack_sum *sta
         if (build->labels.has_processes &&
             !find_child (build, 0, hs_frame_labels_process (&build->labels, stack->process), &tree))
             return false;
-        return find_child (build, tree, build->labels.no_stack, ret);
+        return find_child (build, tree, hs_frame_labels_none (&build->labels, stack), ret);
     }
     if (build->query->allocator_frames == HS_ALLOCATOR_FRAMES_FOLD)
         node = fold (build, node, &n_skipped);
@@ -284,6 +284,7 @@ static void fill_nodes (const struct build *build, const struct hs_stack_sums *s
     for (uint32_t i = 0; i < sums->n; i++)
         shape->stacks[i] = (struct hs_shape_stack){
             .node = sums->stacks[i].node,
+            .is_not_freed = sums->stacks[i].is_not_freed,
             .process = sums->stacks[i].process,
             .place = build->next[build->place[build->node_of_stack[i]]]++,
         };
@@ -390,6 +391,7 @@ enum hs_status hs_call_tree_shape (const struct hs_snapshot *snapshot,
     shape->names = snapshot->names;
     shape->direction = query->direction;
     shape->allocator_frames = query->allocator_frames;
+    shape->stacks_of = query->stacks_of;
     shape->collapse_recursion = query->collapse_recursion;
     status = build_shape (&build, snapshot, sums, cancel, shape);
     if (status == HS_OK)

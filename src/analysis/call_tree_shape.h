@@ -24,8 +24,9 @@ struct hs_shape_node {
     uint32_t first_stack; /* of `order`: the first that ends in it or below it */
 };
 
-struct hs_shape_stack { /* as in struct hs_stack_sums: by node, then process */
+struct hs_shape_stack { /* in the order of struct hs_stack_sums */
     uint32_t node;
+    bool is_not_freed;
     hs_process_id process;
     uint32_t place; /* in the order of nodes */
 };
@@ -38,6 +39,7 @@ struct hs_call_tree_shape {
     hs_process_id process;
     enum hs_tree_direction direction;
     enum hs_allocator_frames allocator_frames;
+    enum hs_stacks_of stacks_of;
     bool collapse_recursion;
 
     uint32_t n_nodes, n_stacks;

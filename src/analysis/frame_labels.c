@@ -297,8 +297,7 @@ static bool label_stack (struct hs_frame_labels *labels, const struct hs_tables 
                          const struct hs_stack_sum *stack)
 {
     const struct hs_stacks *stacks = labels->snapshot.stacks;
-    int64_t time = hs_snapshot_event_time (&labels->snapshot,
-                                           hs_snapshot_birth (&labels->snapshot, stack->row));
+    int64_t time = hs_stack_sum_time (&labels->snapshot, stack);
 
     for (uint32_t node = stack->node; node != HS_NODE_NONE && node != HS_NODE_ROOT;) {
         uint32_t parent = hs_column_u32 (&stacks->parent, node);
@@ -319,8 +318,10 @@ static bool label_stack (struct hs_frame_labels *labels, const struct hs_tables 
 static bool label_all (struct hs_frame_labels *labels, const struct hs_tables *tables,
                        const struct hs_stack_sums *sums)
 {
-    if (!find_label (labels, HS_LABEL_NO_STACK, N_ ("(no call stack)"), "", &labels->no_stack))
+    if (!find_label (labels, HS_LABEL_NO_STACK, N_ ("(no call stack)"), "", &labels->no_stack) ||
+        !find_label (labels, HS_LABEL_NO_STACK, N_ ("(not freed)"), "", &labels->not_freed))
         return false;
+    labels->labels.items[labels->not_freed].is_inlined = false;
     labels->labels.items[labels->no_stack].is_inlined = false;
     for (uint32_t i = 0; i < sums->n; i++)
         labels->has_processes |= sums->stacks[i].process != sums->stacks[0].process;
@@ -366,6 +367,12 @@ void hs_frame_labels_clear (struct hs_frame_labels *labels)
     hs_intern_clear (&labels->locations);
     hs_free (labels->node_frame);
     labels->node_frame = NULL;
+}
+
+uint32_t hs_frame_labels_none (const struct hs_frame_labels *labels,
+                               const struct hs_stack_sum *stack)
+{
+    return stack->is_not_freed ? labels->not_freed : labels->no_stack;
 }
 
 struct hs_label_chain hs_frame_labels_of (const struct hs_frame_labels *labels, uint32_t node)
@@ -439,7 +446,7 @@ bool hs_frame_labels_path (const struct hs_frame_labels *labels, const struct hs
         }
         node = parent;
     }
-    if (path->labels.n == 0 && !add_to_path (path, labels->no_stack, none))
+    if (path->labels.n == 0 && !add_to_path (path, hs_frame_labels_none (labels, stack), none))
         return false;
     if (fold)
         fold_path (labels, path);

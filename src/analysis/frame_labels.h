@@ -59,8 +59,8 @@ struct hs_frame_labels {
     struct hs_intern identities; /* "function\0module" */
     struct hs_intern locations;
     uint32_t *node_frame; /* per node of the trie: 1 + index into frames, 0 = not asked for */
-    uint32_t no_stack;    /* its label */
-    bool has_processes;   /* stacks of more than one process */
+    uint32_t no_stack, not_freed; /* labels */
+    bool has_processes;           /* stacks of more than one process */
 };
 
 /* Labels of all frames of the stacks in `sums`, which came from the same snapshot. */
@@ -68,6 +68,10 @@ enum hs_status hs_frame_labels_init (struct hs_frame_labels *labels,
                                      const struct hs_snapshot *snapshot,
                                      const struct hs_stack_sums *sums, struct hs_error *err);
 void hs_frame_labels_clear (struct hs_frame_labels *labels); /* a zeroed one is valid */
+
+/* The one label of a stack without frames. */
+uint32_t hs_frame_labels_none (const struct hs_frame_labels *labels,
+                               const struct hs_stack_sum *stack);
 
 /* The labels of a node of a stack of `sums`, innermost first. The root of a process, when
  * has_processes: its name. */
@@ -78,9 +82,9 @@ uint32_t hs_frame_labels_process (const struct hs_frame_labels *labels, hs_proce
 
 /*
  * The labels of a whole stack, the allocating function first: *path is reused (a zeroed array at
- * first) and holds at least one (no_stack where there is none). With `fold`, innermost labels that
- * are allocators are left out, but never the outermost. The process's row comes last when
- * has_processes. False when memory is out.
+ * first) and holds at least one (no_stack or not_freed where there is none). With `fold`, innermost
+ * labels that are allocators are left out, but never the outermost. The process's row comes last
+ * when has_processes. False when memory is out.
  */
 struct hs_label_path {
     HS_ARRAY (uint32_t) labels;

@@ -139,7 +139,8 @@ enum hs_status hs_functions (const struct hs_snapshot *snapshot, const struct hs
     struct build build = { .query = *query };
     struct hs_functions *functions = NULL;
     struct hs_stack_sums *sums;
-    enum hs_status status = hs_stack_sums (snapshot, filter, cancel, &sums, err);
+    enum hs_status status =
+        hs_stack_sums_of (snapshot, filter, query->stacks_of, cancel, &sums, err);
 
     if (status != HS_OK)
         return status;

@@ -18,6 +18,7 @@ struct hs_functions_query {
     enum hs_metric metric;
     enum hs_metric_unit unit;
     enum hs_allocator_frames allocator_frames;
+    enum hs_stacks_of stacks_of;
 };
 
 struct hs_function {

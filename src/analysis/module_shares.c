@@ -62,7 +62,7 @@ static bool look_at_node (struct search *search, uint32_t number, hs_process_id 
 static bool add_stack (struct search *search, const struct hs_stack_sum *stack, uint32_t order)
 {
     const struct hs_snapshot *snapshot = search->snapshot;
-    int64_t time = hs_snapshot_event_time (snapshot, hs_snapshot_birth (snapshot, stack->row));
+    int64_t time = hs_stack_sum_time (snapshot, stack);
 
     for (uint32_t number = stack->node; number != HS_NODE_NONE && number != HS_NODE_ROOT;) {
         uint32_t parent = hs_column_u32 (&snapshot->stacks->parent, number);

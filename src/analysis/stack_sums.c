@@ -33,9 +33,13 @@ struct unsure_sums { /* apart from slot_sums: few traces have gaps */
 
 struct build {
     struct hs_scan scan;
-    struct slot_sums *slots;   /* n_slots, then one per process for rows without a stack */
+    enum hs_stacks_of stacks_of;
+    /* n_slots, then one per process for rows without a stack, then (of ends) one per process for
+     * rows that have not ended */
+    struct slot_sums *slots;
     struct slot_short *shorts; /* of each of them */
     uint32_t n_slots, n_processes;
+    size_t n_places;
     uint8_t *context_at_peak;   /* per context: its process had not ended at the peak */
     struct unsure_sums *unsure; /* like slots; NULL without gaps */
     hs_row_no *unsure_rows;     /* per process: rows below it are older than a gap of the range */
@@ -78,6 +82,7 @@ static enum hs_status set_peak (struct build *build, hs_process_id process,
     if (is_newer)
         status = hs_replay_find_peak (snapshot, process, cancel, &build->peak_event, err);
     build->has_kept_peak = !is_newer && status == HS_OK && process == HS_NO_PROCESS &&
+                           build->stacks_of == HS_STACKS_OF_BIRTHS &&
                            hs_scan_has_peaks (&build->scan, build->n_processes);
     if (status == HS_OK && build->peak_event != HS_NO_EVENT && !build->has_kept_peak)
         build->peak_rows = hs_snapshot_rows_before (snapshot, build->peak_event + 1);
@@ -87,9 +92,11 @@ static enum hs_status set_peak (struct build *build, hs_process_id process,
 static enum hs_status begin (struct build *build, struct hs_error *err)
 {
     const struct hs_snapshot *snapshot = &build->scan.snapshot;
-    size_t n = (size_t)snapshot->n_slots + build->n_processes;
+    size_t n_groups = build->stacks_of == HS_STACKS_OF_ENDS ? 2 : 1;
+    size_t n = (size_t)snapshot->n_slots + n_groups * build->n_processes;
 
     build->n_slots = snapshot->n_slots;
+    build->n_places = n;
     build->slots = hs_alloc_zeroed (n, sizeof *build->slots);
     build->shorts = hs_alloc_zeroed (n, sizeof *build->shorts);
     build->context_at_peak = hs_alloc_zeroed (snapshot->n_contexts, 1);
@@ -116,12 +123,22 @@ static inline void add_at_peak (struct slot_sums *sums, uint64_t size)
     sums->peak_bytes = hs_add_saturated (sums->peak_bytes, size);
 }
 
+/* Where a row belongs by who freed it. */
+static size_t end_place (const struct build *build, hs_row_no row, hs_event_no ended,
+                         hs_process_id process)
+{
+    size_t at;
+
+    if (ended >= build->scan.snapshot.n_events)
+        return (size_t)build->n_slots + build->n_processes + process;
+    at = hs_rows_end_stack (build->scan.snapshot.rows, row);
+    return at == HS_NO_STACK || at >= build->n_slots ? (size_t)build->n_slots + process : at;
+}
+
 /* One run of rows; made five times for the constants of its callers, everything in registers. */
-static inline __attribute__ ((always_inline)) void scan_run (struct build *build,
-                                                             const struct hs_row_run *run,
-                                                             const enum run_place place,
-                                                             const bool has_peak,
-                                                             const bool is_plain)
+static inline __attribute__ ((always_inline)) void scan_run (
+    struct build *build, const struct hs_row_run *run, const enum run_place place,
+    const bool has_peak, const bool is_plain, const bool is_by_end)
 {
     const struct hs_scan *const scan = &build->scan;
     const struct hs_column *const processes = &scan->snapshot.rows->context_process;
@@ -143,7 +160,10 @@ static inline __attribute__ ((always_inline)) void scan_run (struct build *build
             (!is_plain && (size < size_min || size > size_max ||
                            (!passes_all && !scan->context_passes[run->context[i]]))))
             continue;
-        if (at == HS_NO_STACK || at >= n_slots) /* the place of its process */
+        if (is_by_end)
+            at = end_place (build, run->first + i, ended,
+                            hs_column_u32 (processes, run->context[i]));
+        else if (at == HS_NO_STACK || at >= n_slots) /* the place of its process */
             at = (size_t)n_slots + hs_column_u32 (processes, run->context[i]);
         build->shorts[at].row = run->first + i;
         if (is_in_range && class == 0) {
@@ -282,20 +302,22 @@ static enum hs_status scan_part (struct build *build, hs_row_no first, hs_row_no
             return HS_CANCELLED;
         block = hs_scan_block (&build->scan, row, limit, &run);
         n = block != NULL ? block->n_rows : run.n;
-        if (block != NULL) {
+        if (build->stacks_of == HS_STACKS_OF_ENDS) {
+            scan_run (build, &run, place, has_peak || place == RUN_AFTER, false, true);
+        } else if (block != NULL) {
             if (place == RUN_INSIDE)
                 add_block_sums (build, block);
             scan_survivors (build, block, place, has_peak);
         } else if (place == RUN_BEFORE) {
-            scan_run (build, &run, RUN_BEFORE, has_peak, false);
+            scan_run (build, &run, RUN_BEFORE, has_peak, false, false);
         } else if (place == RUN_AFTER) {
-            scan_run (build, &run, RUN_AFTER, true, false);
+            scan_run (build, &run, RUN_AFTER, true, false, false);
         } else if (has_peak) {
-            scan_run (build, &run, RUN_INSIDE, true, false);
+            scan_run (build, &run, RUN_INSIDE, true, false, false);
         } else if (build->scan.passes_all && build->scan.passes_sizes) {
-            scan_run (build, &run, RUN_INSIDE, false, true);
+            scan_run (build, &run, RUN_INSIDE, false, true, false);
         } else {
-            scan_run (build, &run, RUN_INSIDE, false, false);
+            scan_run (build, &run, RUN_INSIDE, false, false, false);
         }
     }
     return HS_OK;
@@ -343,8 +365,7 @@ static enum hs_status set_unsure_rows (struct build *build, struct hs_error *err
 
     if (tables->gaps.n > 0) {
         build->unsure_rows = hs_alloc_zeroed (build->n_processes, sizeof *build->unsure_rows);
-        build->unsure =
-            hs_alloc_zeroed ((size_t)build->n_slots + build->n_processes, sizeof *build->unsure);
+        build->unsure = hs_alloc_zeroed (build->n_places, sizeof *build->unsure);
         if (build->unsure_rows == NULL || build->unsure == NULL)
             status = hs_error_no_memory (err);
     }
@@ -376,7 +397,9 @@ static void add_unsure_row (struct build *build, hs_row_no row, uint32_t stack,
 
     if (process >= build->n_processes || row >= build->unsure_rows[process])
         return;
-    if (at == HS_NO_STACK || at >= build->n_slots)
+    if (build->stacks_of == HS_STACKS_OF_ENDS)
+        at = end_place (build, row, hs_column_peek (&build->scan.snapshot.rows->end, row), process);
+    else if (at == HS_NO_STACK || at >= build->n_slots)
         at = (size_t)build->n_slots + process;
     build->unsure[at].count++;
     build->unsure[at].bytes =
@@ -453,6 +476,8 @@ static void set_stack (const struct build *build, size_t at, struct hs_stack_sum
     *ret = (struct hs_stack_sum){
         .node = HS_NODE_NONE,
         .row = build->shorts[at].row,
+        .is_of_end = build->stacks_of == HS_STACKS_OF_ENDS && at < build->n_slots,
+        .is_not_freed = at >= (size_t)build->n_slots + build->n_processes,
         .sums = { .peak_count = from->peak_count,
                   .peak_bytes = from->peak_bytes,
                   .temporary = build->shorts[at].temporary },
@@ -481,6 +506,8 @@ static int compare_stacks (const void *a, const void *b)
 
     if (left->node != right->node)
         return left->node < right->node ? -1 : 1;
+    if (left->is_not_freed != right->is_not_freed)
+        return left->is_not_freed ? 1 : -1;
     return left->process < right->process ? -1 : left->process > right->process;
 }
 
@@ -488,7 +515,7 @@ static int compare_stacks (const void *a, const void *b)
 static enum hs_status collect (const struct build *build, struct hs_stack_sums **ret,
                                struct hs_error *err)
 {
-    size_t n_places = (size_t)build->n_slots + build->n_processes, n = 0;
+    size_t n_places = build->n_places, n = 0;
     struct hs_stack_sums *sums;
     uint32_t n_kept = 0;
     bool is_sorted = true;
@@ -529,14 +556,16 @@ static enum hs_status collect (const struct build *build, struct hs_stack_sums *
 }
 
 static enum hs_status answer (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
-                              const struct hs_cancel *cancel, struct hs_stack_sums **ret,
-                              struct hs_error *err)
+                              enum hs_stacks_of stacks_of, const struct hs_cancel *cancel,
+                              struct hs_stack_sums **ret, struct hs_error *err)
 {
-    struct build build = { 0 };
+    struct build build = { .stacks_of = stacks_of };
     enum hs_status status = hs_scan_init (&build.scan, snapshot, filter, err);
 
     if (status != HS_OK)
         return status;
+    /* the sums of whole blocks are by birth */
+    build.scan.passes_sizes &= stacks_of == HS_STACKS_OF_BIRTHS;
     status = set_peak (&build, filter->process, cancel, err);
     if (status == HS_OK)
         status = begin (&build, err);
@@ -557,17 +586,33 @@ static enum hs_status answer (const struct hs_snapshot *snapshot, const struct h
     return status;
 }
 
-enum hs_status hs_stack_sums (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
-                              const struct hs_cancel *cancel, struct hs_stack_sums **ret,
-                              struct hs_error *err)
+enum hs_status hs_stack_sums_of (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                                 enum hs_stacks_of stacks_of, const struct hs_cancel *cancel,
+                                 struct hs_stack_sums **ret, struct hs_error *err)
 {
     bool was_off = hs_range_index_is_off (snapshot);
-    enum hs_status status = answer (snapshot, filter, cancel, ret, err);
+    enum hs_status status = answer (snapshot, filter, stacks_of, cancel, ret, err);
 
     if (status != HS_OK || was_off || !hs_range_index_is_off (snapshot))
         return status;
     hs_stack_sums_free (*ret); /* a part of the index was damaged: once more, without it */
-    return answer (snapshot, filter, cancel, ret, err);
+    return answer (snapshot, filter, stacks_of, cancel, ret, err);
+}
+
+enum hs_status hs_stack_sums (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                              const struct hs_cancel *cancel, struct hs_stack_sums **ret,
+                              struct hs_error *err)
+{
+    return hs_stack_sums_of (snapshot, filter, HS_STACKS_OF_BIRTHS, cancel, ret, err);
+}
+
+int64_t hs_stack_sum_time (const struct hs_snapshot *snapshot, const struct hs_stack_sum *stack)
+{
+    hs_event_no event = hs_snapshot_birth (snapshot, stack->row);
+    hs_event_no end = hs_column_peek (&snapshot->rows->end, stack->row);
+
+    return hs_snapshot_event_time (snapshot,
+                                   stack->is_of_end && end < snapshot->n_events ? end : event);
 }
 
 static void keep_classes (struct hs_sums *sums, enum hs_class_mask classes)

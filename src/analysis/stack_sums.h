@@ -36,10 +36,18 @@ static inline uint64_t hs_sums_outstanding_count (const struct hs_sums *sums)
 
 void hs_sums_add (struct hs_sums *to, const struct hs_sums *from);
 
+/* Whose stacks blocks are put under. */
+enum hs_stacks_of {
+    HS_STACKS_OF_BIRTHS, /* who allocated them */
+    HS_STACKS_OF_ENDS,   /* who freed them, whenever; only where frees were recorded with stacks */
+};
+
 struct hs_stack_sum {
     uint32_t node; /* leaf node of the stack; HS_NODE_NONE: no stack, or not yet known */
     hs_process_id process;
-    hs_row_no row; /* the newest row of it that was looked at: the stack was taken at its birth */
+    hs_row_no row;     /* the newest row of it that was looked at, and the stack was taken at its */
+    bool is_of_end;    /* end, not its birth */
+    bool is_not_freed; /* of ends: these blocks have none in the snapshot */
     struct hs_sums sums;
 };
 
@@ -48,7 +56,7 @@ struct hs_stack_sums {
     struct hs_sums total;
     hs_event_no peak_event; /* the moment peak_* means; HS_NO_EVENT when nothing was ever live */
     int64_t peak_time;
-    struct hs_stack_sum stacks[]; /* by node, then process; those with any nonzero sum */
+    struct hs_stack_sum stacks[]; /* by node, is_not_freed, process; those with any sum */
 };
 
 /* Any thread. The peak moment is that of the filtered process (or of all) in the whole trace. */
@@ -57,6 +65,12 @@ enum hs_status hs_stack_sums (const struct hs_snapshot *snapshot, const struct h
                               struct hs_error *err);
 /* Sets the sums of all other classes to 0, in the total too; the peak stays. */
 void hs_stack_sums_keep_classes (struct hs_stack_sums *sums, enum hs_class_mask classes);
+/* The same by birth or end. */
+enum hs_status hs_stack_sums_of (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                                 enum hs_stacks_of stacks_of, const struct hs_cancel *cancel,
+                                 struct hs_stack_sums **ret, struct hs_error *err);
+/* When the stack was taken (of several times, one), ticks. */
+int64_t hs_stack_sum_time (const struct hs_snapshot *snapshot, const struct hs_stack_sum *stack);
 void hs_stack_sums_free (struct hs_stack_sums *sums);
 
 #endif

@@ -98,8 +98,7 @@ static bool look_at_stack (struct search *search, const struct hs_tables *tables
                            const struct hs_stack_sum *stack)
 {
     const struct hs_stacks *stacks = search->snapshot.stacks;
-    int64_t time = hs_snapshot_event_time (&search->snapshot,
-                                           hs_snapshot_birth (&search->snapshot, stack->row));
+    int64_t time = hs_stack_sum_time (&search->snapshot, stack);
 
     for (uint32_t node = stack->node; node != HS_NODE_NONE && node != HS_NODE_ROOT;) {
         uint32_t parent = hs_column_u32 (&stacks->parent, node);
@@ -170,7 +169,8 @@ static enum hs_status look_at_all (struct search *search, struct hs_stack_sums *
 {
     uint32_t n;
 
-    search->is_looked_at = hs_alloc_zeroed (search->snapshot.n_nodes, 1);
+    if (search->is_looked_at == NULL)
+        search->is_looked_at = hs_alloc_zeroed (search->snapshot.n_nodes, 1);
     if (search->is_looked_at == NULL)
         return HS_NO_MEMORY;
     if (sums->n > 0)
@@ -183,7 +183,7 @@ static enum hs_status look_at_all (struct search *search, struct hs_stack_sums *
             return HS_CANCELLED;
         if (!look_at_stacks (search, sums->stacks + i, n))
             return HS_NO_MEMORY;
-        if (i == 0)
+        if (i == 0 && search->frames->n_first == 0)
             search->frames->n_first = search->frames->frames.n;
     }
     return HS_OK;
@@ -209,6 +209,14 @@ enum hs_status hs_unnamed_frames (struct hs_trace *trace, bool is_growing,
         return status;
     status = look_at_all (&search, sums, cancel);
     hs_stack_sums_free (sums);
+    if (status == HS_OK && hs_rows_have_end_stacks (search.snapshot.rows)) {
+        status =
+            hs_stack_sums_of (&search.snapshot, &filter, HS_STACKS_OF_ENDS, cancel, &sums, err);
+        if (status == HS_OK) {
+            status = look_at_all (&search, sums, cancel);
+            hs_stack_sums_free (sums);
+        }
+    }
     hs_idmap_clear (&search.seen);
     hs_array_clear (&search.found);
     hs_array_clear (&search.modules);

@@ -103,11 +103,14 @@ static int copy_events (struct conversion *conversion, struct hs_decoder *decode
 static void add_index (struct conversion *conversion)
 {
     struct hs_error err = { 0 };
+    enum hs_status status;
 
     if (option_no_index || conversion->class != &hs_hst_encoder ||
         conversion->report.n_block_events < INDEX_FROM_EVENTS)
         return;
-    if (hs_closing_index_add (conversion->output, &conversion->n_index_bytes, &err) != HS_OK)
+    status = hs_closing_index_add (conversion->output, &conversion->n_index_bytes, &err);
+    /* unsupported: it has more than an index holds */
+    if (status != HS_OK && status != HS_UNSUPPORTED)
         cli_print_error (conversion->output, &err);
 }
 

@@ -17,13 +17,17 @@
 static gboolean option_leaks, option_bottom_up, option_blocks, option_show, option_collapse,
     option_functions, option_inclusive;
 static gint option_depth = -1;
-static char *option_metric;
+static char *option_metric, *option_by;
 
 static const GOptionEntry entries[] = {
     { "leaks", 0, 0, G_OPTION_ARG_NONE, &option_leaks,
       N_ ("What was never freed: --metric outstanding, and no other rows"), NULL },
     { "bottom-up", 0, 0, G_OPTION_ARG_NONE, &option_bottom_up,
       N_ ("From the allocating function to its callers"), NULL },
+    { "by", 0, 0, G_OPTION_ARG_STRING, &option_by,
+      N_ ("Put blocks under who allocated them (alloc) or, when they have been, who freed them "
+          "(free)"),
+      N_ ("WHO") },
     { "functions", 0, 0, G_OPTION_ARG_NONE, &option_functions,
       N_ ("A flat list of functions instead of a tree"), NULL },
     { "inclusive", 0, 0, G_OPTION_ARG_NONE, &option_inclusive,
@@ -66,6 +70,12 @@ static gboolean parse_view (const struct cli_call *call, struct view *view)
 
     view->query.direction = option_bottom_up ? HS_TREE_BOTTOM_UP : HS_TREE_TOP_DOWN;
     view->query.metric = option_leaks ? HS_METRIC_OUTSTANDING : HS_METRIC_TOTAL;
+    if (option_by != NULL && strcmp (option_by, "free") == 0) {
+        view->query.stacks_of = HS_STACKS_OF_ENDS;
+    } else if (option_by != NULL && strcmp (option_by, "alloc") != 0) {
+        (void)cli_usage_error (_ ("“%s”: blocks can be shown by “alloc” or “free”"), option_by);
+        return FALSE;
+    }
     view->query.unit = option_blocks ? HS_UNIT_BLOCKS : HS_UNIT_BYTES;
     view->query.allocator_frames =
         option_show ? HS_ALLOCATOR_FRAMES_SHOW : HS_ALLOCATOR_FRAMES_FOLD;
@@ -282,6 +292,7 @@ static void begin_json (struct json_out *json, const struct view *view, const st
     json_begin_object (json, NULL, JSON_LINES);
     json_string (json, "metric", metric_names[view->query.metric]);
     json_string (json, "unit", view->query.unit == HS_UNIT_BYTES ? "bytes" : "blocks");
+    json_string (json, "by", view->query.stacks_of == HS_STACKS_OF_ENDS ? "free" : "alloc");
     json_begin_object (json, "total", JSON_COMPACT);
     json_sums (json, total);
     json_end_object (json);
@@ -407,6 +418,7 @@ static enum hs_status answer (const struct view *view, const struct hs_filter *f
         .metric = view->query.metric,
         .unit = view->query.unit,
         .allocator_frames = view->query.allocator_frames,
+        .stacks_of = view->query.stacks_of,
     };
     struct hs_functions *functions;
     struct hs_call_tree *tree;
@@ -431,6 +443,15 @@ static enum hs_status answer (const struct view *view, const struct hs_filter *f
     return HS_OK;
 }
 
+static int refuse_frees (const struct cli_call *call)
+{
+    (void)fprintf (stderr,
+                   _ ("heapstrata: %s: it has no call stacks of frees; “heapstrata record "
+                      "--free-stacks” records them\n"),
+                   call->files[0]);
+    return CLI_BAD_INPUT;
+}
+
 static int run (const struct cli_call *call)
 {
     struct view view = { .limit = 0 };
@@ -447,6 +468,9 @@ static int run (const struct cli_call *call)
     view.snapshot = &open.snapshot;
     if (!cli_filter (call, &open.snapshot, &filter))
         status = CLI_BAD_USAGE;
+    else if (view.query.stacks_of == HS_STACKS_OF_ENDS &&
+             !hs_rows_have_end_stacks (open.snapshot.rows))
+        status = refuse_frees (call);
     else if (answer (&view, &filter, call->json, &err) != HS_OK)
         status = cli_query_failed (call, &err);
     else
@@ -457,6 +481,7 @@ static int run (const struct cli_call *call)
 
 static const struct cli_json_field fields[] = {
     { "metric, unit", "string", "", N_ ("what rows are sorted by") },
+    { "by", "string", "", N_ ("alloc or free: whose call stacks rows are of") },
     { "total.*", "integer", "", N_ ("sums of everything that passed the filter, as below") },
     { "peak_time", "number", "s", N_ ("the moment that peak_bytes and peak_count mean") },
     { "direction", "string", "", N_ ("top-down or bottom-up") },
@@ -479,8 +504,11 @@ static const struct cli_json_field fields[] = {
 const struct cli_command cli_command_tree = {
     .name = "tree",
     .arguments = N_ ("FILE…"),
-    .summary = N_ ("Show who allocated: a call tree or a list of functions"),
-    .description = N_ ("--limit counts the rows below each row (10 in text, all in JSON); with "
+    .summary = N_ ("Show who allocated, or who freed: a call tree or a list of functions"),
+    .description = N_ ("--by free needs call stacks of frees in the trace (record --free-stacks, "
+                       "or Windows' own);\nblocks that were not freed, or by a call without a "
+                       "stack, stand in rows of their own.\n\n"
+                       "--limit counts the rows below each row (10 in text, all in JSON); with "
                        "--functions, all rows."),
     .shared_options = CLI_OPTION_JSON | CLI_OPTION_LIMIT | CLI_OPTION_RANGE | CLI_OPTION_PROCESS |
                       CLI_OPTION_BLOCKS | CLI_OPTION_TYPE | CLI_OPTION_SYMBOLS,

@@ -103,7 +103,7 @@ static void add_index (const char *file, const struct hs_record_totals *totals)
         return;
     if (choice->with_index && hs_closing_index_add (file, &n_bytes, &err) != HS_OK)
         cli_print_error (file, &err);
-    if (!choice->with_index && n >= INDEX_FROM_EVENTS)
+    if (!choice->with_index && !choice->free_stacks && n >= INDEX_FROM_EVENTS)
         (void)fprintf (
             stderr, _ ("heapstrata: to open it at once every time: heapstrata index %s\n"), file);
 }

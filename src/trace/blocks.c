@@ -262,7 +262,7 @@ static bool release (struct hs_trace *trace, const struct hs_event *event, uint3
         hs_trace_count_unmatched_free (trace, heap);
     } else {
         judge_temporary (trace, event, heap, row);
-        if (!judge_call (trace, event, row))
+        if (!judge_call (trace, event, row) || !hs_trace_take_end_stack (trace, event, row))
             return false;
         (void)end_row (trace, heap, row, number);
     }
@@ -321,6 +321,9 @@ static bool reopen (struct hs_trace *trace, const struct hs_event *event, uint32
     if (old != HS_NO_ROW) {
         judge_temporary (trace, event, heap, old);
         if (!judge_call (trace, event, old))
+            return false;
+        /* not for its own sake: where frees tell nothing, the column would be all that there is */
+        if (trace->rows.n_end_stacks > 0 && !hs_trace_take_end_stack (trace, event, old))
             return false;
         (void)end_row (trace, heap, old, number);
     }

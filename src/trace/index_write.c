@@ -256,6 +256,10 @@ enum hs_status hs_index_write (const struct hs_trace *trace, int fd, const struc
     uint8_t start[HS_INDEX_START_BYTES] = HS_INDEX_MAGIC;
     enum hs_status status;
 
+    if (atomic_load (&trace->rows.n_end_stacks) > 0)
+        return hs_error_set (err, HS_UNSUPPORTED, HS_NO_OFFSET,
+                             "an index does not hold call stacks of frees: recordings with them "
+                             "are read in full");
     count (&writer);
     writer.packed = hs_alloc_array (HS_INDEX_MAX_CHUNK_BYTES + HS_INDEX_SLACK, 1);
     if (writer.packed == NULL || !begin_head (&writer))

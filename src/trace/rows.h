@@ -8,6 +8,7 @@
  *   size     bytes asked for; HS_SIZE_LARGE: look up with hs_rows_size
  *   stack    stack slot | HS_ROW_IS_TEMPORARY | HS_ROW_IS_CLAIMED. Peek.
  *   address  low 32 bits; high 32 in the context
+ *   end_stack, only where frees carry stacks: stack slot of the event that ended it. Peek.
  *   context  number of (process, heap, thread, source and call, high address) in their columns
  * Event e: a u16 of ticks since the base of its segment; a bit "gave birth to a row" (with the rank
  * of each word of 64), so the birth of a row costs no column of its own. Budget: PERFORMANCE.md
@@ -30,6 +31,10 @@ struct hs_rows {
     struct hs_column stack;   /* u32 */
     struct hs_column address; /* u32 */
     struct hs_column context; /* u32 */
+
+    /* of the rows below n_end_stacks; not in a closing index */
+    struct hs_column end_stack; /* u32 */
+    _Atomic uint32_t n_end_stacks;
 
     /* rows with HS_SIZE_LARGE, in row order */
     struct hs_column large_row;  /* u32 */
@@ -68,6 +73,19 @@ struct hs_rows {
 
 /* Bytes of a row, large ones too. */
 uint64_t hs_rows_size (const struct hs_rows *rows, hs_row_no row);
+
+static inline bool hs_rows_have_end_stacks (const struct hs_rows *rows)
+{
+    return atomic_load_explicit (&rows->n_end_stacks, memory_order_relaxed) > 0;
+}
+
+/* The stack slot of the event that ended a row, HS_NO_STACK when it is not known. */
+static inline hs_stack_slot hs_rows_end_stack (const struct hs_rows *rows, hs_row_no row)
+{
+    return row < atomic_load_explicit (&rows->n_end_stacks, memory_order_acquire)
+               ? hs_column_peek (&rows->end_stack, row)
+               : HS_NO_STACK;
+}
 
 static inline uint64_t hs_rows_address (const struct hs_rows *rows, hs_row_no row)
 {

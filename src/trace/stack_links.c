@@ -87,19 +87,52 @@ static bool spill (struct hs_trace *trace, const struct hs_stack_ref *ref)
     return true;
 }
 
-static bool remember_ref (struct hs_trace *trace, uint64_t ref, hs_row_no row, bool is_counted)
+/* An event that opened a row may have ended another one, which it tells just before. */
+static bool remember_ref (struct hs_trace *trace, const struct hs_stack_ref *ref)
 {
-    struct hs_stack_ref *place = &trace->recent_refs[ref % HS_RECENT_REFS];
+    struct hs_stack_ref *place = &trace->recent_refs[ref->ref % HS_RECENT_REFS];
+    hs_row_no ended = ref->ended;
+
+    if (place->ref == ref->ref && place->row == HS_NO_ROW && !place->is_counted) {
+        ended = place->ended;
+        place->ref = 0;
+    }
 
     if (place->ref != 0 && !spill (trace, place))
         return false;
-    *place = (struct hs_stack_ref){ ref, row, is_counted };
+    *place = *ref;
+    place->ended = ended;
     return true;
+}
+
+static bool set_end_slot (struct hs_trace *trace, hs_row_no row, hs_stack_slot slot)
+{
+    struct hs_rows *rows = &trace->rows;
+
+    while (rows->end_stack.n <= row) {
+        if (!hs_column_append_u32 (&rows->end_stack, HS_NO_STACK))
+            return false;
+    }
+    hs_column_poke (&rows->end_stack, row, slot);
+    atomic_store_explicit (&rows->n_end_stacks, (uint32_t)rows->end_stack.n, memory_order_release);
+    /* room for the slot, in case it is used before it is defined */
+    return hs_stacks_set_slot (&trace->stacks, slot, HS_NODE_NONE);
+}
+
+bool hs_trace_take_end_stack (struct hs_trace *trace, const struct hs_event *event, hs_row_no row)
+{
+    const struct hs_stack_ref ref = { .ref = event->stack_ref, .row = HS_NO_ROW, .ended = row };
+
+    if (event->stack != HS_NO_STACK)
+        return set_end_slot (trace, row, event->stack);
+    return event->stack_ref == 0 || remember_ref (trace, &ref);
 }
 
 bool hs_trace_take_stack (struct hs_trace *trace, const struct hs_event *event, hs_row_no row,
                           hs_row_no inherits_from)
 {
+    struct hs_stack_ref ref = { event->stack_ref, HS_NO_ROW, HS_NO_ROW, true };
+
     if (event->stack != HS_NO_STACK) {
         if (event->stack >= HS_LIMIT_STACK_SLOTS)
             return false;
@@ -109,7 +142,8 @@ bool hs_trace_take_stack (struct hs_trace *trace, const struct hs_event *event, 
     }
     if (inherits_from != HS_NO_ROW && !inherit (trace, row, inherits_from))
         return false;
-    return event->stack_ref == 0 || remember_ref (trace, event->stack_ref, row, true);
+    ref.row = row;
+    return event->stack_ref == 0 || remember_ref (trace, &ref);
 }
 
 bool hs_trace_link_stack (struct hs_trace *trace, uint64_t ref, hs_stack_slot slot)
@@ -139,6 +173,8 @@ bool hs_trace_link_stack (struct hs_trace *trace, uint64_t ref, hs_stack_slot sl
         return false;
     if (found.row != HS_NO_ROW)
         set_row_slot (trace, found.row, slot);
+    if (found.ended != HS_NO_ROW && !set_end_slot (trace, found.ended, slot))
+        return false;
     return found.is_counted ? count_use (trace, slot)
                             : hs_stacks_set_slot (&trace->stacks, slot, HS_NODE_NONE);
 }

@@ -150,6 +150,7 @@ struct hs_trace *hs_trace_new (void)
     init_columns (trace);
     hs_range_index_init (&trace->range_index);
     trace->slot_uses = hs_column_init (4);
+    trace->rows.end_stack = hs_column_init (4);
     trace->newest_heap = UINT32_MAX;
     trace->pool_free = UINT32_MAX;
     trace->tables.ticks_per_second = 1000000000;
@@ -224,6 +225,7 @@ void hs_trace_free (struct hs_trace *trace)
     hs_trace_list_columns (trace, columns);
     for (size_t i = 0; i < HS_N_COLUMNS; i++)
         hs_column_clear (columns[i]);
+    hs_column_clear (&trace->rows.end_stack);
     hs_index_close (trace->index);
     hs_range_index_clear (&trace->range_index);
     hs_stacks_clear (&trace->stacks);
@@ -414,6 +416,7 @@ uint64_t hs_trace_memory (const struct hs_trace *trace)
     hs_trace_list_columns (trace, columns);
     for (size_t i = 0; i < HS_N_COLUMNS; i++)
         n += hs_column_bytes (columns[i]);
+    n += hs_column_bytes (&trace->rows.end_stack);
     n += hs_range_index_bytes (&trace->range_index);
     for (size_t i = 0; i < trace->heaps.n; i++)
         n += trace->heaps.items[i].live.capacity * sizeof (struct hs_idmap_place);

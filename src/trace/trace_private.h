@@ -47,6 +47,7 @@ struct hs_thread_state {
 struct hs_stack_ref { /* an event that waits for its stack */
     uint64_t ref;     /* 0 = nobody */
     hs_row_no row;    /* HS_NO_ROW: the event opened none */
+    hs_row_no ended;  /* whose end the event is, HS_NO_ROW: of none */
     bool is_counted;  /* Alloc or ReAlloc record */
 };
 
@@ -145,6 +146,8 @@ void hs_trace_forget_blocks (struct hs_trace *trace);
 /* stack_links.c: who gets which stack */
 bool hs_trace_take_stack (struct hs_trace *trace, const struct hs_event *event, hs_row_no row,
                           hs_row_no inherits_from);
+/* Of an event that ended a row: who freed it. */
+bool hs_trace_take_end_stack (struct hs_trace *trace, const struct hs_event *event, hs_row_no row);
 bool hs_trace_define_stack (struct hs_trace *trace, const struct hs_event *event);
 bool hs_trace_link_stack (struct hs_trace *trace, uint64_t ref, hs_stack_slot slot);
 

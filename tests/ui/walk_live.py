@@ -229,6 +229,46 @@ def walk_record(steps):
         viewer.kill()
 
 
+def walk_frees(steps, freers):
+    """A short program, recorded with its children and the stacks of its frees."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = os.path.join(folder, "frees.hst")
+        viewer = Viewer(BUILD)
+
+        def recorded():
+            press("Control+r")
+            dialog = viewer.find_window("Record a Program")
+            for name in ("exec$", "who frees it"):
+                viewer.find(ROLE.CHECK_BOX, name, dialog).get_action_iface().do_action(0)
+            fill(viewer, dialog, p=freers, a=" ", w=output)
+            viewer.rest_pointer()
+            subtitle(viewer, r"^frees.hst · .* events")
+            check_end(viewer, output)
+
+        def freed_by():
+            press("Alt+7")
+            table = viewer.find(ROLE.TREE_TABLE, "^Call tree of frees$")
+            shown = wait_for("names", lambda: [row[0].split()[0] for row in table_rows(table)
+                                               if "ender_one" in row[0]])
+            assert shown == ["ender_one"], shown
+            for name in ("(not freed)", "grower"):
+                assert any(row[0].startswith(name) for row in table_rows(table)), table_rows(table)
+
+        def untold():
+            press("Alt+1")
+            press("Alt+7")
+            viewer.text("no call stacks of frees")
+
+        steps.step("a program that has ended is shown whole", recorded)
+        steps.step("Freed by: the functions that freed", freed_by)
+        steps.step("it ends without a warning", viewer.close)
+        viewer.kill()
+        viewer = Viewer(BUILD, DEMO)
+        steps.step("Freed by: says that a trace has no such stacks", untold)
+        steps.step("it ends without a warning", viewer.close)
+        viewer.kill()
+
+
 def walk_attach(steps):
     """The list of processes: search, and who cannot be attached to says why."""
     with tempfile.TemporaryDirectory() as folder:
@@ -314,6 +354,7 @@ def walk_growing_etl(steps):
 def main():
     steps = Walk()
     walk_record(steps)
+    walk_frees(steps, sys.argv[2])
     walk_attach(steps)
     walk_growing_etl(steps)
     steps.end()

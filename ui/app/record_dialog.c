@@ -11,6 +11,7 @@ struct _HsRecordDialog {
     GtkDialog parent_instance;
 
     GtkEntry *program, *arguments, *folder, *environment, *output;
+    GtkToggleButton *children, *frees;
     GtkLabel *complaint;
 
     HsRecordFunc record;
@@ -232,6 +233,8 @@ static gboolean start (HsRecordDialog *self)
         !parse_words (self, self->environment, &environment) ||
         !check_environment (self, environment) || !check_output (self, output))
         return FALSE;
+    launch.follow = gtk_toggle_button_get_active (self->children);
+    launch.free_stacks = gtk_toggle_button_get_active (self->frees);
     launch.arguments = (const char *const *)arguments;
     launch.environment = (const char *const *)environment;
     if (self->record (gtk_window_get_transient_for (GTK_WINDOW (self)), &launch, &error))
@@ -264,6 +267,8 @@ static void hs_record_dialog_class_init (HsRecordDialogClass *class)
     gtk_widget_class_bind_template_child (widget_class, HsRecordDialog, folder);
     gtk_widget_class_bind_template_child (widget_class, HsRecordDialog, environment);
     gtk_widget_class_bind_template_child (widget_class, HsRecordDialog, output);
+    gtk_widget_class_bind_template_child (widget_class, HsRecordDialog, children);
+    gtk_widget_class_bind_template_child (widget_class, HsRecordDialog, frees);
     gtk_widget_class_bind_template_child (widget_class, HsRecordDialog, complaint);
     gtk_widget_class_bind_template_callback (widget_class, on_changed);
     gtk_widget_class_bind_template_callback (widget_class, on_choose_program);

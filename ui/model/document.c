@@ -363,6 +363,11 @@ const char *hs_document_get_title (HsDocument *self)
     return self->title != NULL ? self->title : "";
 }
 
+gboolean hs_document_has_free_stacks (HsDocument *self)
+{
+    return self->snapshot.rows != NULL && hs_rows_have_end_stacks (self->snapshot.rows);
+}
+
 const struct hs_snapshot *hs_document_get_snapshot (HsDocument *self)
 {
     return &self->snapshot;

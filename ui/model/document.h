@@ -107,6 +107,9 @@ const char *hs_document_get_title (HsDocument *self);
 
 /* Valid until the next `changed`; n_events is 0 before anything was read. */
 const struct hs_snapshot *hs_document_get_snapshot (HsDocument *self);
+
+/* Frees came with call stacks, so that blocks can be shown by who freed them. */
+gboolean hs_document_has_free_stacks (HsDocument *self);
 const HsTraceInfo *hs_document_get_info (HsDocument *self);
 HsTraceHold *hs_document_get_hold (HsDocument *self); /* lent */
 

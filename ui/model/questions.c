@@ -67,6 +67,7 @@ static gpointer work_call_tree (const HsQuestion *question, const struct hs_canc
                                         .metric = (enum hs_metric)question->parameters[1],
                                         .unit = (enum hs_metric_unit)question->parameters[2],
                                         .allocator_frames = allocator_frames (rows),
+                                        .stacks_of = (enum hs_stacks_of)question->parameters[3],
                                         .collapse_recursion =
                                             (rows & HS_TREE_COLLAPSES_RECURSION) != 0,
                                         .layout = HS_TREE_AS_OPENED,

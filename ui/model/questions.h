@@ -20,7 +20,7 @@ typedef struct {
 /* from, to (ticks), columns, and 0 or how many ticks before `to` to begin -> hs_timeline */
 extern const HsQueryKind hs_question_timeline;
 extern const HsQueryKind hs_question_histogram; /* -> hs_histogram */
-/* HS_TREE_… | direction, metric, unit -> hs_call_tree */
+/* HS_TREE_… | direction, metric, unit, stacks of -> hs_call_tree */
 extern const HsQueryKind hs_question_call_tree;
 /* hash and depth of a struct hs_tree_row, HS_TREE_… | direction, metric -> hs_caller_path */
 extern const HsQueryKind hs_question_caller_path;

@@ -152,6 +152,10 @@ gboolean hs_recorder_launch (HsRecorder *self, const HsLaunch *launch, GError **
     g_ptr_array_add (arguments, g_strdup ("record"));
     g_ptr_array_add (arguments, g_strdup ("-o"));
     g_ptr_array_add (arguments, g_strdup (launch->output));
+    if (launch->follow)
+        g_ptr_array_add (arguments, g_strdup ("--follow"));
+    if (launch->free_stacks)
+        g_ptr_array_add (arguments, g_strdup ("--free-stacks"));
     g_ptr_array_add (arguments, g_strdup ("--"));
     g_ptr_array_add (arguments, g_strdup (launch->program));
     for (guint i = 0; launch->arguments != NULL && launch->arguments[i] != NULL; i++)

@@ -31,6 +31,8 @@ typedef struct {
     const char *folder;             /* to run it in; NULL: the current one */
     const char *const *environment; /* NAME=value, added to ours; ends with NULL */
     const char *output;             /* the file: .hst or .etl */
+    gboolean follow;                /* children, too */
+    gboolean free_stacks;           /* call stacks of frees, too */
 } HsLaunch;
 
 HsRecorder *hs_recorder_new (void);

@@ -25,7 +25,9 @@ struct _HsTreeView {
     GtkLabel *placeholder, *cut;
 
     enum hs_tree_direction direction;
+    enum hs_stacks_of stacks_of;
     HsSelection *selection;
+    HsQueryState shown; /* what the columns are of */
     HsQuery *query;
     HsTreeMemory *memory;
     hs_process_id process; /* of the tree shown; HS_NO_PROCESS - 1: none yet */
@@ -44,16 +46,26 @@ static struct hs_call_tree *answer_of (HsTreeView *self)
     return model != NULL ? hs_call_tree_model_get_tree (HS_CALL_TREE_MODEL (model)) : NULL;
 }
 
+/* Nobody freed what is outstanding: there all blocks of the range count. */
+static void set_shown (HsTreeView *self)
+{
+    self->shown = *hs_selection_get_state (self->selection);
+    if (self->stacks_of == HS_STACKS_OF_ENDS && self->shown.metric == HS_METRIC_OUTSTANDING)
+        self->shown.metric = HS_METRIC_TOTAL;
+}
+
 static void refresh (GtkWidget *widget)
 {
     HsTreeView *self = HS_TREE_VIEW (widget);
-    const HsQueryState *state = hs_selection_get_state (self->selection);
     struct hs_filter filter = hs_selection_get_filter (self->selection);
-    gint64 flags = self->direction | (state->shows_allocators ? HS_TREE_SHOWS_ALLOCATORS : 0) |
-                   (state->collapses_recursion ? HS_TREE_COLLAPSES_RECURSION : 0);
-    gint64 parameters[HS_QUERY_N_PARAMETERS] = { flags, state->metric, state->unit };
+    gint64 rows = self->direction;
 
-    hs_query_ask (self->query, &filter, parameters);
+    set_shown (self);
+    rows |= self->shown.shows_allocators ? HS_TREE_SHOWS_ALLOCATORS : 0;
+    rows |= self->shown.collapses_recursion ? HS_TREE_COLLAPSES_RECURSION : 0;
+    hs_query_ask (self->query, &filter,
+                  (gint64[HS_QUERY_N_PARAMETERS]){ rows, self->shown.metric, self->shown.unit,
+                                                   self->stacks_of });
 }
 
 /* ---- rows ---- */
@@ -298,7 +310,19 @@ static void update_placeholder (HsTreeView *self)
 {
     struct hs_call_tree *tree = answer_of (self);
     gboolean is_empty = tree != NULL && (tree->n_nodes < 2 || tree->nodes[0].n_children == 0);
+    gboolean is_unknown =
+        self->stacks_of == HS_STACKS_OF_ENDS &&
+        !hs_document_has_free_stacks (hs_selection_get_document (self->selection));
 
+    /* rows that all say "(no call stack)" would say less */
+    gtk_widget_set_visible (GTK_WIDGET (self->tree), !is_unknown);
+    if (is_unknown)
+        gtk_label_set_text (self->placeholder,
+                            _ ("This trace has no call stacks of frees.\n“Record…” takes them when "
+                               "asked to."));
+    else
+        gtk_label_set_text (self->placeholder, _ ("Nothing to show for this query"));
+    is_empty = is_empty || is_unknown;
     gtk_widget_set_visible (GTK_WIDGET (self->placeholder), is_empty);
     gtk_widget_set_visible (GTK_WIDGET (self->cut), tree != NULL && tree->is_cut);
 }
@@ -439,17 +463,20 @@ static void hs_tree_view_init (HsTreeView *self)
     gtk_widget_init_template (GTK_WIDGET (self));
 }
 
-static GtkWidget *make (HsSelection *selection, enum hs_tree_direction direction, const char *name)
+static GtkWidget *make (HsSelection *selection, enum hs_tree_direction direction,
+                        enum hs_stacks_of stacks_of, const char *name)
 {
     HsTreeView *self = g_object_new (HS_TYPE_TREE_VIEW, "visible", TRUE, NULL);
 
     self->direction = direction;
+    self->stacks_of = stacks_of;
     self->selection = g_object_ref (selection);
     self->query = hs_query_new (&hs_question_call_tree, hs_selection_get_document (selection));
     g_signal_connect_object (self->query, "answered", G_CALLBACK (on_answered), self,
                              G_CONNECT_SWAPPED);
     atk_object_set_name (gtk_widget_get_accessible (GTK_WIDGET (self->tree)), name);
-    hs_tree_columns_add (self->tree, hs_selection_get_state (selection));
+    set_shown (self);
+    hs_tree_columns_add (self->tree, &self->shown);
     /* the first column's title: rows are callers or callees of each other */
     gtk_tree_view_column_set_title (gtk_tree_view_get_column (self->tree, 0), _ ("Function"));
     hs_tree_columns_update (self->tree);
@@ -462,10 +489,15 @@ static GtkWidget *make (HsSelection *selection, enum hs_tree_direction direction
 
 GtkWidget *hs_tree_view_new_top_down (HsSelection *selection)
 {
-    return make (selection, HS_TREE_TOP_DOWN, _ ("Call tree, top-down"));
+    return make (selection, HS_TREE_TOP_DOWN, HS_STACKS_OF_BIRTHS, _ ("Call tree, top-down"));
 }
 
 GtkWidget *hs_tree_view_new_bottom_up (HsSelection *selection)
 {
-    return make (selection, HS_TREE_BOTTOM_UP, _ ("Call tree, bottom-up"));
+    return make (selection, HS_TREE_BOTTOM_UP, HS_STACKS_OF_BIRTHS, _ ("Call tree, bottom-up"));
+}
+
+GtkWidget *hs_tree_view_new_freed_by (HsSelection *selection)
+{
+    return make (selection, HS_TREE_BOTTOM_UP, HS_STACKS_OF_ENDS, _ ("Call tree of frees"));
 }

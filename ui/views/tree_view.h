@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The call tree of the query, top-down or bottom-up. */
+/* The call tree of the query: who allocated, top-down or bottom-up, or who freed, bottom-up. */
 #ifndef HS_VIEWS_TREE_VIEW_H
 #define HS_VIEWS_TREE_VIEW_H
 
@@ -13,6 +13,7 @@ G_DECLARE_FINAL_TYPE (HsTreeView, hs_tree_view, HS, TREE_VIEW, GtkBox)
 
 GtkWidget *hs_tree_view_new_top_down (HsSelection *selection);
 GtkWidget *hs_tree_view_new_bottom_up (HsSelection *selection);
+GtkWidget *hs_tree_view_new_freed_by (HsSelection *selection);
 gboolean hs_tree_view_is_settled (GtkWidget *self);
 
 #endif

@@ -17,6 +17,7 @@ const HsViewEntry hs_views[] = {
     { "findings", N_ ("Findings"), hs_findings_view_new, NULL },
     { "symbols", N_ ("Symbols"), hs_symbols_view_new, hs_symbols_view_is_settled },
     { "source", N_ ("Source"), hs_source_view_new, hs_source_view_is_settled },
+    { "freed-by", N_ ("Freed by"), hs_tree_view_new_freed_by, hs_tree_view_is_settled },
 };
 
 const guint hs_n_views = G_N_ELEMENTS (hs_views);

@@ -186,7 +186,8 @@ static void end_resize (struct hs_event_order *order, uint32_t ring, int64_t tim
     if (is_old_gone)
         return;
     block.address = old;
-    hs_order_add_block (order, HS_EVENT_FREE, time + 1, ring, &block, HS_NO_STACK);
+    hs_order_add_block (order, HS_EVENT_FREE, time + 1, ring, &block,
+                        order->has_free_stacks ? stack : HS_NO_STACK);
     block.address = address;
     hs_order_add_block (order, HS_EVENT_REALLOC, time + 2, ring, &block, stack);
     order->trace->newest_time = state->newest_time = time + 2;
@@ -236,6 +237,7 @@ static enum hs_status take_record (struct hs_event_order *order, uint32_t ring,
         take_free (order, ring, time, words[1], 0);
         break;
     case HS_REC_FREE_STACK:
+        order->has_free_stacks = true;
         take_free (order, ring, time, words[1], words[2]);
         break;
     case HS_REC_REALLOC_BEGIN:

@@ -52,7 +52,8 @@ struct hs_event_order {
     uint32_t n_briefs;
     uint64_t newest_stamp;
     uint32_t n_resizing;
-    uint64_t unseen; /* enum hs_ring_unseen: now, since a time */
+    bool has_free_stacks; /* a free came with its stack */
+    uint64_t unseen;      /* enum hs_ring_unseen: now, since a time */
     int64_t unseen_since;
     struct hs_idmap stacks; /* hash of frames -> slot; a slot of a lost race is only told twice */
     struct hs_order_modules modules;
