@@ -13,6 +13,8 @@
 /* Fewer events are read in full faster than anybody sees. */
 #define INDEX_FROM_EVENTS 500000u
 
+#define MAX_SAMPLE 1000000
+
 struct cli_record_choice cli_record_choice;
 
 static const struct cli_record_choice *const choice = &cli_record_choice;
@@ -40,6 +42,11 @@ gboolean cli_record_read_options (struct hs_record_options *ret)
     uint64_t bytes;
 
     ret->free_stacks = choice->free_stacks;
+    if (choice->sample < 0 || choice->sample > MAX_SAMPLE) {
+        (void)cli_usage_error (_ ("--sample needs a number from 1 to %d"), MAX_SAMPLE);
+        return FALSE;
+    }
+    ret->sample = (uint32_t)choice->sample;
     if (choice->duration != NULL && (!hs_parse_seconds (choice->duration, &ret->duration_seconds) ||
                                      ret->duration_seconds <= 0)) {
         (void)cli_usage_error (_ ("“%s” is no duration"), choice->duration);
@@ -111,5 +118,10 @@ static void add_index (const char *file, const struct hs_record_totals *totals)
 void cli_record_finish (const char *file, const struct hs_record_totals *totals)
 {
     cli_report_recording (file, totals);
+    if (choice->sample > 1)
+        (void)fprintf (stderr,
+                       _ ("heapstrata: sampled: one block in %d was recorded; there are about %d "
+                          "times as many\n"),
+                       choice->sample, choice->sample);
     add_index (file, totals);
 }

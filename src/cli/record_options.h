@@ -10,6 +10,7 @@
 /* As they were given; NULL = not. Written by GOption, read by the functions below. */
 struct cli_record_choice {
     char *output, *duration, *max_size, *min_size, *circular;
+    gint sample;
     gboolean free_stacks, with_index;
 };
 
@@ -52,6 +53,13 @@ extern struct cli_record_choice cli_record_choice;
           &cli_record_choice.min_size,                                                             \
           N_ ("Leave out blocks smaller than SIZE"),                                               \
           N_ ("SIZE") },                                                                           \
+        { "sample",                                                                                \
+          0,                                                                                       \
+          0,                                                                                       \
+          G_OPTION_ARG_INT,                                                                        \
+          &cli_record_choice.sample,                                                               \
+          N_ ("Record only one block in N, at a lower cost; the file says so"),                    \
+          N_ ("N") },                                                                              \
     {                                                                                              \
         "index", 0, 0, G_OPTION_ARG_NONE, &cli_record_choice.with_index,                           \
             N_ ("Once the recording has ended, add the index with which the file opens at once"),  \

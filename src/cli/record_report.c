@@ -6,6 +6,7 @@
 
 #include <glib/gi18n.h>
 #include <stdio.h>
+#include <string.h>
 
 static void print_count (const char *format, uint64_t count)
 {
@@ -40,6 +41,8 @@ static const char *why_nothing (enum hs_obstacle obstacle)
 void cli_report_recording (const char *file, const struct hs_record_totals *totals)
 {
     char text[HS_UNITS_TEXT_SIZE];
+    char *quoted = g_shell_quote (file);
+    gboolean is_plain = strpbrk (file, " '\"\\$`&;|<>()*?[]#~!{}\n\t") == NULL;
 
     (void)fprintf (stderr, _ ("heapstrata: recorded %s: "),
                    hs_format_seconds ((double)totals->duration_ns / 1e9, text));
@@ -65,5 +68,7 @@ void cli_report_recording (const char *file, const struct hs_record_totals *tota
                      stderr);
     if (totals->n_allocs == 0)
         (void)fprintf (stderr, "heapstrata: %s\n", why_nothing (totals->obstacle));
-    (void)fprintf (stderr, _ ("heapstrata: look at it with: heapstrata-viewer %s\n"), file);
+    (void)fprintf (stderr, _ ("heapstrata: look at it with: heapstrata-viewer %s\n"),
+                   is_plain ? file : quoted);
+    g_free (quoted);
 }

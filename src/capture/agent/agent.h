@@ -41,6 +41,8 @@ struct agent_thread {
     uint64_t n_lost;         /* not yet told */
     uint64_t no_wait_before; /* a stamp: up to then a full ring is a loss at once */
     int is_busy;             /* enum agent_busy */
+    const void *resized;     /* the old block of a sampled realloc, NULL = it is not recorded */
+    uint64_t chance;         /* of sampling */
     int has_no_ring;
     uintptr_t outer_sp;       /* of the caller of the hook that made it busy */
     uintptr_t thread_pointer; /* of an attached process's thread: fs:0 */
@@ -109,6 +111,17 @@ int agent_end_new (void) AGENT_HIDDEN;
 /* The `sp` that this operator new was entered with; and the thread is inside of it again. */
 uintptr_t agent_ended_new (void) AGENT_HIDDEN;
 void agent_resume_new (uintptr_t sp) AGENT_HIDDEN;
+
+static inline int agent_is_sampling (void)
+{
+    return (int)__builtin_expect (agent.arena->sample > 1, 0);
+}
+
+/* agent_sample.c, only while agent_is_sampling(): whether a new block is recorded; to record this
+ * one, whatever chance says; whether the block that ends here was. */
+int agent_sample_choose (struct agent_thread *thread, const void *address) AGENT_HIDDEN;
+int agent_sample_keep (const void *address) AGENT_HIDDEN;
+int agent_sample_take (const void *address) AGENT_HIDDEN;
 
 /* agent_events.c; `call` is hs_ring_call(); the caller's registers lead the walk */
 struct agent_frame {

@@ -56,6 +56,8 @@ void agent_alloc (struct agent_thread *thread, void *address, size_t size, uint8
     uint64_t *record;
     uint32_t stack;
 
+    if (agent_is_sampling () && !agent_sample_choose (thread, address))
+        return;
     begin_acquisition (thread);
     stack = agent_stack_id (thread, frame);
     record = (void *)agent_reserve (thread, 32);
@@ -110,6 +112,8 @@ static void free_with_stack (struct agent_thread *thread, uint64_t address,
 void agent_free (struct agent_thread *thread, void *address, uint8_t call,
                  const struct agent_frame *frame)
 {
+    if (agent_is_sampling () && !agent_sample_take (address))
+        return;
     if (__builtin_expect (atomic_load_explicit (&agent.arena->control, memory_order_relaxed) &
                               HS_CONTROL_FREE_STACKS,
                           0))
@@ -120,7 +124,28 @@ void agent_free (struct agent_thread *thread, void *address, uint8_t call,
 
 void agent_realloc_begin (struct agent_thread *thread, void *old)
 {
-    write_release (thread, (uintptr_t)old, HS_REC_REALLOC_BEGIN);
+    thread->resized = old;
+    if (agent_is_sampling () && !agent_sample_take (old))
+        thread->resized = NULL;
+    if (thread->resized != NULL)
+        write_release (thread, (uintptr_t)old, HS_REC_REALLOC_BEGIN);
+}
+
+/* A block that is recorded stays so under its new address. 0: there is nothing to tell. */
+static int end_sampled_resize (struct agent_thread *thread, void **address, size_t *size)
+{
+    if (thread->resized == NULL)
+        return 0;
+    if (*address == NULL && *size != 0) { /* it failed: the old one lives on */
+        (void)agent_sample_keep (thread->resized);
+    } else if (*address != NULL) {
+        (void)agent_sample_take (*address);
+        if (!agent_sample_keep (*address)) { /* for the trace it was freed */
+            *address = NULL;
+            *size = 0;
+        }
+    }
+    return 1;
 }
 
 void agent_realloc_end (struct agent_thread *thread, void *address, size_t size,
@@ -129,6 +154,8 @@ void agent_realloc_end (struct agent_thread *thread, void *address, size_t size,
     uint64_t *record;
     uint32_t stack;
 
+    if (agent_is_sampling () && !end_sampled_resize (thread, &address, &size))
+        return;
     begin_acquisition (thread);
     stack = address != NULL ? agent_stack_id (thread, frame) : 0;
     record = (void *)agent_reserve (thread, 32);

@@ -29,7 +29,8 @@ AGENT_EXPORT void heapstrata_agent_alloc (const void *heap, const void *ptr, siz
     uint64_t words[HS_RING_OTHER_WORDS] = { (uintptr_t)ptr, size, 0, (uintptr_t)heap };
     struct agent_thread *thread = agent_enter (frame.sp);
 
-    if (thread != NULL && ptr != NULL && size >= agent.arena->min_size)
+    if (thread != NULL && ptr != NULL && size >= agent.arena->min_size &&
+        (!agent_is_sampling () || agent_sample_choose (thread, ptr)))
         agent_tell (thread, HS_OTHER_POOL_ALLOC, words, &frame);
     agent_leave (thread);
 }
@@ -39,7 +40,7 @@ AGENT_EXPORT void heapstrata_agent_free (const void *heap, const void *ptr)
     uint64_t words[HS_RING_OTHER_WORDS] = { (uintptr_t)ptr, 0, 0, (uintptr_t)heap };
     struct agent_thread *thread = agent_enter (AGENT_CALLER_SP ());
 
-    if (thread != NULL && ptr != NULL)
+    if (thread != NULL && ptr != NULL && (!agent_is_sampling () || agent_sample_take (ptr)))
         agent_tell (thread, HS_OTHER_POOL_FREE, words, NULL);
     agent_leave (thread);
 }

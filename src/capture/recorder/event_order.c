@@ -499,6 +499,21 @@ enum hs_status hs_event_order_loss (struct hs_event_order *order, const struct h
     return add_gap (order, time, time_between (order, loss->end) + GAP_SLACK_NS, err);
 }
 
+enum hs_status hs_event_order_left_out (struct hs_event_order *order, const char *sentence,
+                                        bool is_mark, struct hs_error *err)
+{
+    struct hs_event *mark;
+
+    if (is_mark) {
+        mark = hs_batch_add (order->batch, HS_EVENT_MARK, 0);
+        mark->process = order->process;
+        mark->text = hs_batch_text (order->batch, sentence, strlen (sentence));
+    } else {
+        hs_batch_add_note (order->batch, HS_NOTE_UNSEEN, HS_NO_OFFSET, "%s", sentence);
+    }
+    return hs_order_make_room (order, err);
+}
+
 enum hs_status hs_event_order_gap_at_start (struct hs_event_order *order, struct hs_error *err)
 {
     return add_gap (order, 0, 0, err);

@@ -78,6 +78,10 @@ enum hs_status hs_event_order_end (struct hs_event_order *order, uint64_t stamp,
 enum hs_status hs_event_order_thread (struct hs_event_order *order, uint32_t tid, const char *name,
                                       bool is_end, struct hs_error *err);
 
+/* What was asked to be left out of the recording, as a finding or (`is_mark`) at its beginning. */
+enum hs_status hs_event_order_left_out (struct hs_event_order *order, const char *sentence,
+                                        bool is_mark, struct hs_error *err);
+
 /* What the process did before the trace's zero is unknown. */
 enum hs_status hs_event_order_gap_at_start (struct hs_event_order *order, struct hs_error *err);
 

@@ -23,6 +23,7 @@ struct hs_record_options {
     uint64_t newest_bytes;   /* .hst only: keep the newest part, 0 = all */
     int64_t newest_ns;       /* likewise */
     uint32_t min_size;       /* bytes; smaller blocks are not recorded */
+    uint32_t sample;         /* record one block in so many; 0 and 1 = all */
     bool free_stacks;        /* of frees, too */
     bool follow;             /* children, and what an exec makes of them, too */
 };

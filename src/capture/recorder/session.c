@@ -406,6 +406,7 @@ static void prepare (struct hs_session *session, struct hs_recorded *process)
     process->reader.clock = session->clock;
     arena->ticks_per_ms = hs_order_trace_ticks_per_ms (session->trace);
     arena->min_size = session->options->min_size;
+    arena->sample = session->options->sample > 1 ? session->options->sample : 1;
     atomic_store (&arena->heartbeat, hs_trace_clock_now (session->clock));
     hs_ring_reader_set_control (&process->reader, session->is_paused ? 0 : control_bits (session));
 }
@@ -693,6 +694,31 @@ const char *hs_session_follow_path (const struct hs_session *session)
     return session->follow != NULL ? hs_follow_path (session->follow) : NULL;
 }
 
+/* What the options leave out is said in the file: as a finding, which ETL cannot hold, and there as
+ * a mark at its beginning. */
+static enum hs_status tell_left_out (struct hs_session *session, struct hs_error *err)
+{
+    const struct hs_record_options *options = session->options;
+    bool is_etl = session->encoder == &hs_etl_encoder;
+    enum hs_status status = HS_OK;
+    char text[160];
+
+    if (options->sample > 1) {
+        (void)snprintf (text, sizeof text,
+                        "sampled: one block in %u was recorded; all figures are of these only",
+                        options->sample);
+        status = hs_event_order_left_out (session->first->order, text, is_etl, err);
+    }
+    if (status == HS_OK && options->min_size > 1) {
+        (void)snprintf (text, sizeof text,
+                        "blocks smaller than %u bytes were left out; their frees are of unknown "
+                        "blocks",
+                        options->min_size);
+        status = hs_event_order_left_out (session->first->order, text, is_etl, err);
+    }
+    return status;
+}
+
 enum hs_status hs_session_begin (struct hs_session *session,
                                  const struct hs_session_process *process, struct hs_error *err)
 {
@@ -706,6 +732,8 @@ enum hs_status hs_session_begin (struct hs_session *session,
     status = hs_recorded_watch (session->first, process, err);
     if (status == HS_OK)
         status = hs_recorded_describe (session->first, err);
+    if (status == HS_OK)
+        status = tell_left_out (session, err);
     wake_on (session, session->first->pidfd);
     if (session->follow != NULL)
         wake_on (session, hs_follow_fd (session->follow));
