@@ -194,12 +194,14 @@ static uint32_t selected_node (HsTreeView *self)
     return hs_call_tree_model_node_number (&iter);
 }
 
-/* Other views show what lies behind the row; a tree that is not seen chooses nothing. */
+/* Other views show what lies behind the row; a tree that is not seen chooses nothing, and of frees
+ * they know nothing. */
 static void tell_row (HsTreeView *self)
 {
     uint32_t node = selected_node (self);
 
-    if (node != 0 && gtk_widget_get_mapped (GTK_WIDGET (self)))
+    if (node != 0 && self->stacks_of == HS_STACKS_OF_BIRTHS &&
+        gtk_widget_get_mapped (GTK_WIDGET (self)))
         hs_selection_set_row (self->selection, hs_call_tree_row (answer_of (self), node));
 }
 
