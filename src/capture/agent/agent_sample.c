@@ -56,7 +56,9 @@ int agent_sample_choose (struct agent_thread *thread, const void *address)
     /* left by an end that was not seen: while nothing was recorded, say */
     (void)agent_sample_take (address);
     if (chance == 0)
-        chance = read_tsc () * UINT64_C (0x9e3779b97f4a7c15) | 1;
+        chance =
+            (agent.has_no_tsc ? agent_slow_now () : read_tsc ()) * UINT64_C (0x9e3779b97f4a7c15) |
+            1;
     chance ^= chance << 13;
     chance ^= chance >> 7;
     chance ^= chance << 17;
