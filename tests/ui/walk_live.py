@@ -354,7 +354,7 @@ def walk_growing_etl(steps):
 def main():
     steps = Walk()
     walk_record(steps)
-    walk_frees(steps, sys.argv[2])
+    walk_frees(steps, os.path.abspath(sys.argv[2]))
     walk_attach(steps)
     walk_growing_etl(steps)
     steps.end()
