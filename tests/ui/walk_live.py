@@ -10,8 +10,9 @@ import sys
 import tempfile
 import time
 
-from desktop import (Atspi, Failure, Viewer, Walk, cli, equal, numbers, press, table_rows,
-                     type_text, wait_for)
+from desktop import (Atspi, Failure, Viewer, Walk, equal, numbers, press, table_rows, type_text,
+                     wait_for)
+from figures import check_histogram, check_peak, check_totals, check_tree, figure
 
 BUILD = sys.argv[1]
 ROLE = Atspi.Role
@@ -61,12 +62,8 @@ def subtitle(viewer, pattern):
     return wait_for("the subtitle " + pattern, matching)
 
 
-def figure(viewer, pattern):
-    return numbers(viewer.text(pattern).get_description())
-
-
 def shown_allocations(viewer):
-    return figure(viewer, "allocations?$")[0]
+    return numbers(figure(viewer, "allocations?$"))[0]
 
 
 def fill(viewer, dialog, **fields):
@@ -79,16 +76,15 @@ def fill(viewer, dialog, **fields):
 
 
 def check_end(viewer, path):
-    """Everything the window counts is what the command line counts in the file."""
-    summary = cli(BUILD, "summary", path)
-    total = cli(BUILD, "tree", path, "--limit", "1")["total"]
-    wait_for("the totals of the file", lambda: (
-        figure(viewer, "allocations?$"), figure(viewer, "outstanding$")) == (
-            [total["total_count"], total["total_bytes"]],
-            [total["outstanding_count"], total["outstanding_bytes"]]))
-    peak = cli(BUILD, "timeline", path, "--columns", "1")["max_bytes"]
-    equal("peak", figure(viewer, "^peak ")[0], peak)
-    return summary
+    """Everything the window shows is what the command line says of the file: totals, the peak, the
+    first rows of both trees, the histogram."""
+    check_totals(viewer, path)
+    check_peak(viewer, path)
+    check_tree(viewer, "top-down", path)
+    check_histogram(viewer, path)
+    press("Alt+2")
+    check_tree(viewer, "bottom-up", path, "--bottom-up")
+    press("Alt+1")
 
 
 def walk_record(steps):

@@ -11,6 +11,7 @@ import tempfile
 
 from desktop import (Atspi, Failure, Viewer, Walk, cli, equal, is_showing, numbers, press,
                      table_rows, wait_for, walk)
+from figures import check_histogram, check_peak, check_totals, check_tree, figure, short
 
 BUILD = sys.argv[1]
 DEMO = os.path.join(BUILD, "data/heapstrata-demo.etl")
@@ -18,11 +19,6 @@ SHARED = os.environ.get("HEAPSTRATA_SHARED") or os.path.join(os.path.dirname(os.
     os.path.dirname(os.path.dirname(os.path.abspath(__file__))))), "shared")
 ROLE = Atspi.Role
 CHART = "Outstanding over time"
-
-
-def figure(viewer, pattern):
-    """The exact text behind a figure of the status bar."""
-    return viewer.text(pattern).get_description()
 
 
 def range_of(viewer):
@@ -34,67 +30,6 @@ def range_of(viewer):
 def options_of(viewer):
     begin, end = range_of(viewer)
     return ["--from", begin, "--to", end]
-
-
-def check_totals(viewer, trace, *options):
-    """Status bar against `histogram` or, with sizes, `tree`, and against `timeline`."""
-    total = cli(BUILD, "tree", trace, "--limit", "1", *options)["total"]
-
-    def compare():
-        allocated = numbers(figure(viewer, "allocations?$"))
-        left = numbers(figure(viewer, "outstanding$"))
-        net = numbers(figure(viewer, "net$"))
-        return (allocated, left, net) == (
-            [total["total_count"], total["total_bytes"]],
-            [total["outstanding_count"], total["outstanding_bytes"]],
-            [total["aifo_bytes"] - total["aofi_bytes"]])
-
-    try:
-        wait_for("figures", compare)
-    except Failure:
-        raise Failure("window: %s; %s; %s; command line: %s" % (
-            figure(viewer, "allocations?$"), figure(viewer, "outstanding$"),
-            figure(viewer, "net$"), total)) from None
-    return total
-
-
-def check_peak(viewer, trace, *options):
-    peak = cli(BUILD, "timeline", trace, "--columns", "1", *options)
-    text = figure(viewer, "^peak ")
-    equal("peak", numbers(text)[0], peak["max_bytes"])
-    equal("peak time", float(re.search(r"at (\S+) s", text)[1]), peak["peak_time"])
-
-
-def short(n_bytes):
-    """As base/units.c writes bytes."""
-    value, unit = float(n_bytes), 0
-    units = ["B", "KiB", "MiB", "GiB"]
-    while value >= 1023.95 and unit < 3:
-        value /= 1024
-        unit += 1
-    return "%.*f %s" % (0 if unit == 0 else 1, value, units[unit])
-
-
-def check_tree(viewer, name, trace, *options):
-    """The first level as the command line has it: labels, the metric, blocks."""
-    answer = cli(BUILD, "tree", trace, "--metric", "outstanding", "--depth", "1", *options)
-    expected = [[("%s %s" % (row["label"], row["module"])).strip(),
-                 short(row["inclusive"]["outstanding_bytes"])
-                 if row["inclusive"]["outstanding_bytes"] else "0",
-                 "{:,}".format(row["inclusive"]["outstanding_count"])]
-                for row in answer["rows"] if row["depth"] == 1]
-    table = viewer.find(ROLE.TREE_TABLE, name)
-
-    def compare():
-        rows = table_rows(table, 200)
-        shown = [[row[0], row[1], row[4]] for row in rows]
-        return all(row in shown for row in expected[:5])
-
-    try:
-        wait_for("rows", compare)
-    except Failure:
-        raise Failure("window: %r; command line: %r" % (table_rows(table, 12), expected[:5])) \
-            from None
 
 
 def select_by_keyboard(viewer):
@@ -137,19 +72,7 @@ def walk_demo(steps):
                 raise Failure("mark %d: %r is not %r" % (i, name, columns[i]))
 
     def histogram():
-        chart = viewer.find(ROLE.CHART, "Allocation sizes")
-        classes = cli(BUILD, "histogram", DEMO, *options_of(viewer))["classes"]
-        wait_for("the bars", lambda: chart.get_child_count() == len(classes))
-        for i, expected in enumerate(classes):
-            def same(i=i, expected=expected):
-                return [chart.get_child_at_index(i).get_name()] and \
-                    "%s allocated (%s), %s outstanding (%s); whole trace %s (%s)" % (
-                        "{:,}".format(expected["total_count"]), short(expected["total_bytes"]),
-                        "{:,}".format(expected["outstanding_count"]),
-                        short(expected["outstanding_bytes"]),
-                        "{:,}".format(expected["whole_count"]), short(expected["whole_bytes"])) \
-                    in chart.get_child_at_index(i).get_name()
-            wait_for("bar %d to tell %r" % (i, expected), same)
+        check_histogram(viewer, DEMO, *options_of(viewer))
 
     def selected():
         select_by_keyboard(viewer)
