@@ -53,21 +53,27 @@ def short(n_bytes):
     return "%.*f %s" % (0 if unit == 0 else 1, value, units[unit])
 
 
+def brief(n_bytes):
+    """As a cell of a tree does."""
+    return short(n_bytes) if n_bytes else "0"
+
+
 def check_tree(viewer, name, trace, *options):
     """The first level as the command line has it: labels, the metric, blocks. Top-down rows below
     it may be open; bottom-up ones are closed, and compared in their order."""
     has_closed_rows = "--bottom-up" in options
     answer = cli(viewer.build, "tree", trace, "--metric", "outstanding", "--depth", "1", *options)
+    is_unsure = answer["total"]["unsure_count"] > 0
     expected = [[("%s %s" % (row["label"], row["module"])).strip(),
-                 short(row["inclusive"]["outstanding_bytes"])
-                 if row["inclusive"]["outstanding_bytes"] else "0",
-                 "{:,}".format(row["inclusive"]["outstanding_count"])]
+                 brief(row["inclusive"]["outstanding_bytes"]),
+                 "{:,}".format(row["inclusive"]["outstanding_count"]),
+                 *([brief(row["inclusive"]["unsure_bytes"])] if is_unsure else [])]
                 for row in answer["rows"] if row["depth"] == 1]
     table = viewer.find(ROLE.TREE_TABLE, name)
 
     def compare():
         rows = table_rows(table, 200)
-        shown = [[row[0], row[1], row[4]] for row in rows]
+        shown = [[row[0], row[1], *row[4:6 if is_unsure else 5]] for row in rows]
         if has_closed_rows:
             return shown[:N_ROWS] == expected[:N_ROWS]
         return all(row in shown for row in expected[:N_ROWS])

@@ -10,13 +10,14 @@ import sys
 import tempfile
 import time
 
-from desktop import (Atspi, Failure, Viewer, Walk, equal, numbers, press, table_rows, type_text,
-                     wait_for)
+from desktop import (Atspi, Failure, Viewer, Walk, cli, equal, numbers, press, table_rows,
+                     type_text, wait_for)
 from figures import check_histogram, check_peak, check_totals, check_tree, figure
 
 BUILD = sys.argv[1]
 ROLE = Atspi.Role
 CHART = "Outstanding over time"
+HEAPSTRATA = os.path.join(BUILD, "src/cli/heapstrata")
 DEMO = os.path.join(BUILD, "data/heapstrata-demo.etl")
 
 # Grows until its file of orders says otherwise.
@@ -60,6 +61,11 @@ def subtitle(viewer, pattern):
                 return node.get_description()
         return None
     return wait_for("the subtitle " + pattern, matching)
+
+
+def titles(table):
+    iface = table.get_table_iface()
+    return [iface.get_column_header(i).get_name() for i in range(iface.get_n_columns())]
 
 
 def shown_allocations(viewer):
@@ -201,11 +207,23 @@ def walk_record(steps):
             subtitle(viewer, "^recording · ")
             wait_for("more allocations", lambda: shown_allocations(viewer) > before)
 
+        def doubted():
+            """What lives now may be freed while nothing is recorded, what comes later cannot."""
+            pids = [process["pid"] for process in cli(BUILD, "processes", output)["processes"]]
+            table = viewer.find(ROLE.TREE_TABLE, "top-down")
+            assert "Unsure" not in titles(table), titles(table)
+            for order in ("pause", "resume"):
+                subprocess.run([HEAPSTRATA, order, str(pids[0])], check=True)
+            wait_for("the column of doubts", lambda: "Unsure" in titles(table))
+            at = titles(table).index("Unsure")
+            wait_for("sure growth beside what is unsure", lambda: next(
+                (row for row in table_rows(table, 1) if row[at] not in ("0", row[1])), None))
+
         def stopped():
             press("Control+e")
             subtitle(viewer, r"^live.hst · .* events")
             check_end(viewer, output)
-            dump = subprocess.run([os.path.join(BUILD, "src/cli/heapstrata"), "dump", output],
+            dump = subprocess.run([HEAPSTRATA, "dump", output],
                                   stdout=subprocess.PIPE, text=True, check=False).stdout
             assert re.search("before the storm.*after it", dump, re.S), "marks are not in the file"
             assert not viewer.has(ROLE.PUSH_BUTTON, "^Stop$")
@@ -219,6 +237,7 @@ def walk_record(steps):
         steps.step("a range that reaches the newest event grows", open_range)
         steps.step("M names a moment, ] selects from mark to mark", marked)
         steps.step("Pause: the picture stands, the recording goes on", paused)
+        steps.step("a gap: rows say what may have been freed in it", doubted)
         steps.step("Stop: the window shows what the file says", stopped)
         target.order("end")
         steps.step("it ends without a warning", viewer.close)

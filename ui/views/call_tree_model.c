@@ -171,6 +171,20 @@ static char *more_label (HsCallTreeModel *self, GtkTreeIter *iter)
                             hs_format_count (n, count));
 }
 
+static void append_unsure (GString *text, const struct hs_sums *sums)
+{
+    char bytes[HS_UNITS_TEXT_SIZE], count[HS_UNITS_TEXT_SIZE];
+    guint n = (guint)MIN (sums->unsure_count, G_MAXUINT);
+
+    g_string_append_c (text, '\n');
+    /* Translators: of what is outstanding; bytes and a number */
+    g_string_append_printf (
+        text,
+        ngettext ("%s in %s block may have been freed in a gap of the recording",
+                  "%s in %s blocks may have been freed in a gap of the recording", n),
+        hs_format_bytes (sums->unsure_bytes, bytes), hs_format_count (sums->unsure_count, count));
+}
+
 static char *tooltip_of (HsCallTreeModel *self, const struct hs_call_tree_node *node)
 {
     const char *module = self->tree->texts + node->module;
@@ -191,6 +205,8 @@ static char *tooltip_of (HsCallTreeModel *self, const struct hs_call_tree_node *
     }
     if (node->is_inlined)
         g_string_append_printf (text, "\n%s", _ ("inlined"));
+    if (self->tree->query.metric == HS_METRIC_OUTSTANDING && node->inclusive.unsure_count > 0)
+        append_unsure (text, &node->inclusive);
     return g_string_free (g_steal_pointer (&text), FALSE);
 }
 

@@ -15,6 +15,7 @@ typedef enum {
     CELL_SHARE,
     CELL_SELF,
     CELL_OTHER_UNIT, /* the metric in the other unit */
+    CELL_UNSURE,     /* of what is outstanding */
     CELL_AIFI,
     CELL_AIFO,
     CELL_AOFI,
@@ -33,6 +34,9 @@ static const struct {
     [CELL_SHARE] = { N_ ("%"), N_ ("Share of all rows"), HS_N_METRICS, 52 },
     [CELL_SELF] = { N_ ("Self"), N_ ("Allocated by this function itself"), HS_N_METRICS, 76 },
     [CELL_OTHER_UNIT] = { NULL, N_ ("The same, counted in the other unit"), HS_N_METRICS, 66 },
+    [CELL_UNSURE] = { N_ ("Unsure"),
+                      N_ ("Of this, older than a gap in the recording: may have been freed in it"),
+                      HS_N_METRICS, 76 },
     /* Translators: AIFI and the like are the terms of Windows Performance Analyzer; keep them */
     [CELL_AIFI] = { N_ ("AIFI"), N_ ("Allocated inside the range, freed inside"), HS_METRIC_AIFI,
                     76 },
@@ -102,6 +106,12 @@ static void share_text (const struct hs_call_tree *tree, int64_t value, char *te
         g_snprintf (text, HS_UNITS_TEXT_SIZE, "%.1f", 100.0 * (double)value / (double)whole);
 }
 
+static int64_t unsure_value (const struct hs_sums *sums, enum hs_metric_unit unit)
+{
+    return (int64_t)MIN (unit == HS_UNIT_BYTES ? sums->unsure_bytes : sums->unsure_count,
+                         (uint64_t)INT64_MAX);
+}
+
 /* What a cell says, `text` of HS_UNITS_TEXT_SIZE; returns whether the value is zero. */
 static gboolean cell_text (const struct hs_call_tree *tree, const struct hs_call_tree_node *node,
                            Cell cell, char *text)
@@ -115,7 +125,7 @@ static gboolean cell_text (const struct hs_call_tree *tree, const struct hs_call
         unit = unit == HS_UNIT_BYTES ? HS_UNIT_BLOCKS : HS_UNIT_BYTES;
     if (cell >= CELL_AIFI)
         metric = cells[cell].metric;
-    value = hs_sums_metric (sums, metric, unit);
+    value = cell == CELL_UNSURE ? unsure_value (sums, unit) : hs_sums_metric (sums, metric, unit);
     if (cell == CELL_SHARE)
         share_text (tree, value, text);
     else
@@ -216,9 +226,13 @@ static const char *title_of (Cell cell, const HsQueryState *state)
     return _ (cells[cell].title);
 }
 
-static gboolean is_shown (Cell cell, const HsQueryState *state)
+/* `tree` is NULL before there is an answer. */
+static gboolean is_shown (Cell cell, const HsQueryState *state, const struct hs_call_tree *tree)
 {
     switch (cell) {
+    case CELL_UNSURE:
+        return tree != NULL && tree->query.metric == HS_METRIC_OUTSTANDING &&
+               tree->total.unsure_count > 0;
     case CELL_AIFI: /* without a range nothing is older than it, and AIFO is what is outstanding */
     case CELL_AIFO:
     case CELL_AOFI:
@@ -241,14 +255,19 @@ static gboolean is_shown (Cell cell, const HsQueryState *state)
 void hs_tree_columns_update (GtkTreeView *view)
 {
     const HsQueryState *state = g_object_get_data (G_OBJECT (view), "hs-query-state");
+    GtkTreeModel *model = gtk_tree_view_get_model (view);
+    const struct hs_call_tree *tree =
+        model != NULL ? hs_call_tree_model_get_tree (HS_CALL_TREE_MODEL (model)) : NULL;
 
     for (Cell cell = 0; cell < N_CELLS; cell++) {
         GtkTreeViewColumn *column = gtk_tree_view_get_column (view, (int)cell + 1);
         const char *title = title_of (cell, state);
 
-        gtk_label_set_text (GTK_LABEL (gtk_tree_view_column_get_widget (column)), title);
-        gtk_tree_view_column_set_title (column, title);
-        gtk_tree_view_column_set_visible (column, is_shown (cell, state));
+        if (g_strcmp0 (gtk_tree_view_column_get_title (column), title) != 0) {
+            gtk_label_set_text (GTK_LABEL (gtk_tree_view_column_get_widget (column)), title);
+            gtk_tree_view_column_set_title (column, title);
+        }
+        gtk_tree_view_column_set_visible (column, is_shown (cell, state, tree));
     }
 }
 

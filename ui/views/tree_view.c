@@ -405,11 +405,13 @@ static void on_answered (HsTreeView *self)
         self->question = hs_query_get_question (self->query);
         self->sorted_at = g_get_monotonic_time ();
     }
-    if (is_kept && hs_call_tree_model_keep_order (model, self->tree))
+    if (is_kept && hs_call_tree_model_keep_order (model, self->tree)) {
         hs_call_tree_model_replace (HS_CALL_TREE_MODEL (gtk_tree_view_get_model (self->tree)),
                                     model, self->tree);
-    else
+        hs_tree_columns_update (self->tree);
+    } else {
         show_model (self, model);
+    }
     update_placeholder (self);
 }
 
