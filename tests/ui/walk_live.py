@@ -5,6 +5,7 @@ while it grows, and at the end against `heapstrata summary` of the finished file
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -37,14 +38,31 @@ while True:
 """
 
 
-class Target:
-    """A program that takes orders: "grow", "rest", "end"."""
+# Draws, and makes widgets, twenty times a second.
+GTK_TARGET = """
+import gi
+gi.require_version("Gtk", "3.0")
+from gi.repository import GLib, Gtk
+window = Gtk.OffscreenWindow()
+box = Gtk.Box(visible=True)
+window.add(box)
+def grow():
+    box.add(Gtk.Label(label="more", visible=True))
+    return True
+GLib.timeout_add(50, grow)
+window.show()
+Gtk.main()
+"""
 
-    def __init__(self, folder):
+
+class Target:
+    """A program that takes orders ("grow", "rest", "end"), or another."""
+
+    def __init__(self, folder, program=TARGET):
         self.script = os.path.join(folder, "target.py")
         self.orders = os.path.join(folder, "orders")
         with open(self.script, "w") as out:
-            out.write(TARGET)
+            out.write(program)
         self.order("grow")
 
     def order(self, word):
@@ -284,6 +302,14 @@ def walk_frees(steps, freers):
         viewer.kill()
 
 
+def leave_socket(pid):
+    """What a recorder leaves behind that was killed."""
+    folder = os.path.join(os.environ["XDG_RUNTIME_DIR"], "heapstrata")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as stale:
+        stale.bind(os.path.join(folder, str(pid)))
+
+
 def walk_attach(steps):
     """The list of processes: search, and who cannot be attached to says why."""
     with tempfile.TemporaryDirectory() as folder:
@@ -293,6 +319,7 @@ def walk_attach(steps):
         with open(source, "w") as out:
             out.write("#include <unistd.h>\nint main (void) { return pause (); }\n")
         programs = [subprocess.Popen(["/usr/bin/python3", target.script, target.orders])]
+        leave_socket(programs[0].pid)
         has_static = subprocess.run(["cc", "-static", "-o", static, source],
                                     stderr=subprocess.DEVNULL, check=False).returncode == 0
         if has_static:
@@ -311,6 +338,7 @@ def walk_attach(steps):
             type_text(target.script)
             row = wait_for("one row", lambda: len(rows()) == 1 and rows()[0])
             equal("pid", row[1], str(programs[0].pid))
+            # the socket of a recorder that is gone is no refusal
             assert target.orders in row[3] and re.fullmatch(r"[\d.]+ [KM]iB", row[2]), row
 
         def greyed():
@@ -324,6 +352,11 @@ def walk_attach(steps):
             button = viewer.find(ROLE.PUSH_BUTTON, "^Attach$", viewer.find_window(window))
             assert not button.get_state_set().contains(Atspi.StateType.SENSITIVE)
 
+        def none():
+            press("Control+a")
+            type_text("nothing of that name")
+            viewer.text("^No process fits the search$", viewer.find_window(window))
+
         def left():
             press("Escape")
             wait_for("the dialog to go", lambda: not viewer.has_window(window))
@@ -331,6 +364,7 @@ def walk_attach(steps):
 
         steps.step("Attach…: the search finds a process by its command line", searched)
         steps.step("Attach…: a static program says why not, and cannot be chosen", greyed)
+        steps.step("Attach…: a search without an answer says so", none)
         steps.step("Attach…: Escape leaves it", left)
         target.order("end")
         for program in programs:
@@ -338,6 +372,66 @@ def walk_attach(steps):
             program.wait()
         steps.step("it ends without a warning", viewer.close)
         viewer.kill()
+
+
+def may_attach():
+    with tempfile.TemporaryDirectory() as folder:
+        target = Target(folder)
+        with subprocess.Popen(["/usr/bin/python3", target.script, target.orders]) as process:
+            told = subprocess.run([HEAPSTRATA, "attach", "-o", os.path.join(folder, "try.hst"),
+                                   "--duration", "1ms", str(process.pid)], text=True,
+                                  stderr=subprocess.PIPE, check=False).stderr
+            target.order("end")
+    if "ptrace" in told:
+        print("# this machine does not let us attach: " + told)
+    return "ptrace" not in told
+
+
+def walk_attached(steps, name, program):
+    """Watches a program that runs already, and lets go of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Target(folder, program)
+        output = os.path.join(folder, "attached.hst")
+        process = subprocess.Popen(["/usr/bin/python3", target.script, target.orders])
+        viewer = Viewer(BUILD)
+
+        def choose():
+            press("Control+t")
+            dialog = viewer.find_window("Attach to a Process")
+            table = viewer.find(ROLE.TABLE, "^Running processes$", dialog)
+            wait_for("the list", lambda: table_rows(table))
+            type_text(target.script)
+            row = wait_for("one row", lambda: len(table_rows(table)) == 1 and table_rows(table)[0])
+            return dialog, row
+
+        def watched():
+            dialog, _ = choose()
+            fill(viewer, dialog, w=output)
+            viewer.rest_pointer()
+            subtitle(viewer, r"^recording · .* events/s · 0 lost · ")
+            before = wait_for("events", lambda: shown_allocations(viewer))
+            wait_for("more allocations", lambda: shown_allocations(viewer) > before)
+
+        def refused():
+            _, row = choose()
+            equal("why not", row[3], "is being recorded already")
+            press("Escape")
+            viewer.rest_pointer()
+
+        def let_go():
+            viewer.find(ROLE.PUSH_BUTTON, "^Detach$")
+            press("Control+e")
+            subtitle(viewer, r"^attached.hst · .* events")
+            check_end(viewer, output)
+            assert process.poll() is None, "the program did not survive"
+
+        steps.step("Attach…: %s is followed from now on" % name, watched)
+        steps.step("Attach…: who is recorded cannot be a second time", refused)
+        steps.step("Detach: %s goes on, the window shows what the file says" % name, let_go)
+        steps.step("it ends without a warning", viewer.close)
+        viewer.kill()
+        process.kill()
+        process.wait()
 
 
 def walk_growing_etl(steps):
@@ -371,6 +465,9 @@ def main():
     walk_record(steps)
     walk_frees(steps, os.path.abspath(sys.argv[2]))
     walk_attach(steps)
+    if may_attach():
+        walk_attached(steps, "python3", TARGET)
+        walk_attached(steps, "a GTK program", GTK_TARGET)
     walk_growing_etl(steps)
     steps.end()
 

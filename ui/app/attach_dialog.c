@@ -14,7 +14,7 @@ struct _HsAttachDialog {
     GtkEntry *search, *output;
     GtkTreeView *list;
     GtkListStore *store;
-    GtkLabel *complaint;
+    GtkLabel *complaint, *placeholder;
     GtkWidget *attach_button;
 
     HsAttachFunc attach;
@@ -81,13 +81,35 @@ static void append_row (HsAttachDialog *self, guint place)
         tooltip, -1);
 }
 
-/* Those that fit the search; the first that can be attached to is selected. */
-static void fill (HsAttachDialog *self)
+/* The row of that process, else the first that can be attached to. */
+static void select_row (HsAttachDialog *self, guint wanted)
+{
+    GtkTreeModel *model = GTK_TREE_MODEL (self->store);
+    GtkTreeSelection *selection = gtk_tree_view_get_selection (self->list);
+    GtkTreeIter iter;
+
+    for (gboolean is_there = gtk_tree_model_get_iter_first (model, &iter); is_there;
+         is_there = gtk_tree_model_iter_next (model, &iter)) {
+        const HsRunningProcess *process;
+        guint place;
+
+        gtk_tree_model_get (model, &iter, COLUMN_PLACE, &place, -1);
+        process = self->processes->pdata[place];
+        if (process->pid == wanted) {
+            gtk_tree_selection_select_iter (selection, &iter);
+            return;
+        }
+        if (process->refusal == HS_REFUSAL_NONE &&
+            gtk_tree_selection_count_selected_rows (selection) == 0)
+            gtk_tree_selection_select_iter (selection, &iter);
+    }
+}
+
+/* Those that fit the search; `pid` is selected when it is among them. */
+static void fill (HsAttachDialog *self, guint pid)
 {
     g_autofree char *typed = g_strstrip (g_strdup (gtk_entry_get_text (self->search)));
     g_autofree char *wanted = g_utf8_strdown (typed, -1);
-    GtkTreeModel *model = GTK_TREE_MODEL (self->store);
-    gboolean can_attach, is_there;
     GtkTreeIter iter;
 
     if (self->processes == NULL)
@@ -96,15 +118,9 @@ static void fill (HsAttachDialog *self)
     for (guint i = 0; i < self->processes->len; i++)
         if (is_wanted (self->processes->pdata[i], wanted))
             append_row (self, i);
-    is_there = gtk_tree_model_get_iter_first (model, &iter);
-    while (is_there) {
-        gtk_tree_model_get (model, &iter, COLUMN_CAN_ATTACH, &can_attach, -1);
-        if (can_attach)
-            break;
-        is_there = gtk_tree_model_iter_next (model, &iter);
-    }
-    if (is_there)
-        gtk_tree_selection_select_iter (gtk_tree_view_get_selection (self->list), &iter);
+    gtk_widget_set_visible (GTK_WIDGET (self->placeholder),
+                            !gtk_tree_model_get_iter_first (GTK_TREE_MODEL (self->store), &iter));
+    select_row (self, pid);
 }
 
 static void on_read (GObject *source, GAsyncResult *result, gpointer data)
@@ -112,14 +128,17 @@ static void on_read (GObject *source, GAsyncResult *result, gpointer data)
     g_autoptr (GError) error = NULL;
     GPtrArray *processes = hs_process_list_read_finish (result, &error);
     HsAttachDialog *self;
+    guint pid = 0;
 
     if (processes == NULL)
         return; /* the dialog is gone */
     self = HS_ATTACH_DIALOG (data);
+    if (self->processes != NULL && selected_process (self) != NULL)
+        pid = selected_process (self)->pid;
     gtk_list_store_clear (self->store);
     g_clear_pointer (&self->processes, g_ptr_array_unref);
     self->processes = processes;
-    fill (self);
+    fill (self, pid);
 }
 
 static void on_refresh (GtkButton *button, HsAttachDialog *self)
@@ -129,7 +148,7 @@ static void on_refresh (GtkButton *button, HsAttachDialog *self)
 
 static void on_search_changed (GtkEntry *entry, HsAttachDialog *self)
 {
-    fill (self);
+    fill (self, 0);
 }
 
 /* Down leads from the search into the list. */
@@ -245,6 +264,7 @@ static void hs_attach_dialog_class_init (HsAttachDialogClass *class)
     gtk_widget_class_bind_template_child (widget_class, HsAttachDialog, list);
     gtk_widget_class_bind_template_child (widget_class, HsAttachDialog, store);
     gtk_widget_class_bind_template_child (widget_class, HsAttachDialog, complaint);
+    gtk_widget_class_bind_template_child (widget_class, HsAttachDialog, placeholder);
     gtk_widget_class_bind_template_child (widget_class, HsAttachDialog, attach_button);
     gtk_widget_class_bind_template_callback (widget_class, on_search_changed);
     gtk_widget_class_bind_template_callback (widget_class, on_search_key);

@@ -2,6 +2,8 @@
 /* The processes of this machine; see process_list.h. */
 #include "model/process_list.h"
 
+#include "capture/control/control.h"
+
 #include <elf.h>
 #include <fcntl.h>
 #include <glib/gi18n.h>
@@ -106,21 +108,9 @@ static HsRefusal refusal_by_program (guint pid)
     return refusal;
 }
 
-/* The recorder of a process listens at a socket with its number (capture/control). */
-static gboolean is_recorded (guint pid)
-{
-    const char *runtime = g_getenv ("XDG_RUNTIME_DIR");
-    g_autofree char *path = runtime != NULL && runtime[0] != '\0'
-                                ? g_strdup_printf ("%s/heapstrata/%u", runtime, pid)
-                                : g_strdup_printf ("/tmp/heapstrata-%u/%u", (guint)geteuid (), pid);
-    struct stat info;
-
-    return stat (path, &info) == 0 && S_ISSOCK (info.st_mode);
-}
-
 static HsRefusal refusal_of (guint pid, guint64 user, const char *status)
 {
-    if (is_recorded (pid))
+    if (hs_control_is_recorded ((pid_t)pid))
         return HS_REFUSAL_RECORDED;
     if (user != geteuid () && geteuid () != 0)
         return HS_REFUSAL_OTHER_USER;

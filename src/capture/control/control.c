@@ -320,3 +320,13 @@ enum hs_status hs_control_ask (pid_t target, const char *request, char *reply, s
     (void)close (fd);
     return status;
 }
+
+bool hs_control_is_recorded (pid_t target)
+{
+    int fd = connect_to (target);
+
+    if (fd < 0)
+        return false;
+    (void)close (fd);
+    return true;
+}

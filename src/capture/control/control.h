@@ -53,4 +53,7 @@ void hs_control_server_wait (struct hs_control_server *server, int extra_fd, int
 enum hs_status hs_control_ask (pid_t target, const char *request, char *reply, size_t size,
                                struct hs_error *err);
 
+/* Whether somebody records the process now; asks nothing, and does not wait for an answer. */
+bool hs_control_is_recorded (pid_t target);
+
 #endif
