@@ -3,15 +3,11 @@
 #include "capture/recorder/session.h"
 
 #include "base/memory.h"
-#include "capture/control/control.h"
-#include "capture/recorder/followers.h"
 #include "capture/recorder/process_info.h"
-#include "capture/recorder/recorded.h"
-#include "capture/recorder/trace_clock.h"
+#include "capture/recorder/session_private.h"
 #include "encode/hst_encoder.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -28,48 +24,9 @@
 #define SAMPLE_NS 100000000 /* resident set; what was drained gets into the file */
 #define SCARCE_NS 3000000   /* between looks for free rings when most are in use */
 #define CHILD_NS 1000000000 /* a child that was announced comes by then, or never */
-#define MOMENTS 4096u       /* samples and marks that may wait */
 #define PROCESSES 256u      /* followed at a time */
 
-/* What has its place in time among the records of the rings, and waits for it. */
-struct moment {
-    enum { MOMENT_BEGIN, MOMENT_MARK, MOMENT_GAP, MOMENT_SAMPLE, MOMENT_END } kind;
-    uint64_t stamp; /* TSC */
-    struct hs_recorded *process;
-    union {
-        uint64_t begin_stamp;    /* GAP */
-        uint64_t resident_bytes; /* SAMPLE */
-        char *name;              /* MARK, owned */
-        enum hs_process_end_reason reason;
-    };
-};
-
-struct hs_session {
-    const struct hs_record_options *options;
-    const struct hs_cancel *cancel;
-    const struct hs_encoder_class *encoder;
-    void *encoder_self;
-    struct hs_order_trace *trace;
-    enum hs_ring_clock clock;
-    struct hs_control_server *control;
-    struct hs_follow *follow;
-    int waker;                     /* epoll: ends of processes, children that come */
-    struct hs_recorded *processes; /* that have not ended */
-    struct hs_recorded *first;     /* the root, while it is among them */
-    uint32_t n_processes;
-    struct hs_session_process root;
-    int wait_status;
-    bool is_reaped; /* the launched program: its status is known */
-    bool is_paused, is_told_to_end;
-    uint32_t n_expected, n_arrived; /* children of those that have ended; all that came */
-    int64_t empty_since_ns;         /* 0: some process is there */
-    uint64_t pause_stamp;
-    int64_t begin_ns, newest_sample_ns, newest_reclaim_ns;
-    HS_ARRAY (struct moment) moments; /* oldest first */
-    struct hs_record_totals totals;   /* of what has ended */
-};
-
-static int64_t now_ns (void)
+int64_t hs_session_now_ns (void)
 {
     struct timespec time;
 
@@ -77,31 +34,14 @@ static int64_t now_ns (void)
     return time.tv_sec * INT64_C (1000000000) + time.tv_nsec;
 }
 
-static uint32_t control_bits (const struct hs_session *session)
-{
-    return HS_CONTROL_ON | (session->options->free_stacks ? HS_CONTROL_FREE_STACKS : 0);
-}
-
-static uint64_t file_bytes (const struct hs_session *session)
+uint64_t hs_session_file_bytes (const struct hs_session *session)
 {
     struct stat info;
 
     return stat (session->options->output, &info) == 0 ? (uint64_t)info.st_size : 0;
 }
 
-/* False when too much waits already. Begin and end always find their place. */
-static bool add_moment (struct hs_session *session, struct moment moment)
-{
-    if ((session->moments.n >= MOMENTS && moment.kind != MOMENT_BEGIN &&
-         moment.kind != MOMENT_END) ||
-        !hs_array_reserve (&session->moments, 1))
-        return false;
-    moment.stamp = hs_trace_clock_now (session->clock);
-    session->moments.items[session->moments.n++] = moment;
-    return true;
-}
-
-static void remove_process (struct hs_session *session, struct hs_recorded *process)
+void hs_session_remove_process (struct hs_session *session, struct hs_recorded *process)
 {
     struct hs_recorded **link = &session->processes;
 
@@ -114,105 +54,6 @@ static void remove_process (struct hs_session *session, struct hs_recorded *proc
     if (session->first == process)
         session->first = NULL;
     hs_recorded_free (process);
-}
-
-static enum hs_status tell_end (struct hs_session *session, const struct moment *moment,
-                                struct hs_error *err)
-{
-    struct hs_recorded *process = moment->process;
-    bool has_status = process->pid == session->root.pid && session->is_reaped &&
-                      moment->reason == HS_PROCESS_EXITED;
-    uint64_t n_bytes;
-    /* what its last records were worth is known only now */
-    enum hs_status status = hs_recorded_drain (process, &n_bytes, err);
-
-    if (status == HS_OK)
-        status = hs_recorded_tell_loss (process, err);
-    if (status == HS_OK)
-        status = hs_event_order_end (process->order, moment->stamp, moment->reason,
-                                     has_status ? session->wait_status : 0, err);
-    remove_process (session, process);
-    return status;
-}
-
-static enum hs_status tell_moment (struct hs_session *session, struct moment *moment,
-                                   struct hs_error *err)
-{
-    struct hs_event_order *order = moment->process->order;
-    enum hs_status status = HS_OK;
-
-    switch (moment->kind) {
-    case MOMENT_BEGIN:
-        status = hs_recorded_describe (moment->process, err);
-        break;
-    case MOMENT_MARK:
-        status = hs_event_order_mark (order, moment->stamp, moment->name, err);
-        hs_free (moment->name);
-        break;
-    case MOMENT_GAP:
-        status = hs_event_order_gap (order, moment->begin_stamp, moment->stamp, err);
-        break;
-    case MOMENT_SAMPLE:
-        status = hs_event_order_sample (order, moment->stamp, moment->resident_bytes, err);
-        break;
-    case MOMENT_END:
-        status = tell_end (session, moment, err);
-        break;
-    }
-    return status;
-}
-
-/* Hands on the records of all processes below the horizon, by turns. */
-static enum hs_status pass_records (struct hs_session *session, uint64_t horizon,
-                                    struct hs_error *err)
-{
-    enum hs_status status = HS_OK;
-
-    if (session->processes == NULL)
-        return HS_OK;
-    if (session->processes->next == NULL)
-        return hs_event_order_pass (session->processes->order, horizon, err);
-    for (struct hs_recorded *p = session->processes; p != NULL; p = p->next)
-        p->next_stamp = hs_event_order_next_stamp (p->order);
-    while (status == HS_OK) {
-        struct hs_recorded *oldest = session->processes;
-        uint64_t limit = UINT64_MAX; /* the oldest of the others */
-
-        for (struct hs_recorded *p = oldest->next; p != NULL; p = p->next) {
-            if (p->next_stamp < oldest->next_stamp) {
-                limit = oldest->next_stamp;
-                oldest = p;
-            } else if (p->next_stamp < limit) {
-                limit = p->next_stamp;
-            }
-        }
-        if (oldest->next_stamp >= horizon || oldest->next_stamp == UINT64_MAX)
-            break;
-        status = hs_event_order_pass (oldest->order, limit < horizon ? limit + 1 : horizon, err);
-        oldest->next_stamp = hs_event_order_next_stamp (oldest->order);
-    }
-    return status;
-}
-
-/* Hands on records and moments below the horizon, by time. */
-static enum hs_status pass (struct hs_session *session, uint64_t horizon, struct hs_error *err)
-{
-    enum hs_status status = HS_OK;
-    size_t n = 0;
-
-    while (status == HS_OK && n < session->moments.n && session->moments.items[n].stamp < horizon) {
-        status = pass_records (session, session->moments.items[n].stamp, err);
-        if (status == HS_OK)
-            status = tell_moment (session, &session->moments.items[n++], err);
-    }
-    if (n > 0) {
-        session->moments.n -= n;
-        memmove (session->moments.items, session->moments.items + n,
-                 session->moments.n * sizeof (struct moment));
-    }
-    if (status == HS_OK)
-        status = pass_records (session, horizon, err);
-    return status == HS_OK ? hs_order_trace_flush (session->trace, err) : status;
 }
 
 static enum hs_status drain (struct hs_session *session, bool is_last, uint64_t *n_bytes,
@@ -238,13 +79,13 @@ static enum hs_status drain (struct hs_session *session, bool is_last, uint64_t 
         if (status != HS_OK)
             return status;
     }
-    return pass (session, horizon, err);
+    return hs_session_pass (session, horizon, err);
 }
 
 /* Where threads come and go the rings of those that are gone are needed again soon. */
 static enum hs_status reclaim_rings (struct hs_session *session, struct hs_error *err)
 {
-    int64_t now = now_ns (), age_ns = now - session->newest_reclaim_ns;
+    int64_t now = hs_session_now_ns (), age_ns = now - session->newest_reclaim_ns;
     bool are_scarce = false;
     enum hs_status status = HS_OK;
 
@@ -263,7 +104,7 @@ static enum hs_status reclaim_rings (struct hs_session *session, struct hs_error
 /* Ten times a second: what does not follow from the rings, and the file brought up to date. */
 static enum hs_status sample (struct hs_session *session, struct hs_error *err)
 {
-    int64_t now = now_ns ();
+    int64_t now = hs_session_now_ns ();
 
     if (now - session->newest_sample_ns < SAMPLE_NS)
         return HS_OK;
@@ -271,131 +112,15 @@ static enum hs_status sample (struct hs_session *session, struct hs_error *err)
     for (struct hs_recorded *p = session->processes; p != NULL; p = p->next) {
         if (p->is_ending)
             continue;
-        (void)add_moment (session, (struct moment){
-                                       .kind = MOMENT_SAMPLE,
-                                       .process = p,
-                                       .resident_bytes = hs_process_resident_bytes (p->pid),
-                                   });
+        (void)hs_session_add_moment (session,
+                                     (struct hs_session_moment){
+                                         .kind = HS_MOMENT_SAMPLE,
+                                         .process = p,
+                                         .resident_bytes = hs_process_resident_bytes (p->pid),
+                                     });
     }
     return session->encoder->flush != NULL ? session->encoder->flush (session->encoder_self, err)
                                            : HS_OK;
-}
-
-static void set_control (struct hs_session *session, uint32_t bits)
-{
-    for (struct hs_recorded *p = session->processes; p != NULL; p = p->next)
-        hs_ring_reader_set_control (&p->reader, bits);
-}
-
-/* What was not recorded since the pause began, in every process. */
-static bool add_gaps (struct hs_session *session)
-{
-    bool is_added = true;
-
-    for (struct hs_recorded *p = session->processes; p != NULL; p = p->next)
-        is_added = add_moment (session, (struct moment){ .kind = MOMENT_GAP,
-                                                         .process = p,
-                                                         .begin_stamp = session->pause_stamp }) &&
-                   is_added;
-    return is_added;
-}
-
-static const char *pause_recording (struct hs_session *session)
-{
-    if (session->is_paused)
-        return "the recording is paused already";
-    session->is_paused = true;
-    session->pause_stamp = hs_trace_clock_now (session->clock);
-    set_control (session, 0);
-    return NULL;
-}
-
-static const char *resume_recording (struct hs_session *session)
-{
-    if (!session->is_paused)
-        return "the recording is not paused";
-    if (!add_gaps (session))
-        return "too much at once";
-    session->is_paused = false;
-    set_control (session, control_bits (session));
-    return NULL;
-}
-
-static const char *mark (struct hs_session *session, const char *name)
-{
-    struct moment moment = { .kind = MOMENT_MARK, .process = session->first };
-
-    if (name[0] == '\0')
-        return "a mark needs a name";
-    /* the launched program's, else any that has not ended */
-    if (moment.process == NULL || moment.process->is_ending)
-        moment.process = session->processes;
-    while (moment.process != NULL && moment.process->is_ending)
-        moment.process = moment.process->next;
-    if (moment.process == NULL)
-        return "the process has ended";
-    moment.name = hs_alloc_array (1, strlen (name) + 1);
-    if (moment.name == NULL)
-        return "out of memory";
-    memcpy (moment.name, name, strlen (name) + 1);
-    if (add_moment (session, moment))
-        return NULL;
-    hs_free (moment.name);
-    return "too many marks at once";
-}
-
-/* What has ended and what has not. */
-static struct hs_record_totals all_totals (const struct hs_session *session)
-{
-    struct hs_record_totals totals = session->totals;
-
-    for (const struct hs_recorded *p = session->processes; p != NULL; p = p->next)
-        hs_recorded_add_totals (p, &totals);
-    return totals;
-}
-
-static void write_status (struct hs_session *session, char *reply, size_t size)
-{
-    struct hs_record_totals totals = all_totals (session);
-    const char *output = session->options->output;
-    char folder[4096];
-    bool is_relative = output[0] != '/' && getcwd (folder, sizeof folder) != NULL;
-
-    (void)snprintf (reply, size,
-                    "ok\nfile=%s%s%s\npid=%d\nstate=%s\nevents=%llu\nlost=%llu\nunrecorded=%llu\n"
-                    "bytes=%llu\nduration_ns=%lld\nprocesses=%u\n",
-                    is_relative ? folder : "", is_relative ? "/" : "", output,
-                    (int)session->root.pid,
-                    session->processes == NULL || session->is_told_to_end ? "ended"
-                    : session->is_paused                                  ? "paused"
-                                                                          : "recording",
-                    (unsigned long long)(totals.n_allocs + totals.n_frees + totals.n_reallocs),
-                    (unsigned long long)totals.n_lost, (unsigned long long)totals.n_unrecorded,
-                    (unsigned long long)file_bytes (session),
-                    (long long)(now_ns () - session->begin_ns), session->n_processes);
-}
-
-static void answer (void *self, const char *request, char *reply, size_t size)
-{
-    struct hs_session *session = self;
-    const char *refusal = NULL;
-
-    if (strcmp (request, "status") == 0) {
-        write_status (session, reply, size);
-        return;
-    }
-    if (strcmp (request, "pause") == 0)
-        refusal = pause_recording (session);
-    else if (strcmp (request, "resume") == 0)
-        refusal = resume_recording (session);
-    else if (strncmp (request, "mark ", 5) == 0)
-        refusal = mark (session, request + 5);
-    else if (strcmp (request, "detach") == 0)
-        session->is_told_to_end = true;
-    else
-        refusal = "the recorder does not know this request";
-    (void)snprintf (reply, size, "%s%s", refusal != NULL ? "error " : "ok",
-                    refusal != NULL ? refusal : "");
 }
 
 static void prepare (struct hs_session *session, struct hs_recorded *process)
@@ -408,7 +133,8 @@ static void prepare (struct hs_session *session, struct hs_recorded *process)
     arena->min_size = session->options->min_size;
     arena->sample = session->options->sample > 1 ? session->options->sample : 1;
     atomic_store (&arena->heartbeat, hs_trace_clock_now (session->clock));
-    hs_ring_reader_set_control (&process->reader, session->is_paused ? 0 : control_bits (session));
+    hs_ring_reader_set_control (&process->reader,
+                                session->is_paused ? 0 : hs_session_control_bits (session));
 }
 
 static void enlist (struct hs_session *session, struct hs_recorded *process)
@@ -435,8 +161,9 @@ static enum hs_status end_process (struct hs_session *session, struct hs_recorde
     process->is_ending = true;
     if (process->pidfd >= 0)
         (void)epoll_ctl (session->waker, EPOLL_CTL_DEL, process->pidfd, NULL);
-    return add_moment (session,
-                       (struct moment){ .kind = MOMENT_END, .process = process, .reason = reason })
+    return hs_session_add_moment (session, (struct hs_session_moment){ .kind = HS_MOMENT_END,
+                                                                       .process = process,
+                                                                       .reason = reason })
                ? HS_OK
                : hs_error_no_memory (err);
 }
@@ -467,7 +194,8 @@ static enum hs_status begin_followed (struct hs_session *session,
         process = NULL;
     }
     if (process == NULL ||
-        !add_moment (session, (struct moment){ .kind = MOMENT_BEGIN, .process = process })) {
+        !hs_session_add_moment (
+            session, (struct hs_session_moment){ .kind = HS_MOMENT_BEGIN, .process = process })) {
         hs_recorded_free (process);
         session->totals.n_unfollowed++;
         (void)hs_follow_answer (request, -1);
@@ -480,7 +208,7 @@ static enum hs_status begin_followed (struct hs_session *session,
         session->totals.n_unfollowed++;
         session->totals.n_processes--;
         session->moments.n--;
-        remove_process (session, process);
+        hs_session_remove_process (session, process);
     }
     return status;
 }
@@ -509,7 +237,7 @@ static enum hs_status look_at_processes (struct hs_session *session, struct hs_e
  * statically linked, say). */
 static bool is_child_coming (struct hs_session *session)
 {
-    int64_t now = now_ns ();
+    int64_t now = hs_session_now_ns ();
 
     if (session->processes != NULL)
         session->empty_since_ns = 0;
@@ -522,7 +250,7 @@ static bool is_child_coming (struct hs_session *session)
 static bool is_over (struct hs_session *session)
 {
     const struct hs_record_options *options = session->options;
-    double seconds = (double)(now_ns () - session->begin_ns) / 1e9;
+    double seconds = (double)(hs_session_now_ns () - session->begin_ns) / 1e9;
     bool has_ended = session->processes == NULL && !is_child_coming (session);
 
     /* after an exec that is not followed the program is waited for all the same: for its status */
@@ -530,7 +258,7 @@ static bool is_over (struct hs_session *session)
         has_ended = has_ended && session->is_reaped;
     return has_ended || session->is_told_to_end || hs_cancel_is_set (session->cancel) ||
            (options->duration_seconds > 0 && seconds >= options->duration_seconds) ||
-           (options->max_bytes > 0 && file_bytes (session) >= options->max_bytes);
+           (options->max_bytes > 0 && hs_session_file_bytes (session) >= options->max_bytes);
 }
 
 /* Between drains: none after a big one, and longer and longer when nothing comes. */
@@ -591,10 +319,11 @@ enum hs_status hs_session_run (struct hs_session *session, struct hs_error *err)
             break;
         wait_ns = next_wait (wait_ns, n_bytes);
         if (!is_over (session))
-            hs_control_server_wait (session->control, session->waker, wait_ns, answer, session);
+            hs_control_server_wait (session->control, session->waker, wait_ns, hs_session_answer,
+                                    session);
     }
     /* a program that goes on is told to stop; one that ended can say nothing more */
-    set_control (session, 0);
+    hs_session_set_control (session, 0);
     if (status == HS_END)
         status = session->first != NULL && !session->first->is_ending
                      ? end_process (session, session->first, HS_PROCESS_EXECED, err)
@@ -605,7 +334,7 @@ enum hs_status hs_session_run (struct hs_session *session, struct hs_error *err)
 static void free_session (struct hs_session *session)
 {
     for (size_t i = 0; i < session->moments.n; i++) {
-        if (session->moments.items[i].kind == MOMENT_MARK)
+        if (session->moments.items[i].kind == HS_MOMENT_MARK)
             hs_free (session->moments.items[i].name);
     }
     hs_array_clear (&session->moments);
@@ -725,7 +454,7 @@ enum hs_status hs_session_begin (struct hs_session *session,
     enum hs_status status;
 
     session->root = *process;
-    session->begin_ns = now_ns ();
+    session->begin_ns = hs_session_now_ns ();
     status = hs_control_server_new (process->pid, &session->control, err);
     if (status != HS_OK && status != HS_IO)
         return status;
@@ -747,12 +476,12 @@ enum hs_status hs_session_finish (struct hs_session *session, enum hs_status so_
     uint64_t n_bytes;
 
     if (session->is_paused)
-        (void)add_gaps (session);
+        (void)hs_session_add_gaps (session);
     if (status == HS_OK)
         status = drain (session, true, &n_bytes, err);
     if (status == HS_OK) /* once more: what the last records were worth is known only now */
         status = drain (session, true, &n_bytes, err);
-    *ret = all_totals (session);
+    *ret = hs_session_all_totals (session);
     ret->duration_ns = hs_order_trace_end (session->trace);
     ret->pid_left =
         session->root.origin == HS_SESSION_LAUNCHED && !session->is_reaped ? session->root.pid : 0;
