@@ -10,6 +10,7 @@ import concurrent.futures
 import ctypes
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -180,6 +181,26 @@ def disk_full():
         subprocess.run(["umount", folder], check=True)
 
 
+def check_leak_list(run, totals):
+    """Tree and functions: how much of each row may have been freed, and a sentence why."""
+    for form in ([], ["--functions", "--inclusive"], ["--bottom-up"]):
+        command = [HEAPSTRATA, "tree", "--leaks", *form, run.trace]
+        text = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+        told = re.search(r"^Unsure: .* in ([\d,]+) blocks. They are older than a gap in the "
+                         r"recording and may have been freed in it.$", text, re.M)
+        label = "the leak list " + " ".join(form)
+        run.check(label + " has a column", " Unsure " in text.splitlines()[0], text)
+        run.check(label + " says why", told is not None and
+                  int(told[1].replace(",", "")) == totals["unsure_count"], (text, totals))
+        rows = json.loads(subprocess.run([*command, "--json"], capture_output=True, text=True,
+                                         timeout=60).stdout)
+        if "rows" in rows:
+            top = [row["inclusive"] for row in rows["rows"] if row["parent"] is None]
+            run.check(label + " tells it of each row", totals["unsure_count"] == sum(
+                row["unsure_count"] for row in top) and all(
+                    row["unsure_count"] <= row["outstanding_count"] for row in top), top)
+
+
 def check_storm(run, status, n_threads, n_pairs):
     """Everything recorded or counted as lost; what is older than a loss is unsure."""
     summary, findings = run.ask("summary"), run.ask("findings")
@@ -196,9 +217,7 @@ def check_storm(run, status, n_threads, n_pairs):
     run.check("the recorder says so", "lost" in run.err, run.err)
     run.check("findings say so", {"events-lost", "recording-gap"} <= kinds, kinds)
     run.check("blocks older than a gap are unsure", totals["unsure_count"] >= 10, totals)
-    tree = subprocess.run([HEAPSTRATA, "tree", "--leaks", run.trace], capture_output=True,
-                          text=True, timeout=60).stdout
-    run.check("the leak list says so", "Unsure" in tree, tree)
+    check_leak_list(run, totals)
     text = subprocess.run([HEAPSTRATA, "summary", run.trace], capture_output=True, text=True,
                           timeout=60).stdout
     run.check("the summary says so", "unsure after a gap" in text, text)

@@ -134,11 +134,21 @@ def index():
     run("record", "-o", path, "--index", "--", CIRCLE, "3", "2000")
     with_index = os.path.getsize(path)
     first = run("dump", "--limit=0", path).stdout
-    totals = summary(path)["totals"]
+    whole = summary(path)
+    damaged = path_of("damaged.hst")
+    with open(path, "rb") as file:
+        content = bytearray(file.read())
     check("index: taken away", run("index", "--remove", path).returncode == 0)
+    content[os.path.getsize(path) // 2] ^= 1
     check("index: it was there", os.path.getsize(path) < with_index, with_index)
     check("index: and says the same", run("dump", "--limit=0", path).stdout == first and
-          summary(path)["totals"] == totals)
+          summary(path) == whole)
+    # one bit among the events: who reads them notices, who opens by the index does not look
+    with open(damaged, "wb") as file:
+        file.write(content)
+    check("index: opened by it, the events are not read", summary(damaged) == whole)
+    run("index", "--remove", damaged)
+    check("index: without it, they are", summary(damaged)["totals"] != whole["totals"])
     run("record", "-o", plain, "--", CIRCLE, "3", "2000")
     size = os.path.getsize(plain)
     run("index", "--remove", plain)
