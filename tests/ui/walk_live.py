@@ -81,6 +81,17 @@ def subtitle(viewer, pattern):
     return wait_for("the subtitle " + pattern, matching)
 
 
+def fill_twice(viewer, dialog, output, **fields):
+    """A file that is there is not replaced unasked."""
+    with open(output, "w") as out:
+        out.write("precious")
+    fill(viewer, dialog, **fields)
+    viewer.text("There is such a file already", dialog)
+    with open(output) as read:
+        equal("the file", read.read(), "precious")
+    press("Return")
+
+
 def titles(table):
     iface = table.get_table_iface()
     return [iface.get_column_header(i).get_name() for i in range(iface.get_n_columns())]
@@ -273,7 +284,7 @@ def walk_frees(steps, freers):
             dialog = viewer.find_window("Record a Program")
             for name in ("exec$", "who frees it"):
                 viewer.find(ROLE.CHECK_BOX, name, dialog).get_action_iface().do_action(0)
-            fill(viewer, dialog, p=freers, a=" ", w=output)
+            fill_twice(viewer, dialog, output, p=freers, a=" ", w=output)
             viewer.rest_pointer()
             subtitle(viewer, r"^frees.hst · .* events")
             check_end(viewer, output)
@@ -406,7 +417,8 @@ def walk_attached(steps, name, program):
 
         def watched():
             dialog, _ = choose()
-            fill(viewer, dialog, w=output)
+            viewer.find(ROLE.CHECK_BOX, "who frees it", dialog).get_action_iface().do_action(0)
+            fill_twice(viewer, dialog, output, w=output)
             viewer.rest_pointer()
             subtitle(viewer, r"^recording · .* events/s · 0 lost · ")
             before = wait_for("events", lambda: shown_allocations(viewer))
@@ -424,6 +436,8 @@ def walk_attached(steps, name, program):
             subtitle(viewer, r"^attached.hst · .* events")
             check_end(viewer, output)
             assert process.poll() is None, "the program did not survive"
+            press("Alt+7")
+            viewer.find(ROLE.TREE_TABLE, "^Call tree of frees$")
 
         steps.step("Attach…: %s is followed from now on" % name, watched)
         steps.step("Attach…: who is recorded cannot be a second time", refused)

@@ -2,6 +2,7 @@
 /* Asks which process to attach to; see attach_dialog.h. */
 #include "app/attach_dialog.h"
 
+#include "app/output_check.h"
 #include "base/units.h"
 #include "model/process_list.h"
 
@@ -14,6 +15,7 @@ struct _HsAttachDialog {
     GtkEntry *search, *output;
     GtkTreeView *list;
     GtkListStore *store;
+    GtkToggleButton *frees;
     GtkLabel *complaint, *placeholder;
     GtkWidget *attach_button;
 
@@ -21,6 +23,7 @@ struct _HsAttachDialog {
     GCancellable *cancellable;
     GPtrArray *processes; /* HsRunningProcess; NULL until read */
     gboolean is_output_own, is_filling;
+    char *replaced; /* a file that may be */
 };
 
 G_DEFINE_TYPE (HsAttachDialog, hs_attach_dialog, GTK_TYPE_DIALOG)
@@ -219,17 +222,20 @@ static gboolean start (HsAttachDialog *self)
 {
     const HsRunningProcess *process = selected_process (self);
     g_autofree char *output = g_strstrip (g_strdup (gtk_entry_get_text (self->output)));
+    const char *complaint = hs_output_complaint (output, &self->replaced);
     g_autoptr (GError) error = NULL;
+    HsAttachment attachment = { .output = output };
 
     if (process == NULL || process->refusal != HS_REFUSAL_NONE)
         return FALSE;
-    if (!g_path_is_absolute (output) ||
-        !(g_str_has_suffix (output, ".hst") || g_str_has_suffix (output, ".etl"))) {
-        complain (self, _ ("The file's name must be a full path that ends with .hst or .etl."));
+    if (complaint != NULL) {
+        complain (self, complaint);
+        gtk_widget_grab_focus (GTK_WIDGET (self->output));
         return FALSE;
     }
-    if (self->attach (gtk_window_get_transient_for (GTK_WINDOW (self)), process->pid, output,
-                      &error))
+    attachment.pid = process->pid;
+    attachment.free_stacks = gtk_toggle_button_get_active (self->frees);
+    if (self->attach (gtk_window_get_transient_for (GTK_WINDOW (self)), &attachment, &error))
         return TRUE;
     complain (self, error->message);
     return FALSE;
@@ -249,6 +255,7 @@ static void hs_attach_dialog_dispose (GObject *object)
     g_clear_object (&self->cancellable);
     G_OBJECT_CLASS (hs_attach_dialog_parent_class)->dispose (object);
     g_clear_pointer (&self->processes, g_ptr_array_unref);
+    g_clear_pointer (&self->replaced, g_free);
 }
 
 static void hs_attach_dialog_class_init (HsAttachDialogClass *class)
@@ -263,6 +270,7 @@ static void hs_attach_dialog_class_init (HsAttachDialogClass *class)
     gtk_widget_class_bind_template_child (widget_class, HsAttachDialog, output);
     gtk_widget_class_bind_template_child (widget_class, HsAttachDialog, list);
     gtk_widget_class_bind_template_child (widget_class, HsAttachDialog, store);
+    gtk_widget_class_bind_template_child (widget_class, HsAttachDialog, frees);
     gtk_widget_class_bind_template_child (widget_class, HsAttachDialog, complaint);
     gtk_widget_class_bind_template_child (widget_class, HsAttachDialog, placeholder);
     gtk_widget_class_bind_template_child (widget_class, HsAttachDialog, attach_button);

@@ -12,7 +12,8 @@
 G_DECLARE_FINAL_TYPE (HsAttachDialog, hs_attach_dialog, HS, ATTACH_DIALOG, GtkDialog)
 
 /* Starts what was asked for. FALSE with a sentence in `error`: the dialog stays and shows it. */
-typedef gboolean (*HsAttachFunc) (GtkWindow *parent, guint pid, const char *output, GError **error);
+typedef gboolean (*HsAttachFunc) (GtkWindow *parent, const HsAttachment *attachment,
+                                  GError **error);
 
 /* Shows the dialog; it destroys itself. */
 void hs_attach_dialog_present (GtkWindow *parent, HsAttachFunc attach);

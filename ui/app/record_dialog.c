@@ -2,6 +2,7 @@
 /* Asks what to record; see record_dialog.h. */
 #include "app/record_dialog.h"
 
+#include "app/output_check.h"
 #include "model/settings.h"
 
 #include <glib/gi18n.h>
@@ -17,6 +18,7 @@ struct _HsRecordDialog {
     HsRecordFunc record;
     gboolean is_output_own; /* typed or chosen, not made of the program's name */
     gboolean is_filling;
+    char *replaced; /* a file that may be */
 };
 
 G_DEFINE_TYPE (HsRecordDialog, hs_record_dialog, GTK_TYPE_DIALOG)
@@ -124,8 +126,13 @@ static void choose (HsRecordDialog *self, GtkEntry *entry, GtkFileChooserAction 
     if (gtk_native_dialog_run (GTK_NATIVE_DIALOG (dialog)) != GTK_RESPONSE_ACCEPT)
         return;
     chosen = gtk_file_chooser_get_filename (chooser);
-    if (chosen != NULL)
-        gtk_entry_set_text (entry, chosen);
+    if (chosen == NULL)
+        return;
+    gtk_entry_set_text (entry, chosen);
+    if (action == GTK_FILE_CHOOSER_ACTION_SAVE) { /* it has asked */
+        g_free (self->replaced);
+        self->replaced = g_steal_pointer (&chosen);
+    }
 }
 
 static void on_choose_program (GtkButton *button, HsRecordDialog *self)
@@ -206,12 +213,11 @@ static gboolean check_environment (HsRecordDialog *self, char **environment)
 
 static gboolean check_output (HsRecordDialog *self, const char *output)
 {
-    if (g_path_is_absolute (output) &&
-        (g_str_has_suffix (output, ".hst") || g_str_has_suffix (output, ".etl")))
-        return TRUE;
-    complain (self, self->output,
-              _ ("The file's name must be a full path that ends with .hst or .etl."));
-    return FALSE;
+    const char *complaint = hs_output_complaint (output, &self->replaced);
+
+    if (complaint != NULL)
+        complain (self, self->output, complaint);
+    return complaint == NULL;
 }
 
 static gboolean start (HsRecordDialog *self)
@@ -255,10 +261,17 @@ static void hs_record_dialog_response (GtkDialog *dialog, int response)
     gtk_widget_destroy (GTK_WIDGET (self));
 }
 
+static void hs_record_dialog_finalize (GObject *object)
+{
+    g_free (HS_RECORD_DIALOG (object)->replaced);
+    G_OBJECT_CLASS (hs_record_dialog_parent_class)->finalize (object);
+}
+
 static void hs_record_dialog_class_init (HsRecordDialogClass *class)
 {
     GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (class);
 
+    G_OBJECT_CLASS (class)->finalize = hs_record_dialog_finalize;
     GTK_DIALOG_CLASS (class)->response = hs_record_dialog_response;
     gtk_widget_class_set_template_from_resource (widget_class,
                                                  "/org/heapstrata/Heapstrata/record_dialog.ui");

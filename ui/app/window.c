@@ -154,12 +154,12 @@ gboolean hs_window_record (GtkWindow *window, const HsLaunch *launch, GError **e
     return TRUE;
 }
 
-gboolean hs_window_attach (GtkWindow *window, guint pid, const char *output, GError **error)
+gboolean hs_window_attach (GtkWindow *window, const HsAttachment *attachment, GError **error)
 {
     g_autoptr (HsRecorder) recorder = hs_recorder_new ();
 
     g_return_val_if_fail (HS_IS_WINDOW (window), FALSE);
-    if (!hs_recorder_attach (recorder, pid, output, error))
+    if (!hs_recorder_attach (recorder, attachment, error))
         return FALSE;
     follow (HS_WINDOW (window), recorder);
     return TRUE;

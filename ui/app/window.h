@@ -27,7 +27,7 @@ void hs_window_ask_and_open (HsWindow *self);
 /* Starts recording and follows the file at once; in another window when `window` has a trace.
  * FALSE with `error`: nothing was started. */
 gboolean hs_window_record (GtkWindow *window, const HsLaunch *launch, GError **error);
-gboolean hs_window_attach (GtkWindow *window, guint pid, const char *output, GError **error);
+gboolean hs_window_attach (GtkWindow *window, const HsAttachment *attachment, GError **error);
 
 void hs_window_go_to_peak (HsWindow *self);
 void hs_window_show_error (HsWindow *self, const char *headline, const char *sentence);

@@ -163,7 +163,7 @@ gboolean hs_recorder_launch (HsRecorder *self, const HsLaunch *launch, GError **
     return start (self, launcher, arguments, launch->output, error);
 }
 
-gboolean hs_recorder_attach (HsRecorder *self, guint pid, const char *output, GError **error)
+gboolean hs_recorder_attach (HsRecorder *self, const HsAttachment *attachment, GError **error)
 {
     g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_NONE);
     g_autoptr (GPtrArray) arguments = g_ptr_array_new_with_free_func (g_free);
@@ -172,9 +172,11 @@ gboolean hs_recorder_attach (HsRecorder *self, guint pid, const char *output, GE
     self->is_attached = TRUE;
     g_ptr_array_add (arguments, g_strdup ("attach"));
     g_ptr_array_add (arguments, g_strdup ("-o"));
-    g_ptr_array_add (arguments, g_strdup (output));
-    g_ptr_array_add (arguments, g_strdup_printf ("%u", pid));
-    return start (self, launcher, arguments, output, error);
+    g_ptr_array_add (arguments, g_strdup (attachment->output));
+    if (attachment->free_stacks)
+        g_ptr_array_add (arguments, g_strdup ("--free-stacks"));
+    g_ptr_array_add (arguments, g_strdup_printf ("%u", attachment->pid));
+    return start (self, launcher, arguments, attachment->output, error);
 }
 
 gboolean hs_recorder_is_attached (HsRecorder *self)

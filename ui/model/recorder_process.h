@@ -35,13 +35,20 @@ typedef struct {
     gboolean free_stacks;           /* call stacks of frees, too */
 } HsLaunch;
 
+/* Whom to attach to; strings are borrowed. */
+typedef struct {
+    guint pid;
+    const char *output;   /* the file: .hst or .etl */
+    gboolean free_stacks; /* call stacks of frees, too */
+} HsAttachment;
+
 HsRecorder *hs_recorder_new (void);
 
 /* Starts it, once per object. FALSE with `error`: `heapstrata` itself cannot be started. */
 gboolean hs_recorder_launch (HsRecorder *self, const HsLaunch *launch, GError **error);
 
 /* Records a process that runs already, from now on. */
-gboolean hs_recorder_attach (HsRecorder *self, guint pid, const char *output, GError **error);
+gboolean hs_recorder_attach (HsRecorder *self, const HsAttachment *attachment, GError **error);
 gboolean hs_recorder_is_attached (HsRecorder *self);
 
 /* Asks it to end; `changed` follows when the file is complete. */
