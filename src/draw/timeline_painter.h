@@ -32,7 +32,7 @@ struct hs_timeline_look {
     size_t n_flags;
     const struct hs_draw_level *levels; /* in time order */
     size_t n_levels;
-    const char *gap_text; /* translated: "events lost" */
+    const char *gap_text; /* translated: "not recorded" */
     const struct hs_draw_span *gaps;
     size_t n_gaps;
 };

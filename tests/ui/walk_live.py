@@ -211,7 +211,7 @@ def walk_record(steps):
             rows = wait_for("two marks", lambda: len(table_rows(table)) == 2 and table_rows(table))
             equal("names", [row[0] for row in rows], ["before the storm", "after it"])
             ends = [float(row[1].split()[0]) for row in rows]
-            assert 0.8 < ends[1] - ends[0] < 10, rows
+            assert ends[1] - ends[0] > 0.8, rows
             # a page that is switched makes GTK take the focus for the notebook's: ask for none
             for _ in range(2):
                 press("bracketright")

@@ -112,7 +112,7 @@ static void hs_timeline_view_paint (HsChart *chart, cairo_t *cr, const struct hs
         .n_flags = flags->len,
         .levels = (const struct hs_draw_level *)(void *)levels->data,
         .n_levels = levels->len,
-        .gap_text = _ ("events lost"),
+        .gap_text = _ ("not recorded"),
         .gaps = (const struct hs_draw_span *)(void *)gaps->data,
         .n_gaps = gaps->len,
     };
