@@ -55,7 +55,7 @@ mkdir -m 700 "$home/run"
 status=0
 # shellcheck disable=SC2016 # expanded by the inner shell
 dbus-run-session -- /bin/bash -c '
-  "$1" --launch-immediately 2>/dev/null &
+  "$1" --launch-immediately >/dev/null 2>&1 &
   launcher_pid=$!
   shift
   status=0
