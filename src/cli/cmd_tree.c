@@ -2,6 +2,7 @@
 /* `heapstrata tree`: who allocated, as a call tree or as a flat list of functions. */
 #include "analysis/functions.h"
 #include "base/units.h"
+#include "cli/allocator_list.h"
 #include "cli/find_names.h"
 #include "cli/open_trace.h"
 #include "cli/sums_json.h"
@@ -17,6 +18,7 @@
 static gboolean option_leaks, option_bottom_up, option_blocks, option_show, option_collapse,
     option_functions, option_inclusive;
 static gint option_depth = -1;
+static char **option_allocators;
 static char *option_metric, *option_by;
 
 static const GOptionEntry entries[] = {
@@ -40,6 +42,10 @@ static const GOptionEntry entries[] = {
       N_ ("At most so many levels; 0 = all (40 in text, all in JSON unless given)"), N_ ("N") },
     { "collapse-recursion", 0, 0, G_OPTION_ARG_NONE, &option_collapse,
       N_ ("Show a function that calls itself as one row"), NULL },
+    { "allocator", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_allocators,
+      N_ ("Fold this function into its callers, too (NAME* all that begin so, -NAME this one "
+          "not); may be repeated"),
+      N_ ("NAME") },
     { "show-allocator-frames", 0, 0, G_OPTION_ARG_NONE, &option_show,
       N_ ("Show malloc and its like as functions of their own"), NULL },
     G_OPTION_ENTRY_NULL,
@@ -464,6 +470,7 @@ static int run (const struct cli_call *call)
         return CLI_BAD_USAGE;
     if (!open_trace_load (&open, call))
         return CLI_BAD_INPUT;
+    cli_use_allocators (open.trace, (const char *const *)option_allocators);
     cli_find_names (&open, call);
     view.snapshot = &open.snapshot;
     if (!cli_filter (call, &open.snapshot, &filter))
@@ -508,6 +515,9 @@ const struct cli_command cli_command_tree = {
     .description = N_ ("--by free needs call stacks of frees in the trace (record --free-stacks, "
                        "or Windows' own);\nblocks that were not freed, or by a call without a "
                        "stack, stand in rows of their own.\n\n"
+                       "malloc, operator new, RtlAllocateHeap and their like are folded into "
+                       "their callers. Lines in\n$XDG_CONFIG_HOME/heapstrata/allocators say which "
+                       "functions are, too, or are not, as --allocator does.\n\n"
                        "--limit counts the rows below each row (10 in text, all in JSON); with "
                        "--functions, all rows."),
     .shared_options = CLI_OPTION_JSON | CLI_OPTION_LIMIT | CLI_OPTION_RANGE | CLI_OPTION_PROCESS |

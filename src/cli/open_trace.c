@@ -4,7 +4,6 @@
 
 #include "analysis/findings.h"
 #include "load/loader.h"
-#include "trace/images.h"
 
 #include <glib/gi18n.h>
 #include <stdio.h>
@@ -34,26 +33,6 @@ static bool has_hidden_data (const struct hs_trace *trace)
     return hides;
 }
 
-/* The user's own list, when there is one. */
-static void read_allocators (struct hs_trace *trace)
-{
-    char *path = g_build_filename (g_get_user_config_dir (), "heapstrata", "allocators", NULL);
-    struct hs_error err = { 0 };
-    char *text = NULL;
-    GError *error = NULL;
-
-    if (g_file_get_contents (path, &text, NULL, &error)) {
-        if (!hs_trace_set_allocators (trace, text)) {
-            (void)hs_error_no_memory (&err);
-            cli_print_error (path, &err);
-        }
-    } else if (!g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-        (void)fprintf (stderr, "heapstrata: %s\n", error->message);
-    g_clear_error (&error);
-    g_free (text);
-    g_free (path);
-}
-
 bool open_trace_load (struct open_trace *open, const struct cli_call *call)
 {
     struct hs_error err = { 0 };
@@ -80,7 +59,6 @@ bool open_trace_load (struct open_trace *open, const struct cli_call *call)
     }
     open->format = hs_loader_format (loader)->name;
     hs_loader_free (loader);
-    read_allocators (open->trace);
     open->is_damaged |= has_hidden_data (open->trace);
     open->snapshot = hs_trace_snapshot (open->trace);
     return true;

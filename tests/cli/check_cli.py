@@ -25,8 +25,8 @@ failures = []
 n_checks = 0
 
 
-def run(*arguments, language="C"):
-    environment = dict(os.environ, LC_ALL=language, LANGUAGE="")
+def run(*arguments, language="C", **variables):
+    environment = dict(os.environ, LC_ALL=language, LANGUAGE="", **variables)
     done = subprocess.run([PROGRAM, *arguments], env=environment, stdin=subprocess.DEVNULL,
                           capture_output=True, timeout=120, check=False)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
@@ -156,6 +156,32 @@ def check_help():
            {"alloc", "free"})
 
 
+def check_allocators():
+    """The user's list, and what one call adds to it."""
+    def first(*arguments):
+        status, out, err = run("tree", "--bottom-up", "--json", *arguments, DEMO,
+                               XDG_CONFIG_HOME=folder)
+        return (status, err, json.loads(out)["rows"][0]["label"])
+
+    with tempfile.TemporaryDirectory() as folder:
+        expect("allocators: without a list", first(), (0, "", "export_write"))
+        expect("--allocator", first("--allocator=export_write"), (0, "", "album_export"))
+        expect("--allocator, by their beginning, repeated",
+               first("--allocator=export_*", "--allocator", "album_*"), (0, "", "work"))
+        os.mkdir(os.path.join(folder, "heapstrata"))
+        path = os.path.join(folder, "heapstrata", "allocators")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("# mine\nexport_write\n")
+        expect("the user's list of allocators", first(), (0, "", "album_export"))
+        expect("--allocator counts before the list", first("--allocator=-export_write"),
+               (0, "", "export_write"))
+        os.remove(path)
+        os.mkdir(path)
+        status, err, label = first()
+        expect("a list that cannot be read is told", (status, path in err, label),
+               (0, True, "export_write"))
+
+
 def check_agreement(path):
     name = os.path.basename(path)
     summary = answer("summary", path)
@@ -205,6 +231,7 @@ def main():
     check_usage()
     check_damage()
     check_help()
+    check_allocators()
     for path in (DEMO, HEAPTRACK):
         check_agreement(path)
     print("1..%d" % n_checks)

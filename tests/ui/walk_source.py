@@ -109,6 +109,51 @@ def walk_program(steps, folder, trace, source):
     viewer.kill()
 
 
+def walk_allocators(steps, folder, trace):
+    """What counts as an allocator is the user's, and seen when the list is saved."""
+    home = os.path.join(folder, "own")
+    out = os.path.join(folder, "list")
+    editor = os.path.join(folder, "editor")  # of walk_program
+    with open(editor, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\necho \"$1\" > %s.new; mv %s.new %s\n" % (out, out, out))
+    viewer = Viewer(BUILD, trace, **settings(home, editor="'%s %%f'" % editor))
+    path = os.path.join(home, "heapstrata", "allocators")
+
+    def first_is(name):
+        table = viewer.find(ROLE.TREE_TABLE, "bottom-up")
+        wait_for(name, lambda: (table_rows(table, 1) or [[""]])[0][0].startswith(name))
+
+    def choose(role, name):
+        if not viewer.has(role, name):  # it stays open after a switch
+            viewer.click(ROLE.TOGGLE_BUTTON, "^Main menu$")
+        viewer.click(role, name)
+
+    def edited():
+        press("Alt+2")
+        first_is("shop::Basket::keep")
+        choose(ROLE.PUSH_BUTTON, "^Edit Allocator Functions…$")
+        wait_for("the editor", lambda: os.path.exists(out))
+        with open(out, encoding="utf-8") as file:
+            equal("what the editor was given", file.read().strip(), path)
+        with open(path, "a", encoding="utf-8") as file:
+            file.write("shop::Basket::*\n")
+        first_is("main")
+
+    def shown():
+        choose(ROLE.CHECK_BOX, "^Show Allocator Functions$")
+        first_is("shop::Basket::keep")
+        choose(ROLE.CHECK_BOX, "^Show Allocator Functions$")
+        first_is("main")
+        press("Escape")  # the menu
+        os.remove(path)
+        first_is("shop::Basket::keep")
+
+    steps.step("the user's list, edited while the window is open", edited)
+    steps.step("allocators as rows, folded again, the list gone", shown)
+    steps.step("no complaints (allocators)", viewer.close)
+    viewer.kill()
+
+
 def walk_empty(steps, folder, trace):
     viewer = Viewer(BUILD, trace, "--range", "0:0.000001", **settings(os.path.join(folder, "no")))
 
@@ -177,6 +222,7 @@ def main():
         subprocess.run([os.path.join(BUILD, "src/cli/heapstrata"), "record", "-o", trace, "--",
                         program], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         walk_program(steps, folder, trace, source)
+        walk_allocators(steps, folder, trace)
         walk_empty(steps, folder, trace)
         walk_elsewhere(steps, folder, trace, source)
     steps.end()
