@@ -2,6 +2,7 @@
 /* Asking debuginfod servers; see fetch.h. */
 #include "symbols/fetch.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -18,7 +19,8 @@ static int on_progress (debuginfod_client *client, long n_bytes, long n_total)
     if (fetch->on_progress != NULL)
         fetch->on_progress (fetch->data, n_bytes > 0 ? (uint64_t)n_bytes : 0,
                             n_total > 0 ? (uint64_t)n_total : 0);
-    return 0;
+    /* not 0: give up */
+    return n_bytes > (long)HS_LIMIT_DOWNLOAD_BYTES || n_total > (long)HS_LIMIT_DOWNLOAD_BYTES;
 }
 
 static debuginfod_client *client_of (struct hs_fetch *fetch)

@@ -59,6 +59,7 @@ static void set_options (CURL *curl, const char *url, struct download *download)
     (void)curl_easy_setopt (curl, CURLOPT_MAXREDIRS, MOST_REDIRECTS);
     (void)curl_easy_setopt (curl, CURLOPT_FAILONERROR, 1L);
     (void)curl_easy_setopt (curl, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt (curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)HS_LIMIT_DOWNLOAD_BYTES);
     (void)curl_easy_setopt (curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
     (void)curl_easy_setopt (curl, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES_PER_SECOND);
     (void)curl_easy_setopt (curl, CURLOPT_LOW_SPEED_TIME, SLOW_SECONDS);
@@ -109,7 +110,7 @@ static enum hs_status download_to (struct download *download, const char *url, s
     code = curl_easy_perform (curl);
     (void)curl_easy_getinfo (curl, CURLINFO_RESPONSE_CODE, &answer);
     curl_easy_cleanup (curl);
-    if (download->is_too_large)
+    if (download->is_too_large || code == CURLE_FILESIZE_EXCEEDED)
         return hs_error_set (err, HS_TOO_LARGE, HS_NO_OFFSET,
                              "%s: the file is over the limit of downloads", url);
     if (code == CURLE_HTTP_RETURNED_ERROR && (answer == 404 || answer == 410))

@@ -28,13 +28,16 @@ results = Results()
 
 class Answers(http.server.BaseHTTPRequestHandler):
     """What a debuginfod server says: set by the test in `mode`."""
-    mode, body, other, asked = "missing", b"", b"", []
+    mode, body, other, asked, n_sent = "missing", b"", b"", [], 0
 
     def do_GET(self):
         type(self).asked.append(self.path)
         mode = type(self).mode
         if mode == "missing" or not self.path.endswith("/debuginfo"):
             self.send_error(404)
+            return
+        if mode == "huge":
+            self.send_much()
             return
         body = {"right": self.body, "slow": self.body, "cut": self.body,
                 "nonsense": b"not an ELF file at all" * 100, "empty": b"",
@@ -52,6 +55,19 @@ class Answers(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
         else:
             self.wfile.write(body)
+
+    def send_much(self):
+        """More than anyone wants, as was said before."""
+        self.send_response(200)
+        self.send_header("Content-Length", str(1 << 40))
+        self.end_headers()
+        self.close_connection = True
+        try:
+            while Answers.n_sent < 4 << 30:
+                self.wfile.write(bytes(1 << 16))
+                Answers.n_sent += 1 << 16
+        except OSError:
+            pass
 
     def log_message(self, *args):
         pass
@@ -151,6 +167,38 @@ def check_worker(program, folder, path, addresses):
                   "cannot be started" in out.stderr, out.stderr)
 
 
+def worker_of(pid):
+    """The process that reads files for another one, while it runs."""
+    for _ in range(200):
+        with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as file:
+            children = file.read().split()
+        for child in children:
+            with open("/proc/%s/comm" % child, encoding="ascii") as file:
+                if file.read().startswith("heapstrata-symb"):
+                    return child
+        time.sleep(0.05)
+    return None
+
+
+def check_limits(program, path, environment):
+    """The reader cannot take all memory nor all time, and leaves no core of others' files."""
+    with subprocess.Popen([program, "addr2line", path, "1"], env=environment,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        limits, n_tries = {}, 0
+        worker = worker_of(run.pid)
+        while worker and limits.get("cpu time", "unlimited") == "unlimited" and n_tries < 20:
+            time.sleep(0.1)
+            n_tries += 1
+            with open("/proc/%s/limits" % worker, encoding="ascii") as file:
+                limits = dict(re.findall(r"^Max (.*?)  +(\w+)", file.read(), re.M))
+        with open("/proc/%s/maps" % worker, encoding="utf-8") as file:
+            is_sanitized = "libasan" in file.read()
+        run.terminate()
+    names = ["cpu time", "core file size"] + ([] if is_sanitized else ["address space"])
+    results.check("limits of the reader: %s" % ", ".join(names), worker and all(
+        limits[name] != "unlimited" for name in names), limits)
+
+
 def check_server(program, folder):
     path = compile_small(folder)
     addresses = function_addresses(path)
@@ -171,7 +219,7 @@ def check_server(program, folder):
 
     out, _ = addr2line(program, stripped, addresses, DEBUGINFOD_URLS="")
     results.check("no DEBUGINFOD_URLS: nobody is asked", not Answers.asked and not functions(out))
-    for mode in ("missing", "nonsense", "liar", "cut", "empty", "slow", "right"):
+    for mode in ("missing", "nonsense", "liar", "cut", "empty", "huge", "slow", "right"):
         Answers.mode = mode
         cache = os.path.join(folder, "cache-" + mode)
         out, seconds = addr2line(program, stripped, addresses, DEBUGINFOD_URLS=url,
@@ -180,6 +228,10 @@ def check_server(program, folder):
         results.check("a server: %s" % mode, named == (mode in ("slow", "right")) and
                       seconds < 60 and out.returncode == (0 if named else 1), out.stderr)
     results.check("the server was asked", Answers.asked)
+    results.check("a huge file is given up at once", Answers.n_sent < 256 << 20, Answers.n_sent)
+    Answers.mode = "slow"
+    check_limits(program, stripped, dict(os.environ, DEBUGINFOD_URLS=url,
+                                         DEBUGINFOD_CACHE_PATH=os.path.join(folder, "cache-2")))
     server.shutdown()
     begin = time.monotonic()
     server.server_close()

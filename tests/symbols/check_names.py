@@ -83,13 +83,15 @@ def demangled(answers):
 
 
 def plain(name):
-    """Spellings differ: clones, spaces of templates, abi tags, the hash of Rust, versions."""
+    """Spellings differ: clones, spaces of templates, abi tags, the hash of Rust, versions, the old
+    std::string."""
     name = re.sub(r"@+[\w.]+$", "", name)
     name = re.sub(r"(\.(constprop|isra|part|cold|lto_priv|llvm)(\.\d+)?)+$", "", name)
     name = re.sub(r" ?(\[clone [^]]*\]|\(\.[^()]*\))", "", name)
     name = re.sub(r"::h[0-9a-f]{16}$|\[[0-9a-f]{16}\]", "", name)
     name = re.sub(r"(?<=\d): [iu](size|\d+)", "", name)
-    return re.sub(r"\s+", "", name).replace("(anonymousnamespace)", "{anonymous}")
+    name = re.sub(r"\s+", "", name).replace("(anonymousnamespace)", "{anonymous}")
+    return name.replace("basic_string<char,std::char_traits<char>,std::allocator<char>>", "string")
 
 
 def file_name(path):
@@ -253,8 +255,34 @@ def main():
     return results.end()
 
 
+def exported_functions(path):
+    """(first address, bytes) of those that have a size."""
+    return [(int(m[1], 16), int(m[2])) for m in re.finditer(
+        r"^ *\d+: ([0-9a-f]+) +([1-9]\d*) FUNC +(?:GLOBAL|WEAK) +DEFAULT +\d+ ",
+        run("readelf", "--dyn-syms", "-W", path), re.M)]
+
+
+def check_stripped_programs(program):
+    """As the distribution has them: exported functions only, where no debug file is installed."""
+    cc1 = run("gcc", "-print-prog-name=cc1").strip() if shutil.which("gcc") else "cc1"
+    for path in ("/usr/bin/python3", "/usr/bin/git", cc1):
+        if not os.path.exists(path) or not shutil.which("llvm-symbolizer"):
+            results.skip(path, "it or llvm is not installed")
+            continue
+        rng = random.Random(SEED)
+        functions = exported_functions(path)
+        chosen = rng.sample(functions, min(N_ADDRESSES, len(functions)))
+        addresses = sorted({begin + rng.randrange(size) for begin, size in chosen})
+        if not addresses:
+            results.skip(path, "it exports no functions")
+            continue
+        mine, _ = ours(program, path, addresses)
+        compare(path, mine, llvm(path, addresses), alias_table(path), False)
+
+
 def check_system(program):
     """A real library: with its debug file where one is installed, by its exports otherwise."""
+    check_stripped_programs(program)
     path = "/lib/x86_64-linux-gnu/libc.so.6"
     if not os.path.exists(path):
         results.skip("libc", "not there")

@@ -133,6 +133,10 @@ def places(folder, image):
         named("a server that " + label, "srv*%s*%s" % (empty, url), False)
         check("leaves no half file (%s)" % label,
               not [f for f in glob.glob(empty + "/**/*", recursive=True) if ".pdb." in f])
+    Server.files = {"/s/" + relative: (1 << 40, good)}
+    run = named("a server that has too much", "srv*%s*%s" % (tempfile.mkdtemp(dir=folder), url),
+                False)
+    check("the limit is told", "over the limit of downloads" in run.stderr, run.stderr)
     Server.asked.clear()
     named("no server is asked that nobody named", "srv*", False)
     check("nothing was asked", not Server.asked)
