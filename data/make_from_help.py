@@ -56,6 +56,15 @@ def man(version, overview, commands):
             ".TP", "HEAPSTRATA_MEMORY",
             "How much memory a trace may take (4G, 500M; half of the machine's unless told).",
             "What is more lies in a temporary file without a name, in TMPDIR or in ~/.cache.",
+            ".TP", "_NT_SYMBOL_PATH, _NT_SYMCACHE_PATH",
+            "Where PDB files are, as \\-\\-symbol\\-path says it, and what is fetched is kept.",
+            ".TP", "DEBUGINFOD_URLS",
+            "Servers that are asked for the debug information of Linux programs.",
+            ".SH FILES", ".TP", "\\fI$XDG_CONFIG_HOME/heapstrata/allocators\\fR",
+            "Functions that call trees fold into their callers, one a line, as "
+            "\\fBtree \\-\\-allocator\\fR takes them.",
+            ".TP", "\\fI$XDG_CACHE_HOME/heapstrata/symbols\\fR",
+            "PDB files that servers sent, where no other cache is named.",
             ".SH SEE ALSO", ".BR heapstrata\\-viewer (1),", ".BR heaptrack (1)"]
     return "\n".join(out) + "\n"
 
