@@ -1,23 +1,24 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A program with known allocations is compiled, recorded and printed: the tree has the names of its
-functions, with the bytes that they are known to allocate."""
+functions, with the bytes that they are known to allocate. Every frame of recordings of python3,
+git, C++ and Rust has the names and lines that llvm-symbolizer says."""
 
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from tap import Results  # noqa: E402
+import check_names as oracle
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEEP = "shop::Basket::keep(unsigned long)"
 
-results = Results()
+results = oracle.results
 
 
 def compile_subject(folder, name, *options):
@@ -173,6 +174,57 @@ def check_other_build(heapstrata, folder, program, trace):
     results.check("--sysroot: it is found there", KEEP in [r["label"] for r in rows], rows[0])
 
 
+def first_address(path):
+    """What an offset into a mapped file counts from."""
+    headers = oracle.run("readelf", "-lW", path)
+    return min(int(a, 16) for a in re.findall(r"^  LOAD +\w+ (\w+)", headers, re.M)) & ~0xfff
+
+
+def check_recording(heapstrata, label, command):
+    """Every frame of the program: its names and lines as llvm-symbolizer says, in the tree, too."""
+    trace, path = label + ".hst", os.path.realpath(command[0])
+    heapstrata("record", "-o", trace, "--", *command)
+    functions = ["--functions", "--limit", "0", "--show-allocator-frames", "--json", trace]
+    places = [row["label"] for row in json.loads(heapstrata("tree", "--no-symbols",
+                                                            *functions))["functions"]]
+    first, name = first_address(path), os.path.basename(path)
+    # a frame is where its call returns to: the call is before it
+    addresses = sorted(int(p.rsplit("+", 1)[1], 16) + first - 1 for p in places
+                       if p.startswith(name + "+0x"))
+    mine, _ = oracle.ours(heapstrata.path, path, addresses)
+    theirs = oracle.llvm(path, addresses)
+    if all(frames[0][0] in ("", "??") for frames in theirs.values() if frames):
+        results.check("recorded %s: %d addresses, none has a name" % (label, len(addresses)),
+                      addresses and not any(mine.values()), list(mine.items())[:2])
+        return
+    oracle.compare("recorded %s" % label, mine, theirs, oracle.alias_table(path), False)
+    named = {f["function"] for frames in mine.values() for f in frames if f["function"]}
+    shown = {row["label"] for row in json.loads(heapstrata("tree", *functions))["functions"]
+             if row["module"] == name and not row["label"].startswith(name + "+0x")}
+    results.check("recorded %s: the tree has these %d functions" % (label, len(named)),
+                  named and named == shown, sorted(named ^ shown)[:5])
+
+
+def check_recordings(heapstrata, folder):
+    if not shutil.which("llvm-symbolizer"):
+        results.skip("recordings", "llvm is not installed")
+        return
+    programs = {"python3": ["/usr/bin/python3", "-c", "import json"],
+                "git": ["/usr/bin/git", "--version"],  # Debian's exports next to nothing
+                "c++": [compile_subject(folder, "cpp", "-O2")]}
+    if shutil.which("rustc"):
+        programs["rust"] = [os.path.join(folder, "rusty")]
+        subprocess.run(["rustc", "-O", "-g", "-o", programs["rust"][0],
+                        os.path.join(HERE, "subject.rs")], check=True, cwd=folder)
+    else:
+        results.skip("rust", "rustc is not installed")
+    for label, command in programs.items():
+        if os.path.exists(command[0]):
+            check_recording(heapstrata, label, command)
+        else:
+            results.skip(label, "not there")
+
+
 def main():
     if not shutil.which("g++"):
         print("1..0 # SKIP g++ is not installed")
@@ -181,6 +233,7 @@ def main():
         heapstrata = Program(os.path.abspath(sys.argv[1]), folder)
         program = compile_subject(folder, "program", "-O2")
         heapstrata("record", "-o", "trace.hst", "--", program)
+        check_recordings(heapstrata, folder)
         check_names(heapstrata, "trace.hst")
         check_lines(heapstrata, "trace.hst")
         check_etl(heapstrata, "trace.hst")
