@@ -230,18 +230,43 @@ static bool gap_path (cairo_t *cr, const struct hs_time_plot *plot,
     return is_any;
 }
 
+/* Lines through a square that is laid side by side: many lines through many gaps, stroked, took
+ * most of the time of a picture. */
+static cairo_pattern_t *hatch_pattern (cairo_t *cr, struct hs_color color,
+                                       const struct hs_rect *area)
+{
+    cairo_surface_t *tile = cairo_surface_create_similar (
+        cairo_get_target (cr), CAIRO_CONTENT_COLOR_ALPHA, (int)HATCH_PIXELS, (int)HATCH_PIXELS);
+    cairo_pattern_t *pattern = cairo_pattern_create_for_surface (tile);
+    cairo_t *line = cairo_create (tile);
+    cairo_matrix_t matrix;
+
+    hs_draw_set_color (line, color);
+    cairo_set_line_width (line, 1);
+    for (double x = 0; x <= 2 * HATCH_PIXELS; x += HATCH_PIXELS) {
+        cairo_move_to (line, x + 1, -1);
+        cairo_line_to (line, x - HATCH_PIXELS - 1, HATCH_PIXELS + 1);
+    }
+    cairo_stroke (line);
+    cairo_destroy (line);
+    cairo_surface_destroy (tile);
+    cairo_matrix_init_translate (&matrix, -floor (area->x), -floor (area->y));
+    cairo_pattern_set_matrix (pattern, &matrix);
+    cairo_pattern_set_extend (pattern, CAIRO_EXTEND_REPEAT);
+    cairo_pattern_set_filter (pattern, CAIRO_FILTER_NEAREST);
+    return pattern;
+}
+
+/* Fills the path. */
 static void hatch (cairo_t *cr, const struct hs_draw_style *style, const struct hs_rect *area)
 {
+    cairo_pattern_t *pattern = hatch_pattern (cr, hs_color_fade (style->series[1], 0.5), area);
+
     hs_draw_set_color (cr, hs_color_fade (style->series[1], 0.10));
     cairo_fill_preserve (cr);
-    cairo_clip (cr);
-    hs_draw_set_color (cr, hs_color_fade (style->series[1], 0.5));
-    cairo_set_line_width (cr, 1);
-    for (double x = area->x - area->height; x < area->x + area->width; x += HATCH_PIXELS) {
-        cairo_move_to (cr, x, area->y + area->height);
-        cairo_line_to (cr, x + area->height, area->y);
-    }
-    cairo_stroke (cr);
+    cairo_set_source (cr, pattern);
+    cairo_fill (cr);
+    cairo_pattern_destroy (pattern);
 }
 
 static void draw_gaps (cairo_t *cr, const struct hs_draw_style *style,
