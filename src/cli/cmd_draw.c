@@ -109,7 +109,7 @@ static void paint_timeline (const struct drawing *drawing, const struct hs_timel
         .unit = drawing->unit,
         .title = is_bytes ? _ ("Outstanding bytes") : _ ("Outstanding blocks"),
         .resident_text = _ ("resident set"),
-        .gap_text = _ ("events lost"),
+        .gap_text = _ ("not recorded"),
     };
     struct hs_time_plot plot;
     struct copies copies = copy_tables (drawing);
