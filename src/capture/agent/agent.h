@@ -16,6 +16,7 @@
 
 /* Known stacks per thread, a power of two; full at three quarters: then all are told anew. */
 #define AGENT_STACKS 32768u
+#define AGENT_RECENT 1024u /* of them stay near in the cache, a power of two */
 #define AGENT_MODULES 64u
 #define AGENT_LOADED 1024u /* modules of the process that are looked after */
 
@@ -56,6 +57,7 @@ struct agent_thread {
     /* The hash's low 15 bits are the place to look from; its high 48 bits are kept, with the id in
      * the low 16: half a cache line holds four. 0 = free. */
     uint64_t stacks[AGENT_STACKS];
+    uint64_t recent[AGENT_RECENT]; /* the same of what was met lately, by other bits of the hash */
     struct hs_unwinder unwinder;
 };
 
@@ -90,6 +92,8 @@ struct agent_thread *agent_find_self (void) AGENT_HIDDEN;
 void agent_keep_self (struct agent_thread *thread) AGENT_HIDDEN;
 int agent_take_attached (void) AGENT_HIDDEN; /* not 0: an arena has come */
 #else
+#define AGENT_TLS __attribute__ ((visibility ("hidden"), tls_model ("initial-exec")))
+extern __thread struct agent_thread *agent_self AGENT_TLS;
 int agent_take_forked (void) AGENT_HIDDEN; /* not 0: this fork child has its own arena now */
 void agent_forget_self (void) AGENT_HIDDEN;
 #endif
@@ -104,7 +108,7 @@ uint64_t agent_slow_now (void) AGENT_HIDDEN;
 /* The calling thread's state, made on first use; NULL when nothing is to be recorded. `sp` is that
  * of the hook's caller: a hook that was left without a return (exception, longjmp) is told from one
  * that is still at work by it. */
-struct agent_thread *agent_enter (uintptr_t sp) AGENT_HIDDEN;
+struct agent_thread *agent_enter_any (uintptr_t sp) AGENT_HIDDEN;
 
 /* When the thread is inside an operator new: its recording ends here, and 1 is returned. */
 int agent_end_new (void) AGENT_HIDDEN;

@@ -21,16 +21,16 @@
 static struct agent_thread without_ring;
 
 #if !AGENT_IS_ATTACHED
-static __thread struct agent_thread *self __attribute__ ((tls_model ("initial-exec")));
+__thread struct agent_thread *agent_self AGENT_TLS;
 
 static inline struct agent_thread *agent_find_self (void)
 {
-    return self;
+    return agent_self;
 }
 
 static inline void agent_keep_self (struct agent_thread *thread)
 {
-    self = thread;
+    agent_self = thread;
 }
 
 /* Instead of an arena that is put in from outside: one that a fork child asks for. */
@@ -41,7 +41,7 @@ static inline int agent_take_attached (void)
 
 void agent_forget_self (void)
 {
-    self = NULL;
+    agent_self = NULL;
 }
 #endif
 
@@ -162,7 +162,7 @@ static inline int is_own_call (struct agent_thread *thread, uintptr_t sp)
            ((const uintptr_t *)sp)[-1] - agent.exception_alloc < EXCEPTION_CODE_BYTES;
 }
 
-struct agent_thread *agent_enter (uintptr_t sp)
+struct agent_thread *agent_enter_any (uintptr_t sp)
 {
     struct agent_thread *thread;
 
@@ -207,7 +207,7 @@ uintptr_t agent_ended_new (void)
 
 void agent_resume_new (uintptr_t sp)
 {
-    struct agent_thread *thread = agent_enter (sp);
+    struct agent_thread *thread = agent_enter_any (sp);
 
     if (thread != NULL)
         thread->is_busy = AGENT_BUSY_NEW;

@@ -185,6 +185,8 @@ static void forget_stacks (struct agent_thread *thread)
 {
     for (uint32_t i = 0; i < AGENT_STACKS; i++)
         thread->stacks[i] = 0;
+    for (uint32_t i = 0; i < AGENT_RECENT; i++)
+        thread->recent[i] = 0;
     thread->n_stacks = 0;
     thread->newest_hash = 0;
 }
@@ -234,7 +236,7 @@ uint32_t agent_stack_id (struct agent_thread *thread, const struct agent_frame *
     struct hs_unwind_start start = { frame->pc, frame->sp, frame->rbp, 0 };
     enum hs_unwind_outcome outcome;
     uint32_t n, id;
-    uint64_t hash;
+    uint64_t hash, *recent;
 
     if (__builtin_expect (frame->sp < thread->stack_begin || frame->sp >= thread->stack_end, 0) &&
         !agent_prove_stack (thread, frame->sp))
@@ -249,8 +251,12 @@ uint32_t agent_stack_id (struct agent_thread *thread, const struct agent_frame *
     hash = thread->unwinder.hash[n - 1];
     if (hash == thread->newest_hash)
         return thread->newest_id;
-    id = id_of (thread, hash, n, outcome);
+    recent = &thread->recent[hash >> 16 & (AGENT_RECENT - 1)];
+    id = ((*recent ^ hash) & ~ID_MASK) == 0 ? (uint32_t)(*recent & ID_MASK) : 0;
+    if (id == 0)
+        id = id_of (thread, hash, n, outcome);
     if (id != 0) {
+        *recent = (hash & ~ID_MASK) | id;
         thread->newest_hash = hash;
         thread->newest_id = id;
     }

@@ -47,6 +47,23 @@ static inline int agent_is_off (void)
            (atomic_load_explicit (agent_gate.control, memory_order_relaxed) & HS_CONTROL_ON) == 0;
 }
 
+/* agent_enter_any(), of which the usual case is here. */
+static inline struct agent_thread *agent_enter (uintptr_t sp)
+{
+#if !AGENT_IS_ATTACHED
+    struct agent_thread *thread = agent_self;
+
+    if (__builtin_expect (thread != NULL && *(const volatile uint32_t *)agent_gate.alive != 0, 1) &&
+        (thread->is_busy | thread->has_no_ring) == 0 && !agent_is_off ()) {
+        thread->outer_sp = sp;
+        __asm__ volatile("" ::: "memory"); /* see agent_enter_any() */
+        thread->is_busy = AGENT_BUSY_HOOK;
+        return thread;
+    }
+#endif
+    return agent_enter_any (sp);
+}
+
 /*
  * Begins the hook `name`. While tracing is off the call jumps on to the real function, without a
  * frame of ours; else it jumps to what is recorded, whose body follows: there the caller is still
