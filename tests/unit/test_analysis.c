@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/units.h"
 #include "trace_maker.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -549,8 +550,6 @@ int main (void)
 {
     Suite *suite = suite_create ("analysis");
     TCase *tests = tcase_create ("answers");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_test (tests, classes_of_the_whole_trace);
     tcase_add_test (tests, classes_of_a_range);
@@ -569,9 +568,5 @@ int main (void)
     tcase_add_test (tests, answers_survive_the_lack_of_memory);
     tcase_add_test (tests, blocks_older_than_a_gap_are_unsure);
     suite_add_tcase (suite, tests);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_ENV);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite (suite);
 }

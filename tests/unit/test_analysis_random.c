@@ -10,6 +10,7 @@
 #include "analysis/timeline.h"
 #include "base/memory.h"
 #include "trace_maker.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -677,16 +678,10 @@ int main (void)
 {
     Suite *suite = suite_create ("analysis_random");
     TCase *tests = tcase_create ("properties");
-    SRunner *runner;
-    int n_failed;
 
     tcase_set_timeout (tests, 120);
     tcase_add_loop_test (tests, answers_equal_the_oracle, 0, 30);
     tcase_add_loop_test (tests, the_overview_bounds_the_truth, 0, 3);
     suite_add_tcase (suite, tests);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_ENV);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite (suite);
 }

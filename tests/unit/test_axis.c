@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Ticks at numbers a person would choose, and what they say. */
 #include "draw/axis.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -114,8 +115,6 @@ int main (void)
 {
     Suite *suite = suite_create ("axis");
     TCase *tests = tcase_create ("axis");
-    SRunner *runner = srunner_create (suite);
-    int n_failed;
 
     tcase_add_test (tests, steps_are_nice);
     tcase_add_test (tests, pixels_and_values_are_inverse);
@@ -125,8 +124,5 @@ int main (void)
     tcase_add_test (tests, any_axis_has_sane_ticks);
     tcase_add_test (tests, no_axis_no_ticks);
     suite_add_tcase (suite, tests);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? 0 : 1;
+    return run_suite (suite);
 }

@@ -10,6 +10,7 @@
 #include "base/span.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -179,8 +180,6 @@ int main (void)
 {
     Suite *suite = suite_create ("base");
     TCase *rules = tcase_create ("rules");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_test (rules, reader_remembers_overrun);
     tcase_add_test (rules, span_checks_do_not_wrap);
@@ -192,9 +191,5 @@ int main (void)
     tcase_add_test (rules, bytes_are_formatted_with_three_figures);
     tcase_add_test (rules, text_becomes_valid_utf8);
     suite_add_tcase (suite, rules);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite (suite);
 }

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "trace/images.h"
 #include "trace_maker.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -574,8 +575,6 @@ int main (void)
 {
     Suite *suite = suite_create ("call_tree");
     TCase *tests = tcase_create ("answers");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_test (tests, top_down_merges_by_function_and_folds);
     tcase_add_test (tests, allocators_are_shown_when_asked_for);
@@ -593,9 +592,5 @@ int main (void)
     tcase_add_test (tests, findings_of_file_and_counters);
     tcase_add_test (tests, answers_survive_the_lack_of_memory);
     suite_add_tcase (suite, tests);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_ENV);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite (suite);
 }

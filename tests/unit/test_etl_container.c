@@ -3,6 +3,7 @@
  * 10). */
 #include "base/memory.h"
 #include "handmade_etl.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -412,8 +413,6 @@ int main (void)
 {
     Suite *suite = suite_create ("etl_container");
     TCase *rules = tcase_create ("rules");
-    SRunner *runner;
-    int n_failed;
 
     tcase_set_timeout (rules, 60);
     tcase_add_test (rules, chains_are_merged_and_ties_go_to_the_lower_processor);
@@ -433,9 +432,5 @@ int main (void)
     tcase_add_test (rules, a_growing_file_gives_the_same);
     tcase_add_test (rules, running_out_of_memory_is_an_error);
     suite_add_tcase (suite, rules);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite (suite);
 }

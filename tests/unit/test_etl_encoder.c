@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "encode/encoder.h"
 #include "event/own_provider.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -648,8 +649,6 @@ int main (void)
 {
     Suite *suite = suite_create ("etl_encoder");
     TCase *tests = tcase_create ("all");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_checked_fixture (tests, setup, teardown);
     tcase_add_test (tests, header_is_complete);
@@ -670,9 +669,5 @@ int main (void)
     tcase_add_test (tests, full_disk_is_an_error);
     tcase_add_test (tests, extension_chooses_the_encoder);
     suite_add_tcase (suite, tests);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? 0 : 1;
+    return run_suite (suite);
 }

@@ -2,6 +2,7 @@
 /* Events of our own provider, read back: payloads made by hand from event/own_provider.h. */
 #include "decode/etl/etl_meaning.h"
 #include "event/own_provider.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -289,8 +290,6 @@ int main (void)
 {
     Suite *suite = suite_create ("etl_own");
     TCase *tests = tcase_create ("all");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_checked_fixture (tests, setup, teardown);
     tcase_add_test (tests, origin_marks_addresses_and_clock);
@@ -301,9 +300,5 @@ int main (void)
     tcase_add_loop_test (tests, short_events_are_noted, 0, 6);
     tcase_add_test (tests, newer_events_are_left_alone);
     suite_add_tcase (suite, tests);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? 0 : 1;
+    return run_suite (suite);
 }

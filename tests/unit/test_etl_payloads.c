@@ -3,6 +3,7 @@
 #include "../lib/etl_maker.h"
 
 #include "event/own_provider.h"
+#include "../lib/run_suite.h"
 
 static const unsigned pointer_sizes[] = { 4, 8 };
 
@@ -603,8 +604,6 @@ int main (void)
 {
     Suite *suite = suite_create ("etl_payloads");
     TCase *tcase = tcase_create ("payloads");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_loop_test (tcase, process_versions, 0, 36);
     tcase_add_test (tcase, process_cut_short);
@@ -620,9 +619,5 @@ int main (void)
     tcase_add_test (tcase, own_provider);
     tcase_add_test (tcase, clocks);
     suite_add_tcase (suite, tcase);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_ENV);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? 0 : 1;
+    return run_suite (suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Log file header and record headers (formats/etl.md 1.4, 3 and 5) of files made by hand. */
 #include "handmade_etl.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -393,8 +394,6 @@ int main (void)
 {
     Suite *suite = suite_create ("etl_records");
     TCase *rules = tcase_create ("rules");
-    SRunner *runner;
-    int n_failed;
 
     tcase_set_timeout (rules, 60);
     tcase_add_test (rules, both_forms_of_the_header_are_read);
@@ -410,9 +409,5 @@ int main (void)
     tcase_add_test (rules, a_marker_of_ones_ends_a_buffer_quietly);
     tcase_add_test (rules, groups_have_guids_and_names);
     suite_add_tcase (suite, rules);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite (suite);
 }

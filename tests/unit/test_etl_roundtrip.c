@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "decode/decoder.h"
 #include "encode/encoder.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <inttypes.h>
@@ -550,16 +551,10 @@ int main (void)
 {
     Suite *suite = suite_create ("etl_roundtrip");
     TCase *tests = tcase_create ("all");
-    SRunner *runner;
-    int n_failed;
 
     tcase_set_timeout (tests, 60);
     tcase_add_checked_fixture (tests, setup, teardown);
     tcase_add_loop_test (tests, events_survive, 1, 9);
     suite_add_tcase (suite, tests);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? 0 : 1;
+    return run_suite (suite);
 }

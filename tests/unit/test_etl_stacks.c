@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Which stack goes to which event (formats/etl.md section 9): one test per rule. */
 #include "../lib/etl_maker.h"
+#include "../lib/run_suite.h"
 
 #define PID 10
 #define TID 11
@@ -565,8 +566,6 @@ int main (void)
 {
     Suite *suite = suite_create ("etl_stacks");
     TCase *tcase = tcase_create ("stacks");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_test (tcase, whole_stack_in_the_same_batch);
     tcase_add_test (tcase, stack_after_its_batch_has_left);
@@ -589,9 +588,5 @@ int main (void)
     tcase_add_test (tcase, narrow_records);
     tcase_add_test (tcase, stacks_belong_to_instances);
     suite_add_tcase (suite, tcase);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_ENV);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? 0 : 1;
+    return run_suite (suite);
 }

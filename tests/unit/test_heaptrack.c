@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "event_text.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -362,8 +363,6 @@ int main (void)
 {
     Suite *suite = suite_create ("heaptrack");
     TCase *rules = tcase_create ("rules");
-    SRunner *runner;
-    int n_failed;
 
     tcase_set_timeout (rules, 60);
     tcase_add_test (rules, interpreted_files_give_events);
@@ -384,9 +383,5 @@ int main (void)
     tcase_add_test (rules, a_growing_file_gives_the_same_events);
     tcase_add_test (rules, every_failed_allocation_is_reported);
     suite_add_tcase (suite, rules);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite (suite);
 }

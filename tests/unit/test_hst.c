@@ -10,6 +10,7 @@
 #include "event_text.h"
 #include "hst_mend.h"
 #include "trace/trace.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -857,8 +858,6 @@ int main (void)
 {
     Suite *suite = suite_create ("hst");
     TCase *tcase = tcase_create ("hst");
-    SRunner *runner;
-    int n_failed;
 
     tcase_set_timeout (tcase, 110);
     tcase_add_checked_fixture (tcase, setup, teardown);
@@ -875,9 +874,5 @@ int main (void)
     tcase_add_test (tcase, no_memory_is_said);
     tcase_add_test (tcase, newer_version_is_refused);
     suite_add_tcase (suite, tcase);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite (suite);
 }

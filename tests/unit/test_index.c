@@ -13,6 +13,7 @@
 #include "load/closing_index.h"
 #include "load/loader.h"
 #include "trace/index_private.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -774,8 +775,6 @@ int main (void)
 {
     Suite *suite = suite_create ("index");
     TCase *rules = tcase_create ("rules");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_checked_fixture (rules, setup, teardown);
     tcase_set_timeout (rules, 100);
@@ -792,9 +791,5 @@ int main (void)
     tcase_add_test (rules, an_index_is_kept_where_it_is_worth_it);
     tcase_add_test (rules, without_memory_the_recording_is_read);
     suite_add_tcase (suite, rules);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? 0 : 1;
+    return run_suite (suite);
 }

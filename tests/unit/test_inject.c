@@ -7,6 +7,7 @@
 #include "capture/inject/agent_image.h"
 #include "capture/inject/loaded.h"
 #include "capture/inject/remote_call.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <elf.h>
@@ -516,8 +517,6 @@ int main (int argc, char **argv)
 {
     Suite *suite = suite_create ("inject");
     TCase *tests = tcase_create ("inject");
-    SRunner *runner;
-    int n_failed;
 
     if (argc < 2)
         return 2;
@@ -535,9 +534,5 @@ int main (int argc, char **argv)
     tcase_add_loop_test (tests, a_sleep_goes_on, 0, 2);
     tcase_add_test (tests, a_stopped_process_stays_stopped);
     suite_add_tcase (suite, tests);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? 0 : 1;
+    return run_suite (suite);
 }

@@ -8,6 +8,7 @@
 #include "analysis/histogram.h"
 #include "analysis/timeline.h"
 #include "load/loader.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -153,8 +154,6 @@ int main (int argc, char **argv)
 {
     Suite *suite = suite_create ("load_threads");
     TCase *rules = tcase_create ("rules");
-    SRunner *runner;
-    int failed;
 
     if (argc != 2)
         return EXIT_FAILURE;
@@ -163,9 +162,5 @@ int main (int argc, char **argv)
     tcase_add_test (rules, answers_can_be_repeated);
     tcase_add_test (rules, cancelling_keeps_what_is_there);
     suite_add_tcase (suite, rules);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_NORMAL);
-    failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite (suite);
 }

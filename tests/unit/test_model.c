@@ -2,6 +2,7 @@
 /* The objects behind the window: time axis, query with its history, slots for questions. */
 #include "model/query.h"
 #include "model/selection.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -467,8 +468,6 @@ int main (int argc, char **argv)
 {
     Suite *suite = suite_create ("model");
     TCase *tests = tcase_create ("model");
-    SRunner *runner = srunner_create (suite);
-    int n_failed;
 
     trace_path = argv[argc - 2];
     long_recording = argv[argc - 1];
@@ -487,8 +486,5 @@ int main (int argc, char **argv)
     tcase_add_test (tests, a_file_may_come_later);
     tcase_add_test (tests, a_file_that_never_comes_is_told);
     suite_add_tcase (suite, tests);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? 0 : 1;
+    return run_suite (suite);
 }

@@ -8,6 +8,7 @@
 #include "analysis/name_side_file.h"
 #include "analysis/unnamed_frames.h"
 #include "trace_maker.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -223,8 +224,6 @@ int main (void)
 {
     Suite *suite = suite_create ("names");
     TCase *tests = tcase_create ("names");
-    SRunner *runner = srunner_create (suite);
-    int n_failed;
 
     tcase_add_test (tests, heaviest_frames_are_asked_first);
     tcase_add_test (tests, rows_take_names_and_keep_a_memory);
@@ -232,8 +231,5 @@ int main (void)
     tcase_add_test (tests, modules_hide_what_has_no_name);
     tcase_add_test (tests, a_side_file_brings_the_names_back);
     suite_add_tcase (suite, tests);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? 0 : 1;
+    return run_suite (suite);
 }

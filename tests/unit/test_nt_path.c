@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* _NT_SYMBOL_PATH, by the examples of Microsoft's documentation with Linux folders in them. */
 #include "symbols/nt_path.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -65,14 +66,9 @@ int main (void)
 {
     Suite *suite = suite_create ("nt_path");
     TCase *rules = tcase_create ("rules");
-    SRunner *runner = srunner_create (suite);
-    int n_failed;
 
     suite_add_tcase (suite, rules);
     tcase_add_loop_test (rules, examples, 0, sizeof paths / sizeof *paths);
     tcase_add_test (rules, keys);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite (suite);
 }

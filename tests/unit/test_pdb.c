@@ -18,6 +18,7 @@
 
 #include "base/memory.h"
 #include "symbols/pdb/undecorate.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -154,8 +155,6 @@ int main (int argc, char **argv)
 {
     Suite *suite = suite_create ("pdb");
     TCase *rules = tcase_create ("rules");
-    SRunner *runner = srunner_create (suite);
-    int n_failed;
 
     small_pdb = argc > 1 ? argv[1] : "small.pdb";
     suite_add_tcase (suite, rules);
@@ -163,8 +162,5 @@ int main (int argc, char **argv)
     tcase_add_test (rules, no_pdb);
     tcase_add_test (rules, out_of_memory);
     tcase_add_loop_test (rules, undecorated, 0, sizeof names / sizeof *names);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed > 0;
+    return run_suite (suite);
 }

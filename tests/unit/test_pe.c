@@ -4,6 +4,7 @@
  * /debug of: two exported functions, first and second. llvm-readobj says where they are.
  */
 #include "symbols/pe/pe.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -74,8 +75,6 @@ int main (int argc, char **argv)
 {
     Suite *suite = suite_create ("pe");
     TCase *rules = tcase_create ("rules");
-    SRunner *runner = srunner_create (suite);
-    int n_failed;
 
     if (argc < 3)
         return EXIT_FAILURE;
@@ -85,8 +84,5 @@ int main (int argc, char **argv)
     tcase_add_loop_test (rules, exports, 0, 2);
     tcase_add_test (rules, identity);
     tcase_add_test (rules, no_image);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite (suite);
 }

@@ -7,6 +7,7 @@
 #include "analysis/stack_sums.h"
 #include "base/memory.h"
 #include "trace/trace_private.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -389,8 +390,6 @@ int main (void)
 {
     Suite *suite = suite_create ("range index");
     TCase *rules = tcase_create ("rules");
-    SRunner *runner;
-    int n_failed;
 
     tcase_set_timeout (rules, 100);
     tcase_add_test (rules, any_range_is_as_a_scan_has_it);
@@ -400,9 +399,5 @@ int main (void)
     tcase_add_test (rules, without_memory_questions_take_longer);
     tcase_add_test (rules, an_index_turned_off_is_a_finding);
     suite_add_tcase (suite, rules);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? 0 : 1;
+    return run_suite (suite);
 }

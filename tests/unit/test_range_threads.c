@@ -6,6 +6,7 @@
 #include "analysis/histogram.h"
 #include "analysis/stack_sums.h"
 #include "trace/trace_private.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -167,16 +168,9 @@ int main (void)
 {
     Suite *suite = suite_create ("range_threads");
     TCase *rules = tcase_create ("rules");
-    SRunner *runner;
-    int n_failed;
 
     tcase_set_timeout (rules, 120);
     tcase_add_test (rules, ranges_answer_the_same_while_the_writer_goes_on);
     suite_add_tcase (suite, rules);
-    runner = srunner_create (suite);
-    srunner_set_fork_status (runner, CK_NOFORK); /* the thread sanitizer dislikes fork */
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite_as (suite, CK_NOFORK);
 }

@@ -5,6 +5,7 @@
  */
 #include "base/memory.h"
 #include "trace/trace_private.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -129,8 +130,6 @@ int main (void)
 {
     Suite *suite = suite_create ("store");
     TCase *rules = tcase_create ("rules");
-    SRunner *runner;
-    int n_failed;
 
     tcase_set_timeout (rules, 100);
     tcase_add_test (rules, memory_first_then_the_file);
@@ -139,9 +138,5 @@ int main (void)
     tcase_add_test (rules, want_of_memory_is_told);
     tcase_add_test (rules, a_trace_in_a_file_is_the_same);
     suite_add_tcase (suite, rules);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite (suite);
 }

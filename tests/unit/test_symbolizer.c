@@ -4,6 +4,7 @@
  * What the real one answers is compared with other tools in tests/symbols.
  */
 #include "symbols/symbolizer.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -165,8 +166,6 @@ int main (void)
 {
     Suite *suite = suite_create ("symbolizer");
     TCase *tests = tcase_create ("symbolizer");
-    SRunner *runner = srunner_create (suite);
-    int n_failed;
 
     tcase_set_timeout (tests, 60);
     tcase_add_test (tests, a_worker_that_hangs_is_ended);
@@ -175,8 +174,5 @@ int main (void)
     tcase_add_test (tests, a_worker_that_is_not_there);
     tcase_add_test (tests, freeing_waits_for_nobody);
     suite_add_tcase (suite, tests);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? 0 : 1;
+    return run_suite (suite);
 }

@@ -4,6 +4,7 @@
 #include "event/block_call.h"
 #include "trace/ranges.h"
 #include "trace/trace.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -656,8 +657,6 @@ int main (void)
 {
     Suite *suite = suite_create ("trace");
     TCase *rules = tcase_create ("rules");
-    SRunner *runner;
-    int n_failed;
 
     tcase_set_timeout (rules, 60);
     tcase_add_test (rules, alloc_and_free_pair);
@@ -683,9 +682,5 @@ int main (void)
     tcase_add_test (rules, ranges_equal_a_page_table);
     tcase_add_test (rules, running_out_of_memory_keeps_what_was_published);
     suite_add_tcase (suite, rules);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite (suite);
 }

@@ -4,6 +4,7 @@
  * thread sanitizer too.
  */
 #include "trace/trace.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -98,16 +99,9 @@ int main (void)
 {
     Suite *suite = suite_create ("trace_threads");
     TCase *rules = tcase_create ("rules");
-    SRunner *runner;
-    int n_failed;
 
     tcase_set_timeout (rules, 120);
     tcase_add_test (rules, a_snapshot_is_fixed_while_the_writer_goes_on);
     suite_add_tcase (suite, rules);
-    runner = srunner_create (suite);
-    srunner_set_fork_status (runner, CK_NOFORK); /* the thread sanitizer dislikes fork */
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite_as (suite, CK_NOFORK);
 }

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "decode/unpack.h"
 #include "event_text.h"
+#include "../lib/run_suite.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -560,8 +561,6 @@ int main (void)
 {
     Suite *suite = suite_create ("unpack");
     TCase *rules = tcase_create ("rules");
-    SRunner *runner;
-    int n_failed;
 
     tcase_set_timeout (rules, 100);
     tcase_add_test (rules, what_went_in_comes_out);
@@ -579,9 +578,5 @@ int main (void)
     tcase_add_test (rules, every_failed_allocation_is_reported);
     tcase_add_test (rules, a_packed_file_can_grow);
     suite_add_tcase (suite, rules);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite (suite);
 }

@@ -2,6 +2,7 @@
 /* The stack walker against libunwind, frame by frame, and on damaged tables. */
 #define UNW_LOCAL_ONLY
 #include "capture/unwind/unwind.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <dlfcn.h>
@@ -186,17 +187,11 @@ int main (void)
 {
     Suite *suite = suite_create ("unwind");
     TCase *rules = tcase_create ("rules");
-    SRunner *runner;
-    int n_failed;
 
     tcase_set_timeout (rules, 120);
     tcase_add_test (rules, frames_equal_libunwind);
     tcase_add_test (rules, damaged_tables_are_survived);
     tcase_add_test (rules, nothing_outside_the_interval_is_read);
     suite_add_tcase (suite, rules);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite (suite);
 }

@@ -2,6 +2,7 @@
 /* Rules of decode/etl/xpress.h: published examples, every cut, hostile input, and a slow second
  * decoder written word for word after formats/etl.md 2.1 as the oracle for random streams. */
 #include "decode/etl/xpress.h"
+#include "../lib/run_suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -251,8 +252,6 @@ int main (void)
 {
     Suite *suite = suite_create ("xpress");
     TCase *rules = tcase_create ("rules");
-    SRunner *runner;
-    int n_failed;
 
     tcase_add_test (rules, published_examples_unpack);
     tcase_add_test (rules, a_stream_that_ends_early_is_done_with_less);
@@ -261,9 +260,5 @@ int main (void)
     tcase_add_test (rules, a_32_bit_length_is_read_behind_a_zero_word);
     tcase_add_test (rules, random_streams_decode_as_the_slow_decoder_says);
     suite_add_tcase (suite, rules);
-    runner = srunner_create (suite);
-    srunner_run_all (runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite (suite);
 }
