@@ -115,9 +115,12 @@ def threads(case, count):
     check(case, "nothing lost", not any(event["kind"] == "lost" for event in events), "lost")
 
 
-def simple(case, expected, wanted_status=0):
+def simple(case, expected, wanted_status=0, others=0):
+    """`others`: blocks that nobody here asked for; None where libc's own number is its own affair."""
     events, status, summary = record(case)
     check_sizes(case, events, expected)
+    if others is not None:
+        check_totals(case, summary, opened=sum(expected.values()) + others)
     check_totals(case, summary, unmatched_frees=0, duplicate_allocs=0)
     check(case, "exit status", status == wanted_status, status)
 
@@ -301,6 +304,8 @@ def without_counter():
         check_sizes(label, events, expected)
         check_totals(label, summary, unmatched_frees=0, duplicate_allocs=0)
         check(label, "exit status", status == 0, status)
+        said = [row["kind"] for row in findings(case, "slow.hst") if row["kind"] == "unseen"]
+        check(label, "said what was not seen", len(said) == (case in ("strict", "filter")), said)
         times = [event["time"] for event in events if event["kind"] in ("alloc", "free")]
         check(label, "in order, in less than a minute",
               times == sorted(times) and times[-1] < 60 * 10 ** 9, times[:20])
@@ -309,16 +314,37 @@ def without_counter():
 
 def harmless():
     simple("errors", {1201: 1, 1202: 1, 1203: 1})
-    simple("small-stacks", {1301: 20})
-    simple("signal-stack", {71: 20})
-    simple("thread-exit", {1401: 30, 1402: 30})
+    simple("small-stacks", {1301: 20}, others=None)
+    simple("signal-stack", {71: 20}, others=1)
+    simple("thread-exit", {1401: 30, 1402: 30}, others=None)
     simple("exec", {1501: 1, 1502: 0})
     simple("daemon", {1601: 1, 1602: 0})
     simple("many-forks", {1701: 100, 1702: 0})
-    simple("libraries", {1801: 1})
+    simple("libraries", {1801: 1}, others=None)
+
+
+def storms():
     _, _, summary = record("storm")
-    check_totals("storm", summary, unmatched_frees=0, duplicate_allocs=0,
+    check_totals("storm", summary, opened=20000, unmatched_frees=0, duplicate_allocs=0,
                  outstanding_count=0)
+    events, status, summary = record("storm-of-threads")
+    seen = sum(count for size, count in sizes(events).items() if size >= 10000)
+    check("storm-of-threads", "20,000 blocks of the threads", seen == 20000, seen)
+    check_totals("storm-of-threads", summary, unmatched_frees=0, duplicate_allocs=0)
+    # what is left is libc's, for its threads
+    check("storm-of-threads", "all freed", summary["totals"]["outstanding_bytes"] < 10000,
+          summary["totals"])
+    check("storm-of-threads", "exit status", status == 0, status)
+
+
+def timers():
+    """Each time the handler ran, no less and no more."""
+    events, status, summary = record("timers")
+    seen = sizes(events)
+    check("timers", "as often as it ran", seen[72] == seen[73] >= 50, (seen[72], seen[73]))
+    check_totals("timers", summary, opened=2 * seen[73], frees=0, unmatched_frees=0,
+                 duplicate_allocs=0)
+    check("timers", "exit status", status == 0, status)
 
 
 def main():
@@ -329,6 +355,8 @@ def main():
     locked_in()
     without_counter()
     harmless()
+    storms()
+    timers()
     if CPP:
         cpp()
     resize()
@@ -336,7 +364,7 @@ def main():
     threads("many-threads", 200)
     simple("nothing", {11: 0})
     simple("fork", {21: 1, 1000000: 0})
-    simple("vfork", {22: 1})
+    simple("vfork", {22: 1, 23: 1, 24: 1})
     deep()
     simple("coroutine", {51: 10, 52: 10})
     simple("jumps", {61: 600})

@@ -13,12 +13,14 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -97,10 +99,14 @@ static void run_vfork (void)
 {
     pid_t child = vfork ();
 
-    if (child == 0)
+    if (child == 0) { /* in its parent's memory: these are the parent's */
+        keep (malloc (23));
+        free (malloc (24));
         _exit (0);
-    keep (malloc (22));
+    }
     (void)waitpid (child, NULL, 0);
+    free (sink);
+    keep (malloc (22));
 }
 
 static int dig (int depth)
@@ -169,6 +175,29 @@ static void signals (void)
     (void)signal (SIGUSR1, on_signal);
     for (int i = 0; i < 20; i++)
         (void)raise (SIGUSR1);
+}
+
+static volatile sig_atomic_t n_timers;
+
+static void on_timer (int number)
+{
+    (void)number;
+    keep (malloc (72));
+    n_timers = n_timers + 1;
+}
+
+/* Whenever it likes, but not while the allocator is at work. */
+static void timers (void)
+{
+    struct itimerval timer = { { 0, 500 }, { 0, 500 } };
+
+    (void)signal (SIGALRM, on_timer);
+    (void)setitimer (ITIMER_REAL, &timer, NULL);
+    while (n_timers < 50)
+        continue;
+    (void)signal (SIGALRM, SIG_IGN);
+    for (int i = 0; i < n_timers; i++)
+        keep (malloc (73));
 }
 
 /* ---- memory of its own ------------------------------------------------------------------ */
@@ -433,6 +462,34 @@ static void storm (void)
         free (blocks[i]);
 }
 
+static void *_Atomic shared[64];
+
+/* Each block goes through many threads' hands. */
+static void *storm_along (void *data)
+{
+    unsigned seed = (unsigned)(uintptr_t)data;
+
+    for (int i = 0; i < 5000; i++) {
+        void *block = atomic_exchange (&shared[(seed = seed * 1103515245 + 12345) >> 8 & 63], NULL);
+
+        block = realloc (block, 10000 + (seed >> 16 & 8191));
+        free (atomic_exchange (&shared[seed >> 24 & 63], block));
+    }
+    return data;
+}
+
+static void storm_of_threads (void)
+{
+    pthread_t threads[4];
+
+    for (uintptr_t i = 0; i < 4; i++)
+        (void)pthread_create (&threads[i], NULL, storm_along, (void *)(i + 1));
+    for (int i = 0; i < 4; i++)
+        (void)pthread_join (threads[i], NULL);
+    for (int i = 0; i < 64; i++)
+        free (shared[i]);
+}
+
 /* The rest of the cases; 0 = there is none of that name. */
 static int run_other (const char *name, char *path)
 {
@@ -454,6 +511,8 @@ static int run_other (const char *name, char *path)
         { "many-forks", many_forks },
         { "libraries", libraries },
         { "storm", storm },
+        { "storm-of-threads", storm_of_threads },
+        { "timers", timers },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -72,8 +72,10 @@ AGENT_EXPORT int prctl (int option, long a, long b, long c, long d)
         agent_look_up ();
     if (agent_real.prctl == NULL)
         return (int)sys6 (SYS_prctl, option, a, b, c, d, 0);
-    if (option == PR_SET_SECCOMP && (a == SECCOMP_MODE_STRICT || agent.has_no_tsc))
+    if (option == PR_SET_SECCOMP && a == SECCOMP_MODE_STRICT)
         return prctl_unseen (HS_UNSEEN_STRICT_SECCOMP, option, rest);
+    if (option == PR_SET_SECCOMP && agent.has_no_tsc)
+        return prctl_unseen (HS_UNSEEN_FILTER, option, rest);
     if (option == PR_SET_TSC && a == PR_TSC_SIGSEGV && !agent.has_no_tsc)
         return prctl_unseen (HS_UNSEEN_NO_TSC, option, rest);
     if (option == PR_SET_SECCOMP && a == SECCOMP_MODE_FILTER)
@@ -88,9 +90,10 @@ __attribute__ ((used)) AGENT_HIDDEN long agent_seccomp (long number, long operat
     long ret;
     int was_on = 0;
 
-    if (operation == SECCOMP_SET_MODE_STRICT ||
-        (operation == SECCOMP_SET_MODE_FILTER && agent.has_no_tsc))
+    if (operation == SECCOMP_SET_MODE_STRICT)
         was_on = go_off (HS_UNSEEN_STRICT_SECCOMP);
+    else if (operation == SECCOMP_SET_MODE_FILTER && agent.has_no_tsc)
+        was_on = go_off (HS_UNSEEN_FILTER);
     else if (operation == SECCOMP_SET_MODE_FILTER)
         go_quiet ();
     ret = agent_real.syscall (number, operation, flags, arguments, 0, 0, 0);

@@ -79,14 +79,16 @@ static void take_unseen (struct hs_event_order *order, int64_t time, uint64_t re
 
 void hs_order_end_unseen (struct hs_event_order *order)
 {
+    const char *what = "entered strict seccomp";
+
     if (order->unseen == HS_UNSEEN_NOTHING)
         return;
+    if (order->unseen == HS_UNSEEN_NO_TSC)
+        what = "forbade itself to read the time stamp counter";
+    else if (order->unseen == HS_UNSEEN_FILTER)
+        what = "filters its system calls, and on this machine each time stamp is one";
     hs_batch_add_note (order->batch, HS_NOTE_UNSEEN, HS_NO_OFFSET,
-                       order->unseen == HS_UNSEEN_NO_TSC
-                           ? "the program forbade itself to read the time stamp counter: nothing "
-                             "that it did then was recorded"
-                           : "the program entered strict seccomp: nothing that it did then was "
-                             "recorded");
+                       "the program %s: nothing that it did then was recorded", what);
     take_unseen (order, order->trace->newest_time, HS_UNSEEN_NOTHING);
 }
 

@@ -141,6 +141,7 @@ enum hs_ring_unseen {                    /* why nothing more comes from this pro
                       HS_UNSEEN_NOTHING, /* it did not happen after all: events come again */
                       HS_UNSEEN_STRICT_SECCOMP,
                       HS_UNSEEN_NO_TSC,
+                      HS_UNSEEN_FILTER, /* of system calls, where each stamp is one */
 };
 
 /*
