@@ -116,7 +116,7 @@ def threads(case, count):
 
 
 def simple(case, expected, wanted_status=0, others=0):
-    """`others`: blocks that nobody here asked for; None where libc's own number is its own affair."""
+    """`others`: blocks that nobody here asked for; None where that number is libc's own affair."""
     events, status, summary = record(case)
     check_sizes(case, events, expected)
     if others is not None:
