@@ -2,6 +2,7 @@
 /* A filter made ready for scans; see filter.h. */
 #include "analysis/filter.h"
 
+#include "analysis/stack_filter.h"
 #include "base/memory.h"
 
 #include <string.h>
@@ -80,6 +81,8 @@ static void set_contexts (struct hs_scan *scan, const struct hs_filter *filter)
 enum hs_status hs_scan_init (struct hs_scan *scan, const struct hs_snapshot *snapshot,
                              const struct hs_filter *filter, struct hs_error *err)
 {
+    enum hs_status status = HS_OK;
+
     *scan = (struct hs_scan){
         .snapshot = *snapshot,
         .size_min = filter->size_min,
@@ -93,13 +96,19 @@ enum hs_status hs_scan_init (struct hs_scan *scan, const struct hs_snapshot *sna
     }
     set_range (scan, filter);
     set_contexts (scan, filter);
-    return HS_OK;
+    if (filter->frames[0] != '\0')
+        status = hs_stack_filter_slots (snapshot, filter->frames, &scan->slot_passes, err);
+    if (status != HS_OK)
+        hs_scan_clear (scan);
+    return status;
 }
 
 void hs_scan_clear (struct hs_scan *scan)
 {
     hs_free (scan->context_passes);
     hs_free (scan->context_exit);
+    hs_free (scan->slot_passes);
+    scan->slot_passes = NULL;
     scan->context_passes = NULL;
     scan->context_exit = NULL;
 }

@@ -23,6 +23,8 @@ enum hs_class_mask {
     HS_CLASS_ALL = 15,
 };
 
+#define HS_FILTER_TEXT 64
+
 struct hs_filter {
     hs_process_id process; /* HS_NO_PROCESS = all */
     bool has_range;
@@ -31,8 +33,9 @@ struct hs_filter {
     bool has_thread;
     uint32_t thread;
     bool has_heap;
-    uint64_t heap;              /* handle */
-    enum hs_class_mask classes; /* lists and trees only; sums always tell all four */
+    uint64_t heap;               /* handle */
+    char frames[HS_FILTER_TEXT]; /* on the stack of the allocation, see stack_filter.h; "" = any */
+    enum hs_class_mask classes;  /* lists and trees only; sums always tell all four */
 };
 
 /* Everything: all processes, the whole trace, any size. */
@@ -47,6 +50,7 @@ struct hs_scan {
     uint64_t size_min, size_max;
     uint8_t *context_passes;   /* per context: 1 when process, thread and heap pass */
     hs_event_no *context_exit; /* per context: exit event of its process, HS_NO_EVENT = none */
+    uint8_t *slot_passes;      /* per stack slot; NULL: every stack passes */
     bool passes_all;           /* every context passes: scans need not look */
     bool passes_sizes;         /* every size does, and no sum of sizes can overflow */
     bool passes_by_process;    /* a context passes when its process is `process`, or it is none */
@@ -106,13 +110,22 @@ static inline uint64_t hs_run_size (const struct hs_snapshot *snapshot,
     return size != HS_SIZE_LARGE ? size : hs_rows_size (snapshot->rows, run->first + i);
 }
 
-/* Whether process, thread, heap and size of row i of a run pass; *ret_size are its bytes. */
+/* Whether a stack passes, by the value of a row's stack column. */
+static inline bool hs_scan_stack_passes (const struct hs_scan *scan, uint32_t stack)
+{
+    uint32_t slot = stack & HS_ROW_SLOT_MASK;
+
+    return scan->slot_passes == NULL || (slot < scan->snapshot.n_slots && scan->slot_passes[slot]);
+}
+
+/* Whether process, thread, heap, stack and size of row i of a run pass; *ret_size are its bytes. */
 static inline bool hs_scan_passes (const struct hs_scan *scan, const struct hs_row_run *run,
                                    uint32_t i, uint64_t *ret_size)
 {
     *ret_size = hs_run_size (&scan->snapshot, run, i);
     return (scan->passes_all || scan->context_passes[run->context[i]]) &&
-           *ret_size >= scan->size_min && *ret_size <= scan->size_max;
+           *ret_size >= scan->size_min && *ret_size <= scan->size_max &&
+           hs_scan_stack_passes (scan, hs_run_peek (run->stack, i));
 }
 
 #endif

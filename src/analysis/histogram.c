@@ -146,7 +146,7 @@ static uint32_t scan_from (const struct hs_scan *scan, hs_row_no first, struct t
                     : first < scan->row_end ? scan->row_end
                                             : scan->snapshot.n_rows;
 
-    if (scan->passes_all)
+    if (scan->passes_all && scan->slot_passes == NULL)
         block = hs_scan_block (scan, first, end, &run);
     else
         run = hs_row_run_at (&scan->snapshot, first, end);

@@ -158,7 +158,8 @@ static inline __attribute__ ((always_inline)) void scan_run (
 
         if ((!is_at_peak && !is_in_range) ||
             (!is_plain && (size < size_min || size > size_max ||
-                           (!passes_all && !scan->context_passes[run->context[i]]))))
+                           (!passes_all && !scan->context_passes[run->context[i]]))) ||
+            (is_by_end && !hs_scan_stack_passes (scan, stack)))
             continue;
         if (is_by_end)
             at = end_place (build, run->first + i, ended,
@@ -460,12 +461,17 @@ static enum hs_status scan_unsure (struct build *build, const struct hs_cancel *
     return status;
 }
 
+/* Stacks that do not pass are summed up and left out here: so a filter on them costs no scan. */
 static bool is_any (const struct build *build, size_t at)
 {
     const struct slot_sums *sums = &build->slots[at];
+    const struct hs_scan *scan = &build->scan;
+    bool passes = build->stacks_of == HS_STACKS_OF_ENDS ||
+                  (at < build->n_slots ? hs_scan_stack_passes (scan, (uint32_t)at)
+                                       : scan->slot_passes == NULL);
 
-    return (build->shorts[at].count | sums->count[1] | sums->count[2] | sums->count[3] |
-            sums->peak_count) != 0;
+    return passes && (build->shorts[at].count | sums->count[1] | sums->count[2] | sums->count[3] |
+                      sums->peak_count) != 0;
 }
 
 static void set_stack (const struct build *build, size_t at, struct hs_stack_sum *ret)

@@ -217,7 +217,7 @@ static enum hs_status build_all (struct build *build, const struct hs_filter *fi
         return status == HS_NO_MEMORY ? hs_error_no_memory (err) : status;
     }
     if (!filter->has_thread && !filter->has_heap && filter->size_min == 0 &&
-        filter->size_max == UINT64_MAX)
+        filter->size_max == UINT64_MAX && filter->frames[0] == '\0')
         use_overview (build, filter->process);
     find_peak (timeline);
     return HS_OK;

@@ -68,6 +68,9 @@ void cli_options_add (GOptionContext *context, unsigned mask, struct cli_call *c
         { "size", 0, 0, G_OPTION_ARG_STRING, &call->size,
           N_ ("Only blocks of MIN to MAX bytes (64, 4k, 1MiB); either may be left out"),
           N_ ("MIN..MAX") },
+        { "frames", 0, 0, G_OPTION_ARG_STRING, &call->frames,
+          N_ ("Only blocks allocated below a function or module whose name has TEXT in it"),
+          N_ ("TEXT") },
         G_OPTION_ENTRY_NULL,
     };
     const GOptionEntry type[] = {
@@ -93,6 +96,7 @@ void cli_call_clear (struct cli_call *call)
     g_free (call->thread);
     g_free (call->heap);
     g_free (call->size);
+    g_free (call->frames);
     g_free (call->type);
     g_free (call->sysroot);
     g_free (call->debug_path);
@@ -254,6 +258,11 @@ gboolean cli_filter (const struct cli_call *call, const struct hs_snapshot *snap
             return FALSE;
         ret->has_heap = true;
         ret->heap = number;
+    }
+    if (call->frames != NULL &&
+        g_strlcpy (ret->frames, call->frames, sizeof ret->frames) >= sizeof ret->frames) {
+        (void)cli_usage_error (_ ("“%s” is too long for a name"), call->frames);
+        return FALSE;
     }
     return (call->size == NULL || parse_sizes (call->size, ret)) &&
            (call->type == NULL || parse_types (call->type, ret));

@@ -253,18 +253,39 @@ static struct hs_filter draw_filter (struct world *world)
         filter.size_min = draw (world, 1000);
         filter.size_max = filter.size_min + draw (world, 4000);
     }
+    if (draw (world, 3) == 0) /* what the leaf of stacks 0 and 1 is called, and a caller of some */
+        strcpy (filter.frames,
+                (const char *[]){ "Malloc", "make", "agai", "else" }[draw (world, 4)]);
     return filter;
 }
 
 /* ---- the oracle --------------------------------------------------------------------------------
  */
 
-static bool passes (const struct block *block, const struct hs_filter *filter, bool with_size)
+/* Whether a function with that in its name (see make_stacks) is on the block's stack. */
+static bool has_text (const struct world *world, const struct block *block, const char *text)
+{
+    const uint64_t *frames = world->frames[block->process][block->stack];
+    bool has_again = false;
+
+    if (text[0] == '\0')
+        return true;
+    if (block->stack == N_STACKS)
+        return false;
+    for (int i = 1; i < 4; i++)
+        has_again |= frames[i] == 0x10 || frames[i] == 0x11;
+    return (text[0] == 'a' && has_again) || (text[0] == 'M' && frames[0] == 0x1000) ||
+           (text[0] == 'm' && frames[0] == 0x1001);
+}
+
+static bool passes (const struct world *world, const struct block *block,
+                    const struct hs_filter *filter, bool with_size)
 {
     return (filter->process == HS_NO_PROCESS || filter->process == block->process) &&
            (!filter->has_thread || filter->thread == block->thread + 1) &&
            (!filter->has_heap || filter->heap == 0x1000 * (block->heap + UINT64_C (1))) &&
-           (!with_size || (block->size >= filter->size_min && block->size <= filter->size_max));
+           (!with_size || (block->size >= filter->size_min && block->size <= filter->size_max)) &&
+           has_text (world, block, filter->frames);
 }
 
 /* 0..3: AIFI AIFO AOFI AOFO, -1: neither; by times alone. */
@@ -291,7 +312,7 @@ static uint64_t *levels_of (const struct world *world, const struct hs_filter *f
         const struct block *block = &world->blocks[i];
         uint32_t gone = block->gone < world->n_ops ? block->gone : world->n_ops;
 
-        if (!passes (block, filter, true))
+        if (!passes (world, block, filter, true))
             continue;
         for (uint32_t op = block->born; op < gone; op++)
             levels[op + 1] += block->size;
@@ -313,7 +334,7 @@ static void check_histogram (struct world *world, const struct hs_snapshot *snap
         int class = class_of (world, block, filter);
         unsigned k = 0;
 
-        if (!passes (block, filter, false))
+        if (!passes (world, block, filter, false))
             continue;
         while (block->size >> k != 0) /* bits of the size */
             k++;
@@ -363,7 +384,7 @@ static void check_rates (const struct world *world, const struct hs_filter *filt
         int64_t born = world->times[block->born];
         int64_t gone = block->gone != UINT32_MAX ? world->times[block->gone] : NEVER;
 
-        if (!passes (block, filter, true))
+        if (!passes (world, block, filter, true))
             continue;
         live += born <= column->end_time && gone > column->end_time;
         if (born >= begin && born <= column->end_time) {
@@ -391,7 +412,7 @@ static void check_timeline (struct world *world, const struct hs_snapshot *snaps
         .max_replay_events = max_replay_events,
     };
     bool has_overview = !filter->has_thread && !filter->has_heap && filter->size_min == 0 &&
-                        filter->size_max == UINT64_MAX;
+                        filter->size_max == UINT64_MAX && filter->frames[0] == '\0';
     uint64_t *levels = levels_of (world, filter);
     struct hs_timeline *timeline;
     int64_t begin = query.from;
@@ -459,7 +480,7 @@ static void check_sums (struct world *world, const struct hs_snapshot *snapshot,
         const struct block *block = &world->blocks[i];
         int class = class_of (world, block, filter);
 
-        if (!passes (block, filter, true))
+        if (!passes (world, block, filter, true))
             continue;
         add_block (&expected[block->process][block->stack], block, class, peak);
         add_block (&total, block, class, peak);

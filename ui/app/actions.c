@@ -315,12 +315,13 @@ static const struct {
     const char *detailed_name;
     const char *keys[2];
 } choice_keys[] = {
-    { "win.view::top-down", { "<Alt>1" } },  { "win.view::bottom-up", { "<Alt>2" } },
-    { "win.view::marks", { "<Alt>3" } },     { "win.view::findings", { "<Alt>4" } },
-    { "win.view::symbols", { "<Alt>5" } },   { "win.view::source", { "<Alt>6" } },
-    { "win.view::freed-by", { "<Alt>7" } },  { "win.focus::timeline", { "F6" } },
-    { "win.focus::view", { "F7" } },         { "win.focus::histogram", { "F8" } },
-    { "win.unit::bytes", { "<Primary>1" } }, { "win.unit::blocks", { "<Primary>2" } },
+    { "win.view::top-down", { "<Alt>1" } },   { "win.view::bottom-up", { "<Alt>2" } },
+    { "win.view::marks", { "<Alt>3" } },      { "win.view::findings", { "<Alt>4" } },
+    { "win.view::symbols", { "<Alt>5" } },    { "win.view::source", { "<Alt>6" } },
+    { "win.view::freed-by", { "<Alt>7" } },   { "win.focus::timeline", { "F6" } },
+    { "win.focus::view", { "F7" } },          { "win.focus::histogram", { "F8" } },
+    { "win.focus::names", { "<Primary>f" } }, { "win.unit::bytes", { "<Primary>1" } },
+    { "win.unit::blocks", { "<Primary>2" } },
 };
 
 static const Action *find_action (GAction *action, const char *map)

@@ -50,7 +50,8 @@ static gboolean is_same_filter (const struct hs_filter *a, const struct hs_filte
         return FALSE;
     if (a->has_thread != b->has_thread || (a->has_thread && a->thread != b->thread))
         return FALSE;
-    return a->has_heap == b->has_heap && (!a->has_heap || a->heap == b->heap);
+    return a->has_heap == b->has_heap && (!a->has_heap || a->heap == b->heap) &&
+           strcmp (a->frames, b->frames) == 0;
 }
 
 static gboolean is_same_question (const HsQuestion *a, const HsQuestion *b)
@@ -63,7 +64,8 @@ static gboolean is_same_question (const HsQuestion *a, const HsQuestion *b)
 static gboolean has_same_data (const HsQueryKind *kind, const HsQuestion *a, const HsQuestion *b)
 {
     return a->snapshot.generation == b->snapshot.generation &&
-           (!kind->has_names || a->snapshot.names == b->snapshot.names);
+           ((!kind->has_names && a->filter.frames[0] == '\0') ||
+            a->snapshot.names == b->snapshot.names);
 }
 
 static void clear_job (gpointer data)

@@ -35,7 +35,7 @@ static gboolean is_same_state (const HsQueryState *a, const HsQueryState *b)
            a->has_moment == b->has_moment && (!a->has_moment || a->moment == b->moment) &&
            a->has_sizes == b->has_sizes &&
            (!a->has_sizes || (a->first_size == b->first_size && a->last_size == b->last_size)) &&
-           a->metric == b->metric && a->unit == b->unit &&
+           strcmp (a->frames, b->frames) == 0 && a->metric == b->metric && a->unit == b->unit &&
            a->shows_allocators == b->shows_allocators &&
            a->collapses_recursion == b->collapses_recursion;
 }
@@ -162,6 +162,17 @@ void hs_selection_set_sizes (HsSelection *self, guint first, guint last, HsStep 
     change (self, &state, step);
 }
 
+void hs_selection_set_frames (HsSelection *self, const char *text, HsStep step)
+{
+    HsQueryState state = self->state;
+    const char *end = NULL;
+
+    g_strlcpy (state.frames, text, sizeof state.frames);
+    if (!g_utf8_validate (state.frames, -1, &end)) /* the last letter was cut in two */
+        state.frames[end - state.frames] = '\0';
+    change (self, &state, step);
+}
+
 void hs_selection_set_metric (HsSelection *self, enum hs_metric metric)
 {
     HsQueryState state = self->state;
@@ -218,6 +229,7 @@ void hs_selection_clear (HsSelection *self)
     HsQueryState state = self->state;
 
     state.has_range = state.has_moment = state.has_sizes = FALSE;
+    state.frames[0] = '\0';
     change (self, &state, HS_STEP_NEW);
 }
 
@@ -378,6 +390,7 @@ struct hs_filter hs_selection_get_timeless_filter (HsSelection *self)
     struct hs_filter filter = hs_filter_all ();
 
     filter.process = state->process;
+    memcpy (filter.frames, state->frames, sizeof filter.frames);
     if (state->has_sizes) {
         filter.size_min = state->first_size == 0 ? 0 : UINT64_C (1) << (state->first_size - 1);
         filter.size_max =

@@ -24,6 +24,7 @@ typedef struct {
     gint64 moment; /* what is alive at it; excludes a range */
     gboolean has_sizes;
     guint first_size, last_size; /* size classes, inclusive */
+    char frames[HS_FILTER_TEXT]; /* names on the stack; "": any */
     enum hs_metric metric;
     enum hs_metric_unit unit;
     gboolean shows_allocators;    /* as rows of their own, not folded into their callers */
@@ -54,6 +55,8 @@ void hs_selection_set_process (HsSelection *self, hs_process_id process);
 void hs_selection_set_range (HsSelection *self, gint64 from, gint64 to, HsStep step);
 void hs_selection_set_moment (HsSelection *self, gint64 moment, HsStep step);
 void hs_selection_set_sizes (HsSelection *self, guint first, guint last, HsStep step);
+/* Letters that do not fit are left out. */
+void hs_selection_set_frames (HsSelection *self, const char *text, HsStep step);
 void hs_selection_set_metric (HsSelection *self, enum hs_metric metric);
 void hs_selection_set_unit (HsSelection *self, enum hs_metric_unit unit);
 void hs_selection_set_rows (HsSelection *self, gboolean shows_allocators,
@@ -63,7 +66,7 @@ void hs_selection_set_rows (HsSelection *self, gboolean shows_allocators,
  * (-1) the one that is selected. The beginning and the end of the trace count as marks. */
 void hs_selection_step_between_marks (HsSelection *self, int step);
 
-/* Takes range, moment and sizes away. */
+/* Takes range, moment, sizes and names away. */
 void hs_selection_clear (HsSelection *self);
 
 void hs_selection_back (HsSelection *self);

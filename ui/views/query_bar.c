@@ -9,8 +9,10 @@ struct _HsQueryBar {
 
     GtkBox *chips;
     GtkLabel *whole; /* what stands there without chips */
+    GtkEntry *frames;
 
     HsSelection *selection;
+    gboolean is_typing; /* the change comes from the entry */
 };
 
 G_DEFINE_TYPE (HsQueryBar, hs_query_bar, GTK_TYPE_BOX)
@@ -59,11 +61,41 @@ static GtkWidget *make_chip (HsQueryBar *self, HsChip chip, const char *text)
     return g_object_ref (widget);
 }
 
+/* Letters typed one after the other are one step back. */
+static void on_typed (GtkEntry *entry, HsQueryBar *self)
+{
+    const char *text = gtk_entry_get_text (entry);
+    const char *old =
+        self->selection != NULL ? hs_selection_get_state (self->selection)->frames : "";
+
+    if (self->selection == NULL)
+        return;
+    self->is_typing = TRUE;
+    hs_selection_set_frames (self->selection, text,
+                             old[0] != '\0' ? HS_STEP_CONTINUED : HS_STEP_NEW);
+    self->is_typing = FALSE;
+}
+
+static void on_stop (GtkEntry *entry, HsQueryBar *self)
+{
+    gtk_entry_set_text (entry, "");
+}
+
+static void update_frames (HsQueryBar *self)
+{
+    if (self->is_typing)
+        return;
+    g_signal_handlers_block_by_func (self->frames, on_typed, self);
+    gtk_entry_set_text (self->frames, hs_selection_get_state (self->selection)->frames);
+    g_signal_handlers_unblock_by_func (self->frames, on_typed, self);
+}
+
 static void update (HsQueryBar *self)
 {
     g_autoptr (GList) old = gtk_container_get_children (GTK_CONTAINER (self->chips));
     gboolean has_chip = FALSE;
 
+    update_frames (self);
     for (GList *at = old; at != NULL; at = at->next)
         gtk_widget_destroy (at->data);
     for (HsChip chip = 0; chip < HS_N_CHIPS; chip++) {
@@ -93,6 +125,11 @@ void hs_query_bar_set_selection (HsQueryBar *self, HsSelection *selection)
     update (self);
 }
 
+void hs_query_bar_focus (HsQueryBar *self)
+{
+    gtk_widget_grab_focus (GTK_WIDGET (self->frames));
+}
+
 static void hs_query_bar_dispose (GObject *object)
 {
     g_clear_object (&HS_QUERY_BAR (object)->selection);
@@ -108,6 +145,9 @@ static void hs_query_bar_class_init (HsQueryBarClass *class)
                                                  "/org/heapstrata/Heapstrata/query_bar.ui");
     gtk_widget_class_bind_template_child (widget_class, HsQueryBar, chips);
     gtk_widget_class_bind_template_child (widget_class, HsQueryBar, whole);
+    gtk_widget_class_bind_template_child (widget_class, HsQueryBar, frames);
+    gtk_widget_class_bind_template_callback (widget_class, on_typed);
+    gtk_widget_class_bind_template_callback (widget_class, on_stop);
 }
 
 static void hs_query_bar_init (HsQueryBar *self)
