@@ -2,6 +2,7 @@
 /* A filter made ready for scans; see filter.h. */
 #include "analysis/filter.h"
 
+#include "analysis/lifetime_filter.h"
 #include "analysis/stack_filter.h"
 #include "base/memory.h"
 
@@ -12,8 +13,38 @@ struct hs_filter hs_filter_all (void)
     return (struct hs_filter){
         .process = HS_NO_PROCESS,
         .size_max = UINT64_MAX,
+        .lifetime_max = UINT64_MAX,
         .classes = HS_CLASS_ALL,
     };
+}
+
+static bool has_lifetimes (const struct hs_filter *filter)
+{
+    return filter->lifetime_min != 0 || filter->lifetime_max != UINT64_MAX;
+}
+
+bool hs_filter_is_same (const struct hs_filter *a, const struct hs_filter *b)
+{
+    return a->process == b->process && a->has_range == b->has_range &&
+           (!a->has_range || (a->from == b->from && a->to == b->to)) &&
+           a->size_min == b->size_min && a->size_max == b->size_max &&
+           a->has_thread == b->has_thread && (!a->has_thread || a->thread == b->thread) &&
+           a->has_heap == b->has_heap && (!a->has_heap || a->heap == b->heap) &&
+           a->lifetime_min == b->lifetime_min && a->lifetime_max == b->lifetime_max &&
+           a->classes == b->classes && strcmp (a->frames, b->frames) == 0 &&
+           strcmp (a->module, b->module) == 0;
+}
+
+bool hs_filter_has_names (const struct hs_filter *filter)
+{
+    return filter->frames[0] != '\0';
+}
+
+bool hs_filter_is_of_process (const struct hs_filter *filter)
+{
+    return !filter->has_thread && !filter->has_heap && filter->size_min == 0 &&
+           filter->size_max == UINT64_MAX && filter->frames[0] == '\0' &&
+           filter->module[0] == '\0' && !has_lifetimes (filter);
 }
 
 static void set_range (struct hs_scan *scan, const struct hs_filter *filter)
@@ -61,7 +92,7 @@ static void set_contexts (struct hs_scan *scan, const struct hs_filter *filter)
     const struct hs_rows *rows = scan->snapshot.rows;
 
     scan->passes_sizes = scan->size_min == 0 && scan->size_max == UINT64_MAX &&
-                         tables->totals.opened_bytes <= INT64_MAX;
+                         !has_lifetimes (filter) && tables->totals.opened_bytes <= INT64_MAX;
     scan->passes_by_process = !filter->has_thread && !filter->has_heap;
     scan->process = filter->process;
     scan->passes_all = true;
@@ -79,7 +110,8 @@ static void set_contexts (struct hs_scan *scan, const struct hs_filter *filter)
 }
 
 enum hs_status hs_scan_init (struct hs_scan *scan, const struct hs_snapshot *snapshot,
-                             const struct hs_filter *filter, struct hs_error *err)
+                             const struct hs_filter *filter, const struct hs_cancel *cancel,
+                             struct hs_error *err)
 {
     enum hs_status status = HS_OK;
 
@@ -96,8 +128,10 @@ enum hs_status hs_scan_init (struct hs_scan *scan, const struct hs_snapshot *sna
     }
     set_range (scan, filter);
     set_contexts (scan, filter);
-    if (filter->frames[0] != '\0')
-        status = hs_stack_filter_slots (snapshot, filter->frames, &scan->slot_passes, err);
+    if (filter->frames[0] != '\0' || filter->module[0] != '\0')
+        status = hs_stack_filter_slots (snapshot, filter, cancel, &scan->slot_passes, err);
+    if (status == HS_OK && has_lifetimes (filter))
+        status = hs_lifetime_filter_rows (scan, filter, cancel, &scan->row_passes, err);
     if (status != HS_OK)
         hs_scan_clear (scan);
     return status;
@@ -108,7 +142,9 @@ void hs_scan_clear (struct hs_scan *scan)
     hs_free (scan->context_passes);
     hs_free (scan->context_exit);
     hs_free (scan->slot_passes);
+    hs_free (scan->row_passes);
     scan->slot_passes = NULL;
+    scan->row_passes = NULL;
     scan->context_passes = NULL;
     scan->context_exit = NULL;
 }

@@ -33,13 +33,22 @@ struct hs_filter {
     bool has_thread;
     uint32_t thread;
     bool has_heap;
-    uint64_t heap;               /* handle */
-    char frames[HS_FILTER_TEXT]; /* on the stack of the allocation, see stack_filter.h; "" = any */
-    enum hs_class_mask classes;  /* lists and trees only; sums always tell all four */
+    uint64_t heap; /* handle */
+    /* names on the stack of the allocation, see stack_filter.h; "" = any */
+    char frames[HS_FILTER_TEXT], module[HS_FILTER_TEXT];
+    uint64_t lifetime_min, lifetime_max; /* ns, inclusive, see lifetime_filter.h */
+    enum hs_class_mask classes;          /* lists and trees only; sums always tell all four */
 };
 
 /* Everything: all processes, the whole trace, any size. */
 struct hs_filter hs_filter_all (void);
+
+bool hs_filter_is_same (const struct hs_filter *a, const struct hs_filter *b);
+
+/* Whether it looks at names of functions, which may be found later than the blocks. */
+bool hs_filter_has_names (const struct hs_filter *filter);
+/* Whether blocks of one process pass or fail together, but for time and class. */
+bool hs_filter_is_of_process (const struct hs_filter *filter);
 
 /* A filter made ready for scans of one snapshot. */
 struct hs_scan {
@@ -51,14 +60,17 @@ struct hs_scan {
     uint8_t *context_passes;   /* per context: 1 when process, thread and heap pass */
     hs_event_no *context_exit; /* per context: exit event of its process, HS_NO_EVENT = none */
     uint8_t *slot_passes;      /* per stack slot; NULL: every stack passes */
+    uint64_t *row_passes;      /* a bit per row: its lifetime passes; NULL: every one does */
     bool passes_all;           /* every context passes: scans need not look */
-    bool passes_sizes;         /* every size does, and no sum of sizes can overflow */
+    bool passes_sizes;         /* every size and lifetime does, and no sum of sizes can overflow */
     bool passes_by_process;    /* a context passes when its process is `process`, or it is none */
     hs_process_id process;
     bool has_exits; /* some context has an exit event */
 };
+/* Looks at every stack where names are filtered, and at every row where lifetimes are. */
 enum hs_status hs_scan_init (struct hs_scan *scan, const struct hs_snapshot *snapshot,
-                             const struct hs_filter *filter, struct hs_error *err);
+                             const struct hs_filter *filter, const struct hs_cancel *cancel,
+                             struct hs_error *err);
 void hs_scan_clear (struct hs_scan *scan);
 
 /*
@@ -118,14 +130,32 @@ static inline bool hs_scan_stack_passes (const struct hs_scan *scan, uint32_t st
     return scan->slot_passes == NULL || (slot < scan->snapshot.n_slots && scan->slot_passes[slot]);
 }
 
-/* Whether process, thread, heap, stack and size of row i of a run pass; *ret_size are its bytes. */
+/* Whether the lifetime of a row of the snapshot passes. */
+static inline bool hs_scan_lifetime_passes (const struct hs_scan *scan, hs_row_no row)
+{
+    return scan->row_passes == NULL || (scan->row_passes[row / 64] >> row % 64 & 1) != 0;
+}
+
+/* As peeked by the scans: when a row of that context ends for the memory: its own end, or the exit
+ * of its process. HS_NO_EVENT: not within the snapshot. */
+static inline hs_event_no hs_scan_gone (const struct hs_scan *scan, uint32_t context,
+                                        hs_event_no ended)
+{
+    if (ended < scan->snapshot.n_events)
+        return ended;
+    return scan->has_exits ? scan->context_exit[context] : HS_NO_EVENT;
+}
+
+/* Whether process, thread, heap, stack, lifetime and size of row i of a run pass; *ret_size are its
+ * bytes. */
 static inline bool hs_scan_passes (const struct hs_scan *scan, const struct hs_row_run *run,
                                    uint32_t i, uint64_t *ret_size)
 {
     *ret_size = hs_run_size (&scan->snapshot, run, i);
     return (scan->passes_all || scan->context_passes[run->context[i]]) &&
            *ret_size >= scan->size_min && *ret_size <= scan->size_max &&
-           hs_scan_stack_passes (scan, hs_run_peek (run->stack, i));
+           hs_scan_stack_passes (scan, hs_run_peek (run->stack, i)) &&
+           hs_scan_lifetime_passes (scan, run->first + i);
 }
 
 #endif

@@ -187,7 +187,7 @@ static enum hs_status answer (const struct hs_snapshot *snapshot, const struct h
 
     any_size.size_min = 0;
     any_size.size_max = UINT64_MAX;
-    status = hs_scan_init (&scan, snapshot, &any_size, err);
+    status = hs_scan_init (&scan, snapshot, &any_size, cancel, err);
     if (status != HS_OK)
         return status;
     histogram = HS_NEW (struct hs_histogram);

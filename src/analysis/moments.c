@@ -94,7 +94,7 @@ enum hs_status hs_timeline_moments (const struct hs_snapshot *snapshot,
     struct hs_filter filter = hs_filter_all ();
     struct hs_birth_walk births = hs_birth_walk_init (snapshot, snapshot->first_row);
     struct hs_row_run run;
-    enum hs_status status = hs_scan_init (&moments.scan, snapshot, &filter, err);
+    enum hs_status status = hs_scan_init (&moments.scan, snapshot, &filter, NULL, err);
 
     if (status == HS_OK)
         status = set_borders (&moments, err);

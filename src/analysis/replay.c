@@ -138,7 +138,7 @@ enum hs_status hs_replay_find_peak (const struct hs_snapshot *snapshot, hs_proce
     enum hs_status status;
 
     filter.process = process;
-    status = hs_scan_init (&scan, snapshot, &filter, err);
+    status = hs_scan_init (&scan, snapshot, &filter, cancel, err);
     if (status != HS_OK)
         return status;
     status = find_in (&scan, best.begin, best.end, cancel, &peak);

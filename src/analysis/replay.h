@@ -24,14 +24,4 @@ enum hs_status hs_replay_find_peak (const struct hs_snapshot *snapshot, hs_proce
                                     const struct hs_cancel *cancel, hs_event_no *ret,
                                     struct hs_error *err);
 
-/* As peeked by the scans: when a row of that context ends for the memory: its own end, or the exit
- * of its process. HS_NO_EVENT: not within the snapshot. */
-static inline hs_event_no hs_scan_gone (const struct hs_scan *scan, uint32_t context,
-                                        hs_event_no ended)
-{
-    if (ended < scan->snapshot.n_events)
-        return ended;
-    return scan->has_exits ? scan->context_exit[context] : HS_NO_EVENT;
-}
-
 #endif

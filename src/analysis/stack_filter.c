@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Stacks by the names on them; see stack_filter.h. A node of the trie passes when its own frame
- * does or its caller passes, so each node is looked at once, and each address once for its names.
+ * Stacks by the names on them; see stack_filter.h. A node of the trie has what its own frame has
+ * and what its caller has, so each node is looked at once, and each address once for its names.
  */
 #include "analysis/stack_filter.h"
 
@@ -11,62 +11,75 @@
 
 #include <string.h>
 
-struct search {
-    const struct hs_snapshot *snapshot;
-    const struct hs_tables *tables;
-    const char *text;
-    struct hs_idmap seen; /* frame key -> whether its names have the text */
-    hs_process_id *processes;
-    uint8_t *passes; /* both per node */
+#define NODES_PER_LOCK 4096u
+
+/* What is there, of a frame or a stack. */
+enum found {
+    FOUND_FRAMES = 1,
+    FOUND_MODULE = 2,
+    FOUND_ALL = 3,
 };
 
-static bool has_text (const struct search *search, uint32_t string)
+struct search {
+    const struct hs_snapshot *snapshot;
+    const struct hs_filter *filter;
+    const struct hs_tables *tables;
+    unsigned wanted;
+    struct hs_idmap seen; /* frame key -> what it has */
+    hs_process_id *processes;
+    uint8_t *found; /* both per node */
+};
+
+static bool has_text (const char *name, const char *text)
 {
-    return strcasestr (hs_intern_text (&search->tables->strings, string), search->text) != NULL;
+    return text[0] != '\0' && strcasestr (name, text) != NULL;
 }
 
-/* The file's name, without its folders. */
-static bool has_text_in_name (const struct search *search, uint32_t path)
+/* By the file's name, without its folders. */
+static unsigned look_at_module (const struct search *search, uint32_t path)
 {
     const char *text = hs_intern_text (&search->tables->strings, path);
     const char *name = text + strlen (text);
 
     while (name > text && name[-1] != '/' && name[-1] != '\\')
         name--;
-    return strcasestr (name, search->text) != NULL;
+    return (has_text (name, search->filter->frames) ? FOUND_FRAMES : 0) |
+           (has_text (name, search->filter->module) ? FOUND_MODULE : 0);
 }
 
-static bool chain_passes (const struct search *search, const struct hs_frame_name *name)
+static unsigned look_at_chain (const struct search *search, const struct hs_frame_name *name)
 {
     const struct hs_tables *tables = search->tables;
+    unsigned found = 0;
 
     for (uint32_t n = 0; n < HS_LIMIT_STACK_DEPTH; n++) {
-        if (has_text (search, name->function) || has_text_in_name (search, name->module))
-            return true;
+        if (has_text (hs_intern_text (&tables->strings, name->function), search->filter->frames))
+            found |= FOUND_FRAMES;
+        found |= look_at_module (search, name->module);
         if (name->next >= tables->frame_names.n)
             break;
         name = &tables->frame_names.items[name->next];
     }
-    return false;
+    return found;
 }
 
 /* A module that is loaded at neither end of the trace does not tell its name. */
-static bool frame_passes (const struct search *search, hs_process_id process, uint64_t address)
+static unsigned look_at_frame (const struct search *search, hs_process_id process, uint64_t address)
 {
     const struct hs_tables *tables = search->tables;
     const struct hs_frame_name *name = hs_tables_frame_name (tables, process, address);
     const struct hs_module_info *module =
         hs_tables_module_at (tables, process, address - 1, search->snapshot->last_time);
+    unsigned found = name != NULL ? look_at_chain (search, name) : 0;
 
     if (module == NULL)
         module = hs_tables_module_at (tables, process, address - 1, search->snapshot->first_time);
-    if (name != NULL && chain_passes (search, name))
-        return true;
     if (module == NULL)
-        return false;
-    return has_text_in_name (search, module->path) ||
-           (hs_tables_image_name (tables, module, address, &name) == HS_NAME_FOUND &&
-            chain_passes (search, name));
+        return found;
+    found |= look_at_module (search, module->path);
+    if (hs_tables_image_name (tables, module, address, &name) == HS_NAME_FOUND)
+        found |= look_at_chain (search, name);
+    return found;
 }
 
 static bool look_at_node (struct search *search, uint32_t node)
@@ -80,18 +93,39 @@ static bool look_at_node (struct search *search, uint32_t node)
         return true;
     }
     search->processes[node] = search->processes[parent];
-    search->passes[node] = search->passes[parent];
-    if (search->passes[node])
+    search->found[node] = search->found[parent];
+    if ((search->found[node] & search->wanted) == search->wanted)
         return true;
     key = hs_tables_frame_key (search->processes[node], frame);
     known = hs_idmap_get (&search->seen, key);
     if (known == HS_IDMAP_NONE) {
-        known = frame_passes (search, search->processes[node], frame);
+        known = look_at_frame (search, search->processes[node], frame);
         if (!hs_idmap_set (&search->seen, key, known))
             return false;
     }
-    search->passes[node] = known != 0;
+    search->found[node] |= (uint8_t)(known & FOUND_ALL);
     return true;
+}
+
+/* The writer of the trace gets its turn between the parts. */
+static enum hs_status look_at_nodes (struct search *search, const struct hs_cancel *cancel,
+                                     struct hs_error *err)
+{
+    const struct hs_snapshot *snapshot = search->snapshot;
+    bool is_done = true;
+
+    for (uint32_t node = 1; is_done && node < snapshot->n_nodes;) {
+        uint32_t n =
+            snapshot->n_nodes - node < NODES_PER_LOCK ? snapshot->n_nodes - node : NODES_PER_LOCK;
+
+        if (hs_cancel_is_set (cancel))
+            return HS_CANCELLED;
+        search->tables = hs_trace_lock (snapshot->trace);
+        for (; n > 0 && is_done; n--)
+            is_done = look_at_node (search, node++);
+        hs_trace_unlock (snapshot->trace);
+    }
+    return is_done ? HS_OK : hs_error_no_memory (err);
 }
 
 static uint8_t *pass_slots (const struct search *search)
@@ -102,30 +136,37 @@ static uint8_t *pass_slots (const struct search *search)
     for (uint32_t slot = 0; slots != NULL && slot < snapshot->n_slots; slot++) {
         uint32_t node = hs_column_peek (&snapshot->stacks->slot_node, slot);
 
-        slots[slot] = node < snapshot->n_nodes && search->passes[node];
+        slots[slot] =
+            node < snapshot->n_nodes && (search->found[node] & search->wanted) == search->wanted;
     }
     return slots;
 }
 
-enum hs_status hs_stack_filter_slots (const struct hs_snapshot *snapshot, const char *text,
-                                      uint8_t **ret, struct hs_error *err)
+enum hs_status hs_stack_filter_slots (const struct hs_snapshot *snapshot,
+                                      const struct hs_filter *filter,
+                                      const struct hs_cancel *cancel, uint8_t **ret,
+                                      struct hs_error *err)
 {
-    struct search search = { .snapshot = snapshot, .text = text };
-    bool is_done;
+    struct search search = { .snapshot = snapshot, .filter = filter };
+    enum hs_status status;
+    uint8_t *slots = NULL;
 
+    search.wanted = (filter->frames[0] != '\0' ? FOUND_FRAMES : 0) |
+                    (filter->module[0] != '\0' ? FOUND_MODULE : 0);
     search.processes = hs_alloc_zeroed ((size_t)snapshot->n_nodes + 1, sizeof *search.processes);
-    search.passes = hs_alloc_zeroed ((size_t)snapshot->n_nodes + 1, 1);
-    is_done = search.processes != NULL && search.passes != NULL;
-    search.tables = hs_trace_lock (snapshot->trace);
-    for (uint32_t node = 1; is_done && node < snapshot->n_nodes; node++)
-        is_done = look_at_node (&search, node);
-    hs_trace_unlock (snapshot->trace);
-    if (is_done) {
-        *ret = pass_slots (&search);
-        is_done = *ret != NULL;
+    search.found = hs_alloc_zeroed ((size_t)snapshot->n_nodes + 1, 1);
+    if (search.processes == NULL || search.found == NULL)
+        status = hs_error_no_memory (err);
+    else
+        status = look_at_nodes (&search, cancel, err);
+    if (status == HS_OK) {
+        slots = pass_slots (&search);
+        status = slots != NULL ? HS_OK : hs_error_no_memory (err);
     }
     hs_idmap_clear (&search.seen);
     hs_free (search.processes);
-    hs_free (search.passes);
-    return is_done ? HS_OK : hs_error_no_memory (err);
+    hs_free (search.found);
+    if (status == HS_OK)
+        *ret = slots;
+    return status;
 }

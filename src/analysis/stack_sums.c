@@ -158,7 +158,8 @@ static inline __attribute__ ((always_inline)) void scan_run (
 
         if ((!is_at_peak && !is_in_range) ||
             (!is_plain && (size < size_min || size > size_max ||
-                           (!passes_all && !scan->context_passes[run->context[i]]))) ||
+                           (!passes_all && !scan->context_passes[run->context[i]]) ||
+                           !hs_scan_lifetime_passes (scan, run->first + i))) ||
             (is_by_end && !hs_scan_stack_passes (scan, stack)))
             continue;
         if (is_by_end)
@@ -566,7 +567,7 @@ static enum hs_status answer (const struct hs_snapshot *snapshot, const struct h
                               struct hs_stack_sums **ret, struct hs_error *err)
 {
     struct build build = { .stacks_of = stacks_of };
-    enum hs_status status = hs_scan_init (&build.scan, snapshot, filter, err);
+    enum hs_status status = hs_scan_init (&build.scan, snapshot, filter, cancel, err);
 
     if (status != HS_OK)
         return status;

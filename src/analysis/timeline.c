@@ -216,8 +216,7 @@ static enum hs_status build_all (struct build *build, const struct hs_filter *fi
         status = replay_range (build, cancel);
         return status == HS_NO_MEMORY ? hs_error_no_memory (err) : status;
     }
-    if (!filter->has_thread && !filter->has_heap && filter->size_min == 0 &&
-        filter->size_max == UINT64_MAX && filter->frames[0] == '\0')
+    if (hs_filter_is_of_process (filter))
         use_overview (build, filter->process);
     find_peak (timeline);
     return HS_OK;
@@ -243,7 +242,7 @@ enum hs_status hs_timeline (const struct hs_snapshot *snapshot, const struct hs_
     build.timeline->to = query->to < query->from ? query->from : query->to;
     build.timeline->n_columns = n;
     atomic_init (&build.timeline->n_references, 1);
-    status = hs_scan_init (&build.scan, snapshot, &whole, err);
+    status = hs_scan_init (&build.scan, snapshot, &whole, cancel, err);
     if (status == HS_OK)
         status = build_all (&build, &whole,
                             query->max_replay_events > 0 ? query->max_replay_events

@@ -2,6 +2,7 @@
 /* `heapstrata histogram`: allocation sizes by powers of two. */
 #include "analysis/histogram.h"
 #include "base/units.h"
+#include "cli/find_names.h"
 #include "cli/open_trace.h"
 #include "cli/sums_json.h"
 #include "cli/text_table.h"
@@ -101,6 +102,8 @@ static int run (const struct cli_call *call)
 
     if (!open_trace_load (&open, call))
         return CLI_BAD_INPUT;
+    if (call->frames != NULL)
+        cli_find_names (&open, call);
     if (!cli_filter (call, &open.snapshot, &filter)) {
         status = CLI_BAD_USAGE;
     } else if (hs_histogram (&open.snapshot, &filter, NULL, &histogram, &err) != HS_OK) {
@@ -131,7 +134,8 @@ const struct cli_command cli_command_histogram = {
     .name = "histogram",
     .arguments = N_ ("FILE…"),
     .summary = N_ ("Show allocation sizes by powers of two"),
-    .shared_options = CLI_OPTION_JSON | CLI_OPTION_RANGE | CLI_OPTION_PROCESS | CLI_OPTION_BLOCKS,
+    .shared_options = CLI_OPTION_JSON | CLI_OPTION_RANGE | CLI_OPTION_PROCESS | CLI_OPTION_BLOCKS |
+                      CLI_OPTION_SYMBOLS,
     .json_fields = fields,
     .run = run,
 };

@@ -2,6 +2,7 @@
 /* `heapstrata timeline`: outstanding bytes and rates over time. */
 #include "analysis/timeline.h"
 #include "base/units.h"
+#include "cli/find_names.h"
 #include "cli/open_trace.h"
 #include "cli/sums_json.h"
 #include "cli/text_table.h"
@@ -93,6 +94,8 @@ static int run (const struct cli_call *call)
         query.n_columns = (uint32_t)option_columns;
     if (!open_trace_load (&open, call))
         return CLI_BAD_INPUT;
+    if (call->frames != NULL)
+        cli_find_names (&open, call);
     if (!cli_filter (call, &open.snapshot, &filter)) {
         open_trace_clear (&open);
         return CLI_BAD_USAGE;
@@ -132,7 +135,8 @@ const struct cli_command cli_command_timeline = {
     .name = "timeline",
     .arguments = N_ ("FILE…"),
     .summary = N_ ("Show outstanding bytes and rates over time"),
-    .shared_options = CLI_OPTION_JSON | CLI_OPTION_RANGE | CLI_OPTION_PROCESS | CLI_OPTION_BLOCKS,
+    .shared_options = CLI_OPTION_JSON | CLI_OPTION_RANGE | CLI_OPTION_PROCESS | CLI_OPTION_BLOCKS |
+                      CLI_OPTION_SYMBOLS,
     .options = entries,
     .json_fields = fields,
     .run = run,

@@ -2,6 +2,7 @@
 /* Shared options; see options.h. */
 #include "cli/options.h"
 
+#include "analysis/filter_words.h"
 #include "cli/commands.h"
 #include "base/units.h"
 
@@ -68,8 +69,15 @@ void cli_options_add (GOptionContext *context, unsigned mask, struct cli_call *c
         { "size", 0, 0, G_OPTION_ARG_STRING, &call->size,
           N_ ("Only blocks of MIN to MAX bytes (64, 4k, 1MiB); either may be left out"),
           N_ ("MIN..MAX") },
+        { "lifetime", 0, 0, G_OPTION_ARG_STRING, &call->lifetime,
+          N_ ("Only blocks that lived MIN to MAX (<10ms, 10ms..1s, 1s..: freed late or not at "
+              "all)"),
+          N_ ("MIN..MAX") },
         { "frames", 0, 0, G_OPTION_ARG_STRING, &call->frames,
           N_ ("Only blocks allocated below a function or module whose name has TEXT in it"),
+          N_ ("TEXT") },
+        { "module", 0, 0, G_OPTION_ARG_STRING, &call->module,
+          N_ ("Only blocks allocated below a function of a module whose name has TEXT in it"),
           N_ ("TEXT") },
         G_OPTION_ENTRY_NULL,
     };
@@ -96,7 +104,9 @@ void cli_call_clear (struct cli_call *call)
     g_free (call->thread);
     g_free (call->heap);
     g_free (call->size);
+    g_free (call->lifetime);
     g_free (call->frames);
+    g_free (call->module);
     g_free (call->type);
     g_free (call->sysroot);
     g_free (call->debug_path);
@@ -136,32 +146,25 @@ static gboolean parse_time (const struct hs_snapshot *snapshot, const char *text
     return TRUE;
 }
 
-static gboolean parse_number (const char *text, guint64 max, guint64 *ret)
+/* The terms of the filter that are given. */
+static gboolean parse_terms (const struct cli_call *call, struct hs_filter *filter)
 {
-    const char *digits = g_str_has_prefix (text, "0x") ? text + 2 : text;
-    GError *error = NULL;
+    const struct {
+        enum hs_filter_term term;
+        const char *value;
+    } given[] = {
+        { HS_TERM_THREAD, call->thread }, { HS_TERM_HEAP, call->heap },
+        { HS_TERM_SIZE, call->size },     { HS_TERM_LIFETIME, call->lifetime },
+        { HS_TERM_FRAMES, call->frames }, { HS_TERM_MODULE, call->module },
+    };
 
-    if (g_ascii_string_to_unsigned (digits, digits == text ? 10 : 16, 0, max, ret, &error))
-        return TRUE;
-    (void)cli_usage_error (_ ("“%s” is no such number; examples: 4711, 0x1a2b"), text);
-    g_error_free (error);
-    return FALSE;
-}
-
-static gboolean parse_sizes (const char *text, struct hs_filter *filter)
-{
-    const char *dots = strstr (text, "..");
-    char *low = dots != NULL ? g_strndup (text, (gsize)(dots - text)) : g_strdup (text);
-    const char *high = dots != NULL ? dots + 2 : text;
-    gboolean is_right = (*low == '\0' || hs_parse_bytes (low, &filter->size_min)) &&
-                        (*high == '\0' || hs_parse_bytes (high, &filter->size_max)) &&
-                        filter->size_min <= filter->size_max && *text != '\0';
-
-    g_free (low);
-    if (!is_right)
-        (void)cli_usage_error (_ ("“%s” is no range of sizes; examples: 64..127, 4k.., ..1MiB"),
-                               text);
-    return is_right;
+    for (guint i = 0; i < G_N_ELEMENTS (given); i++) {
+        if (given[i].value == NULL || hs_filter_set_term (filter, given[i].term, given[i].value))
+            continue;
+        (void)cli_usage_error (_ (hs_filter_term_complaint (given[i].term)), given[i].value);
+        return FALSE;
+    }
+    return TRUE;
 }
 
 static gboolean parse_types (const char *text, struct hs_filter *filter)
@@ -231,8 +234,6 @@ gboolean cli_find_process (const struct hs_trace *trace, const char *text, hs_pr
 gboolean cli_filter (const struct cli_call *call, const struct hs_snapshot *snapshot,
                      struct hs_filter *ret)
 {
-    guint64 number;
-
     *ret = hs_filter_all ();
     ret->from = INT64_MIN;
     ret->to = INT64_MAX;
@@ -247,23 +248,5 @@ gboolean cli_filter (const struct cli_call *call, const struct hs_snapshot *snap
     }
     if (call->process != NULL && !cli_find_process (snapshot->trace, call->process, &ret->process))
         return FALSE;
-    if (call->thread != NULL) {
-        if (!parse_number (call->thread, UINT32_MAX, &number))
-            return FALSE;
-        ret->has_thread = true;
-        ret->thread = (uint32_t)number;
-    }
-    if (call->heap != NULL) {
-        if (!parse_number (call->heap, UINT64_MAX, &number))
-            return FALSE;
-        ret->has_heap = true;
-        ret->heap = number;
-    }
-    if (call->frames != NULL &&
-        g_strlcpy (ret->frames, call->frames, sizeof ret->frames) >= sizeof ret->frames) {
-        (void)cli_usage_error (_ ("“%s” is too long for a name"), call->frames);
-        return FALSE;
-    }
-    return (call->size == NULL || parse_sizes (call->size, ret)) &&
-           (call->type == NULL || parse_types (call->type, ret));
+    return parse_terms (call, ret) && (call->type == NULL || parse_types (call->type, ret));
 }

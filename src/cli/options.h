@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The options that commands share, and what they mean for a trace: --json, --limit, and the filter
- * (--from, --to, --process, --thread, --heap, --size, --frames, --type).
+ * (--from, --to, --process, --type, and the terms of analysis/filter_words.h).
  */
 #ifndef HS_CLI_OPTIONS_H
 #define HS_CLI_OPTIONS_H
@@ -15,7 +15,7 @@ enum cli_shared_options {
     CLI_OPTION_LIMIT = 1 << 1,
     CLI_OPTION_RANGE = 1 << 2,      /* --from --to */
     CLI_OPTION_PROCESS = 1 << 3,    /* --process */
-    CLI_OPTION_BLOCKS = 1 << 4,     /* --thread --heap --size --frames */
+    CLI_OPTION_BLOCKS = 1 << 4,     /* --thread --heap --size --lifetime --frames --module */
     CLI_OPTION_TYPE = 1 << 5,       /* --type */
     CLI_OPTION_SYMBOLS = 1 << 6,    /* --no-symbols --sysroot */
     CLI_OPTION_DEBUG_PATH = 1 << 7, /* --debug-path --symbol-path --offline */
@@ -27,8 +27,8 @@ struct cli_call {
     guint n_files;
     gboolean json;
     gint limit; /* rows to print: -1 = not given, 0 = all */
-    char *from, *to, *process, *thread, *heap, *size, *frames,
-        *type; /* as typed; NULL = not given */
+    /* as typed; NULL = not given */
+    char *from, *to, *process, *thread, *heap, *size, *lifetime, *frames, *module, *type;
     gboolean no_symbols;
     char *sysroot, *debug_path, *symbol_path;
     gboolean offline;

@@ -58,6 +58,9 @@ def check_usage():
             ("bad time", ["tree", "--from", "noon", DEMO], 2),
             ("range that ends before it begins", ["tree", "--from", "2", "--to", "1", DEMO], 2),
             ("bad size", ["histogram", "--size", "9..1", DEMO], 2),
+            ("bad lifetime", ["tree", "--lifetime", "<soon", DEMO], 2),
+            ("bad thread", ["tree", "--thread", "main", DEMO], 2),
+            ("name that is too long", ["tree", "--frames", "x" * 64, DEMO], 2),
             ("bad type", ["tree", "--type", "AIXX", DEMO], 2),
             ("bad metric", ["tree", "--metric", "weight", DEMO], 2),
             ("no such process", ["tree", "--process", "nobody.exe", DEMO], 2),
@@ -182,6 +185,58 @@ def check_allocators():
                (0, True, "export_write"))
 
 
+def blocks_of_demo():
+    """(size, thread, lifetime in seconds or None, at least) of every block, from the events."""
+    live, blocks, last = {}, [], 0
+    for line in run("dump", "--json", "--kind", "alloc,free,realloc", DEMO)[1].splitlines():
+        event = json.loads(line)
+        last = event["time"] / 1e9
+        if event["kind"] == "realloc" and event["old_address"] not in live:
+            continue  # the summary of the allocation and the free before it
+        if event["kind"] != "alloc":
+            size, thread, born = live.pop(event.get("old_address", event["address"]))
+            blocks.append((size, thread, last - born, last - born))
+        if event["kind"] != "free":
+            live[event["address"]] = (event["size"], event["thread"], last)
+    return blocks + [(size, thread, None, last - born) for size, thread, born in live.values()]
+
+
+def check_filters():
+    """Every term, in every command that takes it, against the events themselves."""
+    blocks = blocks_of_demo()
+    thread = blocks[0][1]
+    for options, passes in (
+            (["--lifetime", "<10ms"], lambda size, tid, life, least:
+             life is not None and life < 0.01),
+            (["--lifetime", "1s.."], lambda size, tid, life, least: least >= 1),
+            (["--lifetime", "10ms..1s", "--size", ">1k"], lambda size, tid, life, least:
+             life is not None and 0.01 <= life <= 1 and size > 1024),
+            (["--thread", str(thread), "--lifetime", ">=2s"], lambda size, tid, life, least:
+             tid == thread and least >= 2)):
+        passing = [block[0] for block in blocks if passes(*block)]
+        wanted = (len(passing), sum(passing))
+        what = " ".join(options)
+        expect("%s: some blocks pass, some do not" % what, 0 < len(passing) < len(blocks), True)
+        for command in ("tree", "histogram")[:1 if "--size" in options else 2]:
+            total = answer(command, *options, DEMO)["total"]  # a histogram shows all sizes
+            expect("%s %s" % (command, what), (total["total_count"], total["total_bytes"]), wanted)
+        column = answer("timeline", *options, "--columns", "1", DEMO)["columns"][0]
+        expect("timeline %s" % what, (column["births"], column["birth_bytes"]), wanted)
+    whole = answer("tree", DEMO)
+    for options, label in ((["--frames", "PICTURE_dec"], "picture_decode"),
+                           (["--frames", "picture_dec", "--module", "demo"], "picture_decode")):
+        rows = answer("tree", "--functions", "--limit", "0", DEMO)["functions"]
+        row = next(row for row in rows if row["label"] == label)
+        for command in ("tree", "histogram"):
+            expect("%s %s" % (command, " ".join(options)),
+                   answer(command, *options, DEMO)["total"]["total_bytes"],
+                   row["inclusive"]["total_bytes"])
+    expect("tree --module of all", answer("tree", "--module", "libc", DEMO)["total"],
+           whole["total"])
+    expect("tree --module of none",
+           answer("tree", "--module", "picture_dec", DEMO)["total"]["total_count"], 0)
+
+
 def check_agreement(path):
     name = os.path.basename(path)
     summary = answer("summary", path)
@@ -232,6 +287,7 @@ def main():
     check_damage()
     check_help()
     check_allocators()
+    check_filters()
     for path in (DEMO, HEAPTRACK):
         check_agreement(path)
     print("1..%d" % n_checks)

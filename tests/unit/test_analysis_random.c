@@ -5,6 +5,7 @@
  * are fixed; a failure names the one it came from.
  */
 #include "analysis/call_tree.h"
+#include "analysis/filter_words.h"
 #include "analysis/functions.h"
 #include "analysis/histogram.h"
 #include "analysis/timeline.h"
@@ -186,6 +187,7 @@ static void make_stacks (struct world *world)
         trace_maker_name (&world->maker, 0x1000, 0, "malloc");
         trace_maker_name (&world->maker, 0x1001, 0, "operator new(unsigned long)");
         trace_maker_name (&world->maker, 0x1001, 1, "maker");
+        trace_maker_module (&world->maker, 0x1001, 2, "C:\\folder\\Heap.dll");
     }
 }
 
@@ -230,6 +232,24 @@ static int64_t draw_time (struct world *world)
     return world->times[draw (world, world->n_ops)] + (int64_t)draw (world, 3) - 1;
 }
 
+static void draw_terms (struct world *world, struct hs_filter *filter)
+{
+    static const char *const names[] = { "Malloc", "make", "agai", "else", "HEAP", "C:" };
+    static const char *const modules[] = { "heap.", "folder", "malloc" };
+    uint64_t ms = UINT64_C (1000000);
+
+    if (draw (world, 3) == 0)
+        hs_filter_set_term (filter, HS_TERM_FRAMES, names[draw (world, 6)]);
+    if (draw (world, 6) == 0)
+        hs_filter_set_term (filter, HS_TERM_MODULE, modules[draw (world, 3)]);
+    if (draw (world, 3) > 0)
+        return;
+    if (draw (world, 3) > 0)
+        filter->lifetime_min = draw (world, 3000) * ms + draw (world, 3) * (ms / 2);
+    if (draw (world, 3) > 0)
+        filter->lifetime_max = filter->lifetime_min + draw (world, 20000) * ms / 2;
+}
+
 static struct hs_filter draw_filter (struct world *world)
 {
     struct hs_filter filter = hs_filter_all ();
@@ -253,29 +273,44 @@ static struct hs_filter draw_filter (struct world *world)
         filter.size_min = draw (world, 1000);
         filter.size_max = filter.size_min + draw (world, 4000);
     }
-    if (draw (world, 3) == 0) /* what the leaf of stacks 0 and 1 is called, and a caller of some */
-        strcpy (filter.frames,
-                (const char *[]){ "Malloc", "make", "agai", "else" }[draw (world, 4)]);
+    draw_terms (world, &filter);
     return filter;
 }
 
 /* ---- the oracle --------------------------------------------------------------------------------
  */
 
-/* Whether a function with that in its name (see make_stacks) is on the block's stack. */
-static bool has_text (const struct world *world, const struct block *block, const char *text)
+/* Whether the names of make_stacks are on the block's stack; a return address lies behind its call.
+ */
+static bool has_names (const struct world *world, const struct block *block,
+                       const struct hs_filter *filter)
 {
     const uint64_t *frames = world->frames[block->process][block->stack];
-    bool has_again = false;
+    const char text = filter->frames[0];
+    bool has_again = false, has_heap = block->stack == 2 || block->stack == 3;
 
-    if (text[0] == '\0')
+    if (text == '\0' && filter->module[0] == '\0')
         return true;
-    if (block->stack == N_STACKS)
+    if (block->stack == N_STACKS ||
+        (filter->module[0] != '\0' && (!has_heap || strcmp (filter->module, "heap.") != 0)))
         return false;
     for (int i = 1; i < 4; i++)
         has_again |= frames[i] == 0x10 || frames[i] == 0x11;
-    return (text[0] == 'a' && has_again) || (text[0] == 'M' && frames[0] == 0x1000) ||
-           (text[0] == 'm' && frames[0] == 0x1001);
+    return text == '\0' || (text == 'a' && has_again) || (text == 'M' && block->stack == 0) ||
+           (text == 'm' && block->stack == 1) || (text == 'H' && has_heap);
+}
+
+/* A tick is a millisecond. */
+static bool has_lifetime (const struct world *world, const struct block *block,
+                          const struct hs_filter *filter)
+{
+    int64_t born = world->times[block->born];
+    int64_t gone = block->gone != UINT32_MAX ? world->times[block->gone] : world->maker.time;
+    uint64_t ns = (uint64_t)(gone - born) * 1000000;
+
+    return ns >= filter->lifetime_min &&
+           (filter->lifetime_max == UINT64_MAX ||
+            (block->ended != UINT32_MAX && ns <= filter->lifetime_max));
 }
 
 static bool passes (const struct world *world, const struct block *block,
@@ -285,7 +320,7 @@ static bool passes (const struct world *world, const struct block *block,
            (!filter->has_thread || filter->thread == block->thread + 1) &&
            (!filter->has_heap || filter->heap == 0x1000 * (block->heap + UINT64_C (1))) &&
            (!with_size || (block->size >= filter->size_min && block->size <= filter->size_max)) &&
-           has_text (world, block, filter->frames);
+           has_names (world, block, filter) && has_lifetime (world, block, filter);
 }
 
 /* 0..3: AIFI AIFO AOFI AOFO, -1: neither; by times alone. */
@@ -412,7 +447,9 @@ static void check_timeline (struct world *world, const struct hs_snapshot *snaps
         .max_replay_events = max_replay_events,
     };
     bool has_overview = !filter->has_thread && !filter->has_heap && filter->size_min == 0 &&
-                        filter->size_max == UINT64_MAX && filter->frames[0] == '\0';
+                        filter->size_max == UINT64_MAX && filter->frames[0] == '\0' &&
+                        filter->module[0] == '\0' && filter->lifetime_min == 0 &&
+                        filter->lifetime_max == UINT64_MAX;
     uint64_t *levels = levels_of (world, filter);
     struct hs_timeline *timeline;
     int64_t begin = query.from;

@@ -41,22 +41,9 @@ static guint signals[N_SIGNALS];
 enum { PROP_0, PROP_BUSY, N_PROPS };
 static GParamSpec *properties[N_PROPS];
 
-static gboolean is_same_filter (const struct hs_filter *a, const struct hs_filter *b)
-{
-    if (a->process != b->process || a->has_range != b->has_range || a->size_min != b->size_min ||
-        a->size_max != b->size_max || a->classes != b->classes)
-        return FALSE;
-    if (a->has_range && (a->from != b->from || a->to != b->to))
-        return FALSE;
-    if (a->has_thread != b->has_thread || (a->has_thread && a->thread != b->thread))
-        return FALSE;
-    return a->has_heap == b->has_heap && (!a->has_heap || a->heap == b->heap) &&
-           strcmp (a->frames, b->frames) == 0;
-}
-
 static gboolean is_same_question (const HsQuestion *a, const HsQuestion *b)
 {
-    return a->snapshot.trace == b->snapshot.trace && is_same_filter (&a->filter, &b->filter) &&
+    return a->snapshot.trace == b->snapshot.trace && hs_filter_is_same (&a->filter, &b->filter) &&
            memcmp (a->parameters, b->parameters, sizeof a->parameters) == 0;
 }
 
@@ -64,7 +51,7 @@ static gboolean is_same_question (const HsQuestion *a, const HsQuestion *b)
 static gboolean has_same_data (const HsQueryKind *kind, const HsQuestion *a, const HsQuestion *b)
 {
     return a->snapshot.generation == b->snapshot.generation &&
-           ((!kind->has_names && a->filter.frames[0] == '\0') ||
+           ((!kind->has_names && !hs_filter_has_names (&a->filter)) ||
             a->snapshot.names == b->snapshot.names);
 }
 
