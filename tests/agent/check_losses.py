@@ -248,6 +248,25 @@ def recorder_is_stopped():
               >= 2 * n_threads * n_pairs, (totals, lost))
 
 
+def losses_are_counted():
+    """What is recorded and what is lost make the same sum, however much of it is lost."""
+    sums, losses = [], []
+    for name, seconds in (("counted", 0), ("counted-with-loss", 0.3)):
+        run = Recording(name, "storm", "1", "400000")
+        run.target()
+        time.sleep(0.03)
+        if seconds > 0:
+            os.kill(run.process.pid, signal.SIGSTOP)
+            time.sleep(seconds)
+            os.kill(run.process.pid, signal.SIGCONT)
+        run.check("status", run.wait() == STATUS, run.err)
+        summary = run.ask("summary")
+        losses.append(summary["lost_events"])
+        sums.append(summary["totals"]["allocs"] + summary["totals"]["frees"] + losses[-1])
+    run.check("some were lost", losses[1] > 0, losses)
+    run.check("not one more or less is told", sums[0] == sums[1], (sums, losses))
+
+
 def recorder_is_stopped_for_long():
     """The program neither waits for it nor is traced on; later recording goes on after a gap."""
     run = Recording("stopped-for-long", "slow", "PROGRESS")
@@ -387,7 +406,8 @@ def main():
         (recorder_is_killed, "hst"), (recorder_is_killed, "etl"), (program_is_killed,),
         (program_dies, signal.SIGSEGV), (program_dies, signal.SIGKILL),
         (file_too_large, "hst"), (file_too_large, "etl"), (disk_full,),
-        (overrun,), (recorder_is_stopped,), (recorder_is_stopped_for_long,),
+        (overrun,), (recorder_is_stopped,), (losses_are_counted,),
+        (recorder_is_stopped_for_long,),
         (threads_come_and_go,), (crowd,), (daemon,), (without_outputs,), (broken_pipe,),
         (interrupted, "interrupted", STATUS), (interrupted, "slow", 128 + signal.SIGINT),
         (recorder_is_told, signal.SIGTERM), (recorder_is_told, signal.SIGHUP), (cannot_start,),

@@ -15,7 +15,7 @@ import sys
 
 CHECK, PLUGIN, SUBJECT, SUBJECT_FP, SCRATCH, MODE = sys.argv[1:7]
 EXAMPLES, EXAMPLE_FRAMES = 8, 40
-COUNTS = struct.Struct("<5Q")
+COUNTS = struct.Struct("<6Q")
 EXAMPLE = struct.Struct("<%dQ" % (2 + 2 * EXAMPLE_FRAMES))
 IS_LONG = MODE == "long"
 LEAST = 0.9999  # of the stacks of each
@@ -112,7 +112,7 @@ def programs():
 
 def read_counts(folder):
     """Sums over the processes (struct counts), and examples of what differs."""
-    sums, examples = [0] * 5, []
+    sums, examples = [0] * 6, []
     for path in sorted(glob.glob(folder + "/*")):
         with open(path, "rb") as file:
             data = file.read()
@@ -139,11 +139,13 @@ def main():
         env.update(environment, LD_PRELOAD=CHECK, STACK_CHECK=folder)
         done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=subprocess.PIPE, timeout=1200, check=False)
-        (stacks, unlike, truncated, frames, walked), examples = read_counts(folder)
-        print("%-28s %8.4f %% of %8d stacks equal; %4.1f frames (%4.1f stepped), %d truncated%s" % (
-            name, 100 * (1 - unlike / max(stacks, 1)), stacks, frames / max(stacks, 1),
-            walked / max(stacks, 1), truncated,
-            "" if done.returncode == 0 else " (ended with %d)" % done.returncode))
+        (stacks, unlike, truncated, frames, walked, again), examples = read_counts(folder)
+        print("%-28s %8.4f %% of %8d stacks equal; %4.1f frames (%4.1f stepped), "
+              "%d truncated%s%s" % (
+                  name, 100 * (1 - unlike / max(stacks, 1)), stacks, frames / max(stacks, 1),
+                  walked / max(stacks, 1), truncated,
+                  "" if again == 0 else ", %d only when libunwind walked anew" % again,
+                  "" if done.returncode == 0 else " (ended with %d)" % done.returncode))
         for process, n_ours, n_theirs, ours, theirs in examples[:3]:
             print("  %s: ours %d frames %s\n    libunwind's %d frames %s" % (
                 process, n_ours, " ".join("%x" % x for x in ours[:min(n_ours, 12)]), n_theirs,

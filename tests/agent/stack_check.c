@@ -2,7 +2,9 @@
 /*
  * Preloaded by check_stacks.py: walks the stack of every allocation with our walker, exactly as the
  * agent does (one unwinder per thread, which remembers), and with libunwind, and counts into a
- * shared file of $STACK_CHECK: stacks, those that differ, and the first of these in full.
+ * shared file of $STACK_CHECK: stacks, those that differ, and the first of these in full. Where
+ * they differ, libunwind is asked again without what it keeps: its fast walk (1.6.2) sometimes
+ * keeps a wrong rule for an instruction between the pushes of arguments, and leaves the code there.
  */
 #define UNW_LOCAL_ONLY
 #include "capture/unwind/unwind.h"
@@ -20,6 +22,7 @@
 
 #define EXAMPLES 8
 #define EXAMPLE_FRAMES 40
+#define MOST_FRAMES (HS_UNWIND_MAX_FRAMES + 16)
 
 extern void *__libc_malloc (size_t), *__libc_calloc (size_t, size_t);
 extern void *__libc_realloc (void *, size_t);
@@ -31,6 +34,7 @@ struct example {
 
 struct counts {
     _Atomic uint64_t n_stacks, n_different, n_truncated, n_frames, n_walked;
+    _Atomic uint64_t n_asked_again; /* equal when libunwind walked anew */
     struct example examples[EXAMPLES];
 };
 
@@ -137,13 +141,45 @@ static void keep_example (const struct hs_unwinder *u, uint32_t n, void *const *
         example->theirs[i] = (uintptr_t)theirs[i];
 }
 
+/* libunwind's frames from `pc` on, step by step and without what it remembers; their number. */
+static uint32_t walk_anew (uintptr_t pc, void **ret)
+{
+    unw_context_t context;
+    unw_cursor_t cursor;
+    uint32_t n = 0;
+
+    unw_flush_cache (unw_local_addr_space, 0, 0);
+    if (unw_getcontext (&context) != 0 || unw_init_local (&cursor, &context) != 0)
+        return 0;
+    do {
+        unw_word_t at;
+
+        if (unw_get_reg (&cursor, UNW_REG_IP, &at) != 0 || at == 0)
+            break;
+        if (n > 0 || at == pc)
+            ret[n++] = (void *)at;
+    } while (n < MOST_FRAMES && unw_step (&cursor) > 0);
+    return n;
+}
+
+/* Whether our newest walk, of `n` frames, gave the same. */
+static int is_same (const struct hs_unwinder *u, uint32_t n, void *const *theirs, uint32_t n_theirs)
+{
+    uint32_t same = 0;
+
+    while (same < n && same < n_theirs && u->pc[n - 1 - same] == (uintptr_t)theirs[same])
+        same++;
+    /* both stop at their limit of frames: what is within both is the same */
+    return (same == n && same == n_theirs) || (same == n && n >= HS_UNWIND_MAX_FRAMES - 1);
+}
+
 static void compare (const struct hs_unwind_start *frame)
 {
-    void *theirs[HS_UNWIND_MAX_FRAMES + 16];
+    void *theirs[MOST_FRAMES], *anew[MOST_FRAMES];
     struct thread *thread = current (frame->sp);
     uint64_t n_walked;
     struct hs_unwind_start first = *frame;
-    uint32_t n, n_theirs, skip = 0, same = 0;
+    uint32_t n, n_theirs, skip = 0;
 
     if (thread == NULL)
         return;
@@ -152,19 +188,19 @@ static void compare (const struct hs_unwind_start *frame)
     if (hs_unwind_walk (&thread->unwinder, &first, &n) != HS_UNWIND_COMPLETE)
         atomic_fetch_add (&counts->n_truncated, 1);
     atomic_fetch_add (&counts->n_walked, thread->unwinder.n_walked - n_walked);
-    n_theirs = (uint32_t)unw_backtrace (theirs, HS_UNWIND_MAX_FRAMES + 16);
+    n_theirs = (uint32_t)unw_backtrace (theirs, MOST_FRAMES);
     while (skip < n_theirs && (uintptr_t)theirs[skip] != first.pc)
         skip++;
     n_theirs -= skip;
     if (n_theirs > 0 && theirs[skip + n_theirs - 1] == NULL)
         n_theirs--; /* some of its versions count the outermost 0 */
-    while (same < n && same < n_theirs &&
-           thread->unwinder.pc[n - 1 - same] == (uintptr_t)theirs[skip + same])
-        same++;
     atomic_fetch_add (&counts->n_stacks, 1);
     atomic_fetch_add (&counts->n_frames, n);
-    /* both stop at their limit of frames: what is within both is the same */
-    if ((same < n || same < n_theirs) && !(same == n && n >= HS_UNWIND_MAX_FRAMES - 1))
+    if (is_same (&thread->unwinder, n, theirs + skip, n_theirs))
+        return;
+    if (is_same (&thread->unwinder, n, anew, walk_anew (first.pc, anew)))
+        atomic_fetch_add (&counts->n_asked_again, 1);
+    else
         keep_example (&thread->unwinder, n, theirs + skip, n_theirs);
 }
 
