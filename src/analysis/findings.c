@@ -57,6 +57,8 @@ static const struct {
                                   N_ ("What new gave only delete may take, new[] only delete[], "
                                       "malloc only free: the program is wrong here.") },
     [HS_NOTE_OTHER] = { HS_SEVERITY_INFO, "" },
+    [HS_NOTE_SHORTAGE] = { HS_SEVERITY_INFO,
+                           N_ ("Every number is right; questions may take longer.") },
 };
 
 enum hs_severity hs_note_severity (enum hs_note_kind kind)

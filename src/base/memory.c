@@ -10,12 +10,14 @@
 /* The one exception to "no static state": a test switch must reach every allocation. */
 static _Atomic uint64_t n_allocations;
 static _Atomic uint64_t fail_at = UINT64_MAX;
+static _Atomic uint64_t fail_until = UINT64_MAX; /* that one too */
 
 static int must_fail (void)
 {
     uint64_t number = atomic_fetch_add_explicit (&n_allocations, 1, memory_order_relaxed) + 1;
 
-    return number >= atomic_load_explicit (&fail_at, memory_order_relaxed);
+    return number >= atomic_load_explicit (&fail_at, memory_order_relaxed) &&
+           number <= atomic_load_explicit (&fail_until, memory_order_relaxed);
 }
 
 void *hs_alloc_zeroed (size_t count, size_t size)
@@ -102,16 +104,26 @@ void hs_free_large (void *ptr, size_t count, size_t size)
         hs_unreserve (ptr, count * size);
 }
 
-void hs_memory_fail_at (uint64_t n)
+static void fail_between (uint64_t first, uint64_t last)
 {
     atomic_store (&n_allocations, 0);
-    atomic_store (&fail_at, n);
+    atomic_store (&fail_at, first);
+    atomic_store (&fail_until, last);
+}
+
+void hs_memory_fail_at (uint64_t n)
+{
+    fail_between (n, UINT64_MAX);
+}
+
+void hs_memory_fail_once (uint64_t n)
+{
+    fail_between (n, n);
 }
 
 void hs_memory_fail_never (void)
 {
-    atomic_store (&fail_at, UINT64_MAX);
-    atomic_store (&n_allocations, 0);
+    fail_between (UINT64_MAX, UINT64_MAX);
 }
 
 uint64_t hs_memory_n_allocations (void)

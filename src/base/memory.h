@@ -45,9 +45,11 @@ void hs_free_large (void *ptr, size_t count, size_t size); /* NULL is allowed */
 
 /*
  * Test hook: the allocation with number `n` (1 = the next one) fails, and all later ones too
- * until hs_memory_fail_never(). hs_memory_n_allocations() counts since the last call.
+ * until hs_memory_fail_never(); or that one alone. hs_memory_n_allocations() counts since the last
+ * call.
  */
 void hs_memory_fail_at (uint64_t n);
+void hs_memory_fail_once (uint64_t n);
 void hs_memory_fail_never (void);
 uint64_t hs_memory_n_allocations (void);
 

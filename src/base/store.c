@@ -5,10 +5,13 @@
 #include "base/memory.h"
 #include "base/units.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Of memory only what is touched is taken; of the file all. */
@@ -70,21 +73,48 @@ static int open_file (void)
     return fd >= 0 ? fd : open_in ("/tmp");
 }
 
+/*
+ * Takes room in the file; an errno. A file that must not grow (ulimit -f) is an error like a full
+ * disk: the signal that comes with it goes to this thread, and is kept from it.
+ */
+static int take_room (int fd, uint64_t at, size_t size)
+{
+    const struct timespec at_once = { 0 };
+    sigset_t too_large, before;
+    int error;
+
+    (void)sigemptyset (&too_large);
+    (void)sigaddset (&too_large, SIGXFSZ);
+    error = pthread_sigmask (SIG_BLOCK, &too_large, &before);
+    if (error != 0)
+        return error;
+    error = posix_fallocate (fd, (off_t)at, (off_t)size);
+    if (error == EFBIG && sigismember (&before, SIGXFSZ) == 0)
+        (void)sigtimedwait (&too_large, NULL, &at_once);
+    (void)pthread_sigmask (SIG_SETMASK, &before, NULL);
+    return error;
+}
+
 /* The next `size` bytes of the file. */
 static void *map_file (struct hs_store *store, size_t size)
 {
     uint64_t at = store->n_file_bytes;
     void *bytes;
-    int fd;
 
-    if (store->fd_plus_one == 0)
+    if (store->fd_plus_one == 0) {
         store->fd_plus_one = open_file () + 1;
-    fd = store->fd_plus_one - 1;
-    if (fd < 0 || posix_fallocate (fd, (off_t)at, (off_t)size) != 0)
+        store->file_error = store->fd_plus_one == 0 ? errno : 0;
+    }
+    if (store->file_error == 0)
+        store->file_error = take_room (store->fd_plus_one - 1, at, size);
+    if (store->file_error != 0)
         return NULL;
-    bytes = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)at);
-    if (bytes == MAP_FAILED)
+    bytes =
+        mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, store->fd_plus_one - 1, (off_t)at);
+    if (bytes == MAP_FAILED) {
+        store->file_error = errno;
         return NULL;
+    }
     store->n_file_bytes += size;
     return bytes;
 }
@@ -116,17 +146,25 @@ static struct hs_store_slab *add_slab (struct hs_store *store, size_t size, bool
     return slab;
 }
 
+/* Of the file, or of memory: over the share is better than no trace. */
+static struct hs_store_slab *add_slab_somewhere (struct hs_store *store, size_t size, bool is_file)
+{
+    struct hs_store_slab *slab = is_file ? add_slab (store, size, true) : NULL;
+
+    return slab != NULL ? slab : add_slab (store, size, false);
+}
+
 void *hs_store_take (struct hs_store *store, size_t size)
 {
-    bool is_file = size > store->budget || store->n_bytes > store->budget - size;
+    bool is_file =
+        store->file_error == 0 && (size > store->budget || store->n_bytes > store->budget - size);
     void *taken;
 
     if (store->n_left < size || (is_file && store->n_file_bytes == 0)) {
-        struct hs_store_slab *slab = add_slab (store, SLAB_BYTES + LARGE_PAGE_BYTES, is_file);
+        struct hs_store_slab *slab =
+            add_slab_somewhere (store, SLAB_BYTES + LARGE_PAGE_BYTES, is_file);
         uintptr_t skipped;
 
-        if (slab == NULL && is_file) /* over the share is better than no trace */
-            slab = add_slab (store, SLAB_BYTES + LARGE_PAGE_BYTES, false);
         if (slab == NULL)
             return NULL;
         skipped = -(uintptr_t)slab->bytes % LARGE_PAGE_BYTES;
@@ -136,7 +174,7 @@ void *hs_store_take (struct hs_store *store, size_t size)
     taken = store->at;
     store->at += size;
     store->n_left -= size;
-    store->n_bytes += is_file ? 0 : size;
+    store->n_bytes += is_file && store->file_error == 0 ? 0 : size;
     return taken;
 }
 
@@ -146,9 +184,7 @@ void *hs_store_reserve (struct hs_store *store, size_t size)
 
     size = (size + 4095) / 4096 * 4096;
     size = size > 0 ? size : 4096;
-    slab = add_slab (store, size, size > store->budget);
-    if (slab == NULL && size > store->budget)
-        slab = add_slab (store, size, false);
+    slab = add_slab_somewhere (store, size, store->file_error == 0 && size > store->budget);
     return slab != NULL ? slab->bytes : NULL;
 }
 

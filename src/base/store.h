@@ -6,8 +6,8 @@
  *
  * The share is told by HEAPSTRATA_MEMORY ("4G", "500M"), else half of the machine's memory. The
  * file has no name; it lies in TMPDIR, else in XDG_CACHE_HOME or ~/.cache, and its room is taken
- * before it is used: with a full disk the memory is used after all, never does a signal come. One
- * thread.
+ * before it is used: with a full disk the memory is used after all and file_error says why, never
+ * does a signal come. One thread.
  */
 #ifndef HS_BASE_STORE_H
 #define HS_BASE_STORE_H
@@ -26,6 +26,7 @@ struct hs_store {
     uint8_t *at; /* in the newest slab */
     size_t n_left;
     int fd_plus_one;
+    int file_error; /* errno of why the file is not used, or not any further; 0: it is */
 };
 
 void hs_store_init (struct hs_store *store);

@@ -101,6 +101,7 @@ static const struct note_kind note_kinds[HS_N_NOTE_KINDS] = {
     [HS_NOTE_MISMATCHED_FREE] = { "mismatched-free", N_ ("Blocks freed by the wrong function"),
                                   false },
     [HS_NOTE_OTHER] = { "other", N_ ("Other findings"), false },
+    [HS_NOTE_SHORTAGE] = { "shortage", N_ ("Memory or disk ran short while opening"), false },
 };
 
 static const struct note_kind *note_kind (enum hs_note_kind kind)

@@ -128,7 +128,8 @@ enum hs_note_kind {
     HS_NOTE_INDEX,            /* the closing index could not be used */
     HS_NOTE_MISMATCHED_FREE,  /* new[] and delete, malloc and delete … */
     HS_NOTE_OTHER,
-    HS_N_NOTE_KINDS,
+    HS_NOTE_SHORTAGE, /* of memory or disk, while the trace was opened: questions take longer */
+    HS_N_NOTE_KINDS,  /* their numbers are in closing indexes: new ones go last */
 };
 
 enum hs_fact_type {

@@ -542,6 +542,7 @@ enum hs_status hs_index_open_take (struct hs_trace *trace, int fd, const struct 
     }
     (void)pthread_mutex_lock (&trace->tables_lock);
     fill_trace (trace, index, &opening);
+    hs_trace_note_shortages (trace, true);
     (void)pthread_mutex_unlock (&trace->tables_lock);
     hs_trace_publish (trace);
     return HS_OK;

@@ -259,6 +259,12 @@ static void pass_finding (struct pass *pass, struct hs_finding *finding)
 }
 
 /* Not those about an index: it was another one. */
+/* Of the recording, not of how it was opened this time. */
+static bool is_kept (const struct hs_finding *finding)
+{
+    return finding->kind != HS_NOTE_INDEX && finding->kind != HS_NOTE_SHORTAGE;
+}
+
 static void pass_findings (struct pass *pass, struct hs_tables *tables)
 {
     size_t n = 0;
@@ -268,10 +274,10 @@ static void pass_findings (struct pass *pass, struct hs_tables *tables)
         return;
     }
     for (size_t i = 0; i < tables->findings.n; i++)
-        n += tables->findings.items[i].kind != HS_NOTE_INDEX;
+        n += is_kept (&tables->findings.items[i]);
     put_varint (pass, n);
     for (size_t i = 0; i < tables->findings.n; i++) {
-        if (tables->findings.items[i].kind != HS_NOTE_INDEX)
+        if (is_kept (&tables->findings.items[i]))
             pass_finding (pass, &tables->findings.items[i]);
     }
 }

@@ -6,6 +6,9 @@
 #include "trace/trace_private.h"
 #include "base/limits.h"
 
+#include <stdio.h>
+#include <string.h>
+
 /* Bytes of a value of each column. */
 static const uint8_t value_sizes[HS_N_COLUMNS] = {
     [HS_COLUMN_END] = 4,
@@ -237,6 +240,35 @@ void hs_trace_free (struct hs_trace *trace)
     hs_free (trace);
 }
 
+static bool add_shortage (struct hs_trace *trace, const char *sentence)
+{
+    return hs_trace_add_finding (trace, HS_NOTE_SHORTAGE, 1, HS_NO_OFFSET,
+                                 (struct hs_text){ sentence, (uint32_t)strlen (sentence) });
+}
+
+static void tell_shortages (struct hs_trace *trace)
+{
+    char sentence[192];
+
+    if (trace->has_untold_index)
+        trace->has_untold_index =
+            !add_shortage (trace, "There was no memory for the index of ranges.");
+    if (!trace->has_untold_file)
+        return;
+    (void)snprintf (sentence, sizeof sentence,
+                    "The temporary file for columns cannot grow (%s); memory is used instead.",
+                    strerrordesc_np (trace->store.file_error));
+    trace->has_untold_file = !add_shortage (trace, sentence);
+}
+
+void hs_trace_note_shortages (struct hs_trace *trace, bool has_index)
+{
+    trace->has_untold_index |= !has_index;
+    trace->has_untold_file |= trace->store.file_error != 0 && !trace->has_told_file;
+    trace->has_told_file |= trace->has_untold_file;
+    tell_shortages (trace);
+}
+
 static bool append_one (struct hs_trace *trace, const struct hs_event *event)
 {
     switch ((enum hs_event_kind)event->kind) {
@@ -323,14 +355,12 @@ static bool is_plausible (const struct hs_trace *trace, int64_t time)
 /* Without sums of blocks every answer is the same, but takes longer. */
 static void build_ranges (struct hs_trace *trace, bool is_last)
 {
-    static const char sentence[] = "there was no memory for the index of ranges; questions take "
-                                   "longer";
+    bool is_built = hs_range_index_build (trace, is_last);
 
-    if (hs_range_index_build (trace, is_last))
+    if (is_built && trace->store.file_error == 0)
         return;
     (void)pthread_mutex_lock (&trace->tables_lock);
-    (void)hs_trace_add_finding (trace, HS_NOTE_OTHER, 1, HS_NO_OFFSET,
-                                (struct hs_text){ sentence, sizeof sentence - 1 });
+    hs_trace_note_shortages (trace, is_built);
     (void)pthread_mutex_unlock (&trace->tables_lock);
 }
 
@@ -399,6 +429,8 @@ const struct hs_tables *hs_trace_lock (const struct hs_trace *trace)
         mutable->are_modules_dirty = !hs_tables_index_modules (&mutable->tables);
     if (trace->index != NULL)
         hs_index_tell (trace->index, mutable);
+    if (trace->has_untold_index || trace->has_untold_file)
+        tell_shortages (mutable);
     return &trace->tables;
 }
 

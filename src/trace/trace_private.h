@@ -69,6 +69,8 @@ struct hs_trace {
     pthread_mutex_t publish_lock; /* held for a copy of `published` only */
     _Atomic uint64_t names;       /* hs_snapshot.names */
     bool are_modules_dirty;
+    bool has_untold_index, has_untold_file; /* shortages that are no findings yet */
+    bool has_told_file;
     bool is_closed; /* finished, or memory ran out: nothing more is appended */
 
     hs_event_no n_events;
@@ -119,6 +121,9 @@ struct hs_trace {
 /* trace.c */
 void hs_trace_list_columns (const struct hs_trace *trace, struct hs_column *columns[HS_N_COLUMNS]);
 void hs_trace_publish (struct hs_trace *trace);
+/* Writer: want of memory for the range index, or of room for the store's file, becomes a finding -
+ * later, when there is no memory for that either. With the tables locked. */
+void hs_trace_note_shortages (struct hs_trace *trace, bool has_index);
 void hs_trace_clear_tables (struct hs_tables *tables);
 void hs_trace_clear_writer (struct hs_trace *trace);
 

@@ -8,7 +8,9 @@
 #include "../lib/run_suite.h"
 
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #define CHUNK ((size_t)1 << 18)
 
@@ -76,6 +78,38 @@ START_TEST (want_of_memory_is_told)
 }
 END_TEST
 
+/* No more than `n_bytes` for any file; the signal that comes with it would end the program. */
+static void limit_files (rlim_t n_bytes)
+{
+    struct rlimit limit;
+
+    ck_assert_int_eq (getrlimit (RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = n_bytes;
+    ck_assert_int_eq (setrlimit (RLIMIT_FSIZE, &limit), 0);
+}
+
+START_TEST (a_file_that_cannot_grow_is_left)
+{
+    struct hs_store store;
+
+    limit_files (40 << 20); /* one slab, not two */
+    hs_store_init (&store);
+    store.budget = 0;
+    hs_memory_fail_never ();
+    for (unsigned i = 0; i < 400; i++) {
+        uint8_t *chunk = hs_store_take (&store, CHUNK);
+
+        ck_assert_ptr_nonnull (chunk);
+        memset (chunk, 1, CHUNK);
+    }
+    ck_assert_int_eq (store.file_error, EFBIG);
+    ck_assert_uint_gt (store.n_file_bytes, 0);
+    ck_assert_uint_ge (store.n_bytes, 200 * CHUNK);
+    ck_assert_uint_le (hs_memory_n_allocations (), 10); /* 100 MiB are some slabs, not hundreds */
+    hs_store_clear (&store);
+}
+END_TEST
+
 static void add_events (struct hs_trace *trace, uint32_t n)
 {
     struct hs_event_batch *batch = hs_batch_new ();
@@ -101,19 +135,12 @@ static void add_events (struct hs_trace *trace, uint32_t n)
     hs_batch_free (batch);
 }
 
-START_TEST (a_trace_in_a_file_is_the_same)
+static void assert_same (const struct hs_trace *trace, const struct hs_trace *expected)
 {
-    struct hs_trace *in_file = hs_trace_new (), *in_memory = hs_trace_new ();
     struct hs_column *one[HS_N_COLUMNS], *other[HS_N_COLUMNS];
 
-    ck_assert (in_file != NULL && in_memory != NULL);
-    in_file->store.budget = 0;
-    add_events (in_file, 600000);
-    add_events (in_memory, 600000);
-    ck_assert_uint_gt (in_file->store.n_file_bytes, 0);
-    ck_assert_uint_eq (in_memory->store.n_file_bytes, 0);
-    hs_trace_list_columns (in_file, one);
-    hs_trace_list_columns (in_memory, other);
+    hs_trace_list_columns (trace, one);
+    hs_trace_list_columns (expected, other);
     for (unsigned id = 0; id < HS_N_COLUMNS; id++) {
         ck_assert_uint_eq (one[id]->n, other[id]->n);
         for (uint64_t i = 0; i < one[id]->n; i += HS_COLUMN_CHUNK_VALUES)
@@ -121,8 +148,41 @@ START_TEST (a_trace_in_a_file_is_the_same)
                                       (size_t)hs_column_run (i, one[id]->n) * one[id]->value_size),
                               0);
     }
+}
+
+/* In a file, and where the file cannot take it (a full disk is the same to the store). */
+START_TEST (a_trace_in_a_file_is_the_same)
+{
+    struct hs_trace *in_file = hs_trace_new (), *in_memory = hs_trace_new ();
+    struct hs_trace *refused = hs_trace_new ();
+    const struct hs_tables *tables;
+
+    ck_assert (in_file != NULL && in_memory != NULL && refused != NULL);
+    in_file->store.budget = refused->store.budget = 0;
+    add_events (in_file, 600000);
+    add_events (in_memory, 600000);
+    limit_files (16 << 20);
+    add_events (refused, 600000);
+    ck_assert_uint_gt (in_file->store.n_file_bytes, 0);
+    ck_assert_uint_eq (in_memory->store.n_file_bytes, 0);
+    ck_assert_uint_eq (refused->store.n_file_bytes, 0);
+    assert_same (in_file, in_memory);
+    assert_same (refused, in_memory);
+    ck_assert_uint_eq (hs_trace_lock (in_memory)->findings.n, 0);
+    hs_trace_unlock (in_memory);
+    ck_assert_uint_eq (hs_trace_lock (in_file)->findings.n, 0);
+    hs_trace_unlock (in_file);
+    tables = hs_trace_lock (refused);
+    ck_assert_uint_eq (tables->findings.n, 1);
+    ck_assert_int_eq (tables->findings.items[0].kind, HS_NOTE_SHORTAGE);
+    ck_assert_uint_eq (tables->findings.items[0].count, 1);
+    ck_assert_str_eq (hs_intern_text (&tables->strings, tables->findings.items[0].example),
+                      "The temporary file for columns cannot grow (File too large); memory is used "
+                      "instead.");
+    hs_trace_unlock (refused);
     hs_trace_free (in_file);
     hs_trace_free (in_memory);
+    hs_trace_free (refused);
 }
 END_TEST
 
@@ -136,6 +196,7 @@ int main (void)
     tcase_add_test (rules, the_share_is_told_by_the_environment);
     tcase_add_test (rules, without_a_folder_memory_is_used);
     tcase_add_test (rules, want_of_memory_is_told);
+    tcase_add_test (rules, a_file_that_cannot_grow_is_left);
     tcase_add_test (rules, a_trace_in_a_file_is_the_same);
     suite_add_tcase (suite, rules);
     return run_suite (suite);
