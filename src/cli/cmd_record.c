@@ -24,8 +24,7 @@ static gboolean follow;
 static const GOptionEntry entries[] = {
     { "output", 'o', 0, G_OPTION_ARG_FILENAME, &cli_record_choice.output,
       N_ ("Write to FILE: .hst or .etl (default: PROGRAM.hst, never overwriting)"), N_ ("FILE") },
-    { "follow", 'f', 0, G_OPTION_ARG_NONE, &follow,
-      N_ ("Record children, too, and what the program becomes by exec"), NULL },
+    { "follow", 'f', 0, G_OPTION_ARG_NONE, &follow, N_ ("Record children, too"), NULL },
     CLI_RECORD_OPTIONS,
     { NULL, 0, 0, 0, NULL, NULL, NULL },
 };
@@ -120,8 +119,9 @@ const struct cli_command cli_command_record = {
         "Every malloc, calloc, realloc, free and memalign of the program is recorded with its\n"
         "time, thread and, for allocations, call stack. The program runs as it would without;\n"
         "its exit status is passed on (128 + n for signal n; 125: recording failed, 126: the\n"
-        "program cannot be executed, 127: it was not found). Children are recorded with --follow:\n"
-        "each is a process of the trace, and the recording ends when all have ended."),
+        "program cannot be executed, 127: it was not found). What it becomes by exec is recorded,\n"
+        "too: a further process of the trace with the same pid. So are children with --follow;\n"
+        "the recording then ends when all have ended."),
     .options = entries,
     .run = run,
 };

@@ -63,8 +63,8 @@ void cli_report_recording (const char *file, const struct hs_record_totals *tota
         print_count (_ ("heapstrata: %s further processes could not be followed\n"),
                      totals->n_unfollowed);
     if (totals->has_execed)
-        (void)fputs (_ ("heapstrata: the program became another by exec, which was not recorded; "
-                        "--follow does that\n"),
+        (void)fputs (_ ("heapstrata: the program became another by exec, which could not be "
+                        "recorded\n"),
                      stderr);
     if (totals->n_allocs == 0)
         (void)fprintf (stderr, "heapstrata: %s\n", why_nothing (totals->obstacle));

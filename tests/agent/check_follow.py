@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Records programs that make other processes, with and without --follow.
 
-Usage: check_follow.py HEAPSTRATA KIN SCRATCH. Each case of kin.c stands here with what it does:
+Usage: check_follow.py HEAPSTRATA KIN SCRATCH [STATIC]; STATIC is a program that is statically
+linked. Each case of kin.c stands here with what it does:
 blocks are told by their sizes, processes by pid and instance.
 """
 import collections
@@ -15,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from tap import Results  # noqa: E402
 
 HEAPSTRATA, KIN, SCRATCH = sys.argv[1:4]
+STATIC = sys.argv[4] if len(sys.argv) > 4 else None
 KIN = os.path.abspath(KIN)
 os.environ["XDG_RUNTIME_DIR"] = RUNTIME = os.path.join(SCRATCH, "run-follow")
 os.makedirs(RUNTIME, mode=0o700, exist_ok=True)
@@ -83,13 +85,31 @@ def execs(extension):
     trace.check("exec: each its own", trace.owners(5003) == [0] and trace.owners(5004) == [1])
     trace.check("exec: reasons", [p["end_reason"] for p in trace.processes] == ["exec", "exit"])
     alone = Trace("exec-alone", KIN, "exec", extension=extension, follow=False)
-    alone.check("exec: alone", alone.status == 4 and len(alone.processes) == 1
-                and alone.owners(5004) == [] and "by exec" in alone.errors)
-    alone.check("exec: alone, reason", alone.processes[0]["end_reason"] == "exec")
+    alone.check("exec: the same without --follow", alone.status == 4
+                and alone.owners(5003) == [0] and alone.owners(5004) == [1]
+                and [p["end_reason"] for p in alone.processes] == ["exec", "exit"]
+                and "by exec" not in alone.errors)
     failed = Trace("failed-exec", KIN, "failed-exec", extension=extension)
     failed.check("failed exec: goes on", failed.status == 5 and len(failed.processes) == 1
                  and failed.owners(5006) == failed.owners(5007) == [0]
                  and failed.processes[0]["end_reason"] == "exit")
+
+
+def chains():
+    """All ways to exec, one after the other; what else it starts on its way is not recorded."""
+    trace = Trace("chain", KIN, "chain", "0", follow=False)
+    trace.check("chain: without a trace of us in the environment", trace.status == 7)
+    trace.check("chain: each program", [trace.owners(5100 + i) for i in range(9)]
+                == [[i] for i in range(9)])
+    trace.check("chain: no child", len(trace.processes) == 9 and trace.owners(5004) == [])
+    shell = Trace("shell", "sh", "-c", f"exec env A=b {KIN} leaf", follow=False)
+    shell.check("chain: sh, env, program", shell.status == 4 and shell.owners(5004) == [2])
+    if STATIC is None:
+        print("SKIPPED static programs cannot be linked here")
+        return
+    static = Trace("static", KIN, "exec-file", STATIC, follow=False)
+    static.check("chain: a static program is told", static.status == 0
+                 and "by exec" in static.errors and len(static.processes) == 1)
 
 
 def spawns():
@@ -154,6 +174,7 @@ def main():
     for extension in ("hst", "etl"):
         forks(extension)
         execs(extension)
+    chains()
     spawns()
     others()
     real_programs()

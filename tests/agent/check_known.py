@@ -317,7 +317,7 @@ def harmless():
     simple("small-stacks", {1301: 20}, others=None)
     simple("signal-stack", {71: 20}, others=1)
     simple("thread-exit", {1401: 30, 1402: 30}, others=None)
-    simple("exec", {1501: 1, 1502: 0})
+    simple("exec", {1501: 1, 1502: 1})
     simple("daemon", {1601: 1, 1602: 0})
     simple("many-forks", {1701: 100, 1702: 0})
     simple("libraries", {1801: 1}, others=None)

@@ -14,9 +14,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from tap import Results  # noqa: E402
 
 AGENT, TABLE = sys.argv[1:3]
-# what --follow needs: no allocation, so not in the table
+# by which programs follow each other: no allocation, so not in the table
 FOLLOWING = {"fork", "execve", "execvpe", "execvp", "execv", "posix_spawnp", "posix_spawn",
-             "fexecve"}
+             "fexecve", "execl", "execlp", "execle"}
 results = Results()
 check = results.check
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Processes that make others, with known allocations: each block has a size of its own, told in
- * check_follow.py. Usage: kin CASE.
+ * check_follow.py. Usage: kin CASE [PROGRAM].
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <spawn.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -48,6 +50,64 @@ static int run_exec (void)
 {
     (void)keep (5003);
     (void)execve (self, leaf_arguments (), no_environment);
+    return 1;
+}
+
+/* A child by fork and one by posix_spawn, and what they see of us. */
+static int run_children (void)
+{
+    static const char *const arguments[] = {
+        "sh", "-c", "test -z \"$LD_PRELOAD$HEAPSTRATA_AGENT_EXEC$HEAPSTRATA_AGENT_SOCKET\"", NULL
+    };
+    int statuses[2] = { 1, 1 };
+    pid_t pid;
+
+    if (fork () == 0) {
+        (void)execve (self, leaf_arguments (), environ);
+        _exit (1);
+    }
+    (void)wait (&statuses[0]);
+    if (posix_spawn (&pid, "/bin/sh", NULL, NULL, (char *const *)arguments, environ) == 0)
+        (void)waitpid (pid, &statuses[1], 0);
+    return WEXITSTATUS (statuses[0]) == 4 && statuses[1] == 0;
+}
+
+/* Each program of the chain becomes the next by another function. */
+static int run_chain (int n)
+{
+    char next[16];
+    char *arguments[] = { (char *)self, "chain", next, NULL };
+    int fd = open (self, O_RDONLY | O_CLOEXEC);
+
+    (void)snprintf (next, sizeof next, "%d", n + 1);
+    (void)keep (5100 + (size_t)n);
+    if (getenv ("LD_PRELOAD") != NULL || getenv ("HEAPSTRATA_AGENT_EXEC") != NULL)
+        return 1;
+    if (n == 0)
+        (void)execve (self, arguments, environ);
+    if (n == 1)
+        (void)execv (self, arguments);
+    if (n == 2)
+        (void)execvp (self, arguments);
+    if (n == 3)
+        (void)execvpe (self, arguments, no_environment);
+    if (n == 4)
+        (void)fexecve (fd, arguments, environ);
+    if (n == 5)
+        (void)execl (self, self, "chain", next, (char *)NULL);
+    if (n == 6)
+        (void)execlp (self, self, "chain", next, (char *)NULL);
+    if (n == 7)
+        (void)execle (self, self, "chain", next, (char *)NULL, no_environment);
+    return n == 8 && run_children () ? 7 : 2;
+}
+
+static int run_exec_file (char *path)
+{
+    char *arguments[] = { path, NULL };
+
+    (void)keep (5009);
+    (void)execv (path, arguments);
     return 1;
 }
 
@@ -166,6 +226,10 @@ int main (int argc, char **argv)
         return run_fork ();
     if (strcmp (name, "exec") == 0)
         return run_exec ();
+    if (strcmp (name, "chain") == 0)
+        return run_chain (argv[2][0] - '0');
+    if (strcmp (name, "exec-file") == 0)
+        return run_exec_file (argv[2]);
     if (strcmp (name, "failed-exec") == 0)
         return run_failed_exec ();
     if (strcmp (name, "vfork") == 0)

@@ -282,7 +282,7 @@ def walk_frees(steps, freers):
         def recorded():
             press("Control+r")
             dialog = viewer.find_window("Record a Program")
-            for name in ("exec$", "who frees it"):
+            for name in ("Children, too", "who frees it"):
                 viewer.find(ROLE.CHECK_BOX, name, dialog).get_action_iface().do_action(0)
             fill_twice(viewer, dialog, output, p=freers, a=" ", w=output)
             viewer.rest_pointer()

@@ -63,29 +63,36 @@ static int find_own_path (const char *entry)
     return 0;
 }
 
-int agent_follow_read (char *const *environment)
+void agent_follow_read (char *const *environment)
 {
     int has_path = 0, has_socket = 0;
 
     for (; *environment != NULL; environment++) {
-        if (agent_begins_with (*environment, AGENT_SOCKET_VARIABLE))
+        int has_children = agent_begins_with (*environment, AGENT_SOCKET_VARIABLE);
+
+        if (has_children || agent_begins_with (*environment, AGENT_EXEC_VARIABLE)) {
             has_socket = copy (agent_follow.socket, sizeof agent_follow.socket, *environment);
-        else if (agent_begins_with (*environment, AGENT_PRELOAD_VARIABLE))
+            agent_follow.has_children = has_children;
+        } else if (agent_begins_with (*environment, AGENT_PRELOAD_VARIABLE)) {
             has_path = find_own_path (*environment);
+        }
     }
-    if (!has_path || !has_socket)
+    if (!has_path || !has_socket) {
         agent_follow.socket[0] = '\0';
-    return has_path && has_socket;
+        agent_follow.has_children = 0;
+    }
 }
 
 static int connect_to_recorder (void)
 {
-    const char *path = agent_follow.socket + sizeof AGENT_SOCKET_VARIABLE - 1;
+    const char *path = agent_follow.socket;
     struct timeval patience = { 1, 0 };
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     long fd;
 
-    if (!copy (address.sun_path, sizeof address.sun_path, path))
+    while (*path != '\0' && *path++ != '=')
+        continue;
+    if (*path == '\0' || !copy (address.sun_path, sizeof address.sun_path, path))
         return -1;
     fd = sys3 (SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -129,8 +136,8 @@ int agent_take_forked (void)
     uint32_t expected = CHILD_NEW;
     int fd, is_taken;
 
-    /* nobody's child: tracing never began here, or nobody follows */
-    if (agent.alive == NULL || agent_follow.socket[0] == '\0')
+    /* nobody's child: tracing never began here, or children are not followed */
+    if (agent.alive == NULL || !agent_follow.has_children)
         return 0;
     /* the word behind was wiped with it: one thread asks, once. What memory the parent's threads
      * had here came along and is emptied when it is used */

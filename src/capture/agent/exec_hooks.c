@@ -2,9 +2,9 @@
 /*
  * The functions by which a process becomes another program, or starts one.
  *
- * They say that an exec is under way, so that the recorder knows an end by exec; and when children
- * are followed, an environment that the program made or changed gets the agent back. The
- * environment of the process itself keeps it then (start.c), which serves system, popen and execl.
+ * They say that an exec is under way, so that the recorder knows an end by exec, and give the agent
+ * back to the environment of what this process becomes. When children are followed, to theirs, too;
+ * the environment of the process itself keeps it then (start.c), which serves system and popen.
  * A vfork child runs here with its parent's memory: everything new is on the stack.
  */
 #include "capture/agent/agent_follow.h"
@@ -13,6 +13,7 @@
 
 #include <dlfcn.h>
 #include <spawn.h>
+#include <stdarg.h>
 
 #define EXPORT __attribute__ ((visibility ("default")))
 #define MAX_ENTRIES 8192u /* of an environment; larger ones stay as they are */
@@ -57,7 +58,7 @@ static int is_own_process (uint32_t state)
 /* So that the recorder waits for a child whose parent ends at once. */
 static void expect_child (int n)
 {
-    if (agent_follow.socket[0] != '\0' && agent.alive != NULL && *agent.alive != 0)
+    if (agent_follow.has_children && agent.alive != NULL && *agent.alive != 0)
         atomic_fetch_add (&agent.arena->n_children, (uint32_t)n);
 }
 
@@ -76,6 +77,13 @@ static void end_exec (void)
         atomic_store (&agent.arena->agent_state, HS_AGENT_READY);
     else
         expect_child (-1);
+}
+
+/* Whether the agent shall be in an environment for an exec, or for a new process. */
+static int is_followed (int is_exec)
+{
+    return agent_follow.socket[0] != '\0' &&
+           (agent_follow.has_children || (is_exec && is_own_process (HS_AGENT_READY)));
 }
 
 static size_t count (char *const *environment)
@@ -119,7 +127,8 @@ static char *const *complete (char *const *environment, size_t n, char **list, c
 
     for (size_t i = 0; i < n; i++) {
         list[i] = environment[i];
-        has_socket |= agent_begins_with (list[i], AGENT_SOCKET_VARIABLE);
+        has_socket |= agent_begins_with (list[i], AGENT_SOCKET_VARIABLE) ||
+                      agent_begins_with (list[i], AGENT_EXEC_VARIABLE);
         if (!agent_begins_with (list[i], AGENT_PRELOAD_VARIABLE) || names_agent (list[i])) {
             has_preload |= agent_begins_with (list[i], AGENT_PRELOAD_VARIABLE);
             continue;
@@ -138,12 +147,13 @@ static char *const *complete (char *const *environment, size_t n, char **list, c
 }
 
 /* Declares `name`: the environment to go on with. A macro, since its memory is the caller's. */
-#define COMPLETE(name, environment)                                                                \
+#define COMPLETE(name, environment, is_exec)                                                       \
     size_t n_entries = count (environment);                                                        \
-    int is_followed = agent_follow.socket[0] != '\0' && n_entries <= MAX_ENTRIES;                  \
-    char *list[is_followed ? n_entries + 3 : 1], joined[is_followed ? 2048 : 1];                   \
-    char *const *name =                                                                            \
-        is_followed ? complete (environment, n_entries, list, joined, sizeof joined) : environment
+    int is_completed = n_entries <= MAX_ENTRIES && is_followed (is_exec);                          \
+    char *list[is_completed ? n_entries + 3 : 1], joined[is_completed ? 2048 : 1];                 \
+    char *const *name = is_completed                                                               \
+                            ? complete (environment, n_entries, list, joined, sizeof joined)       \
+                            : environment
 
 EXPORT pid_t fork (void)
 {
@@ -160,7 +170,7 @@ EXPORT pid_t fork (void)
 
 EXPORT int execve (const char *path, char *const *argv, char *const *environment)
 {
-    COMPLETE (completed, environment);
+    COMPLETE (completed, environment, 1);
     int ret;
 
     begin_exec ();
@@ -183,7 +193,7 @@ EXPORT int execv (const char *path, char *const *argv)
 
 EXPORT int execvpe (const char *file, char *const *argv, char *const *environment)
 {
-    COMPLETE (completed, environment);
+    COMPLETE (completed, environment, 1);
     int ret;
 
     begin_exec ();
@@ -206,7 +216,7 @@ EXPORT int execvp (const char *file, char *const *argv)
 
 EXPORT int fexecve (int fd, char *const *argv, char *const *environment)
 {
-    COMPLETE (completed, environment);
+    COMPLETE (completed, environment, 1);
     int ret;
 
     begin_exec ();
@@ -215,11 +225,50 @@ EXPORT int fexecve (int fd, char *const *argv, char *const *environment)
     return ret;
 }
 
+/* Declares `name`: the arguments behind `first`, up to the NULL; `list` stands behind that. */
+#define LIST_ARGUMENTS(name, first, list)                                                          \
+    va_list list;                                                                                  \
+    size_t n_arguments = 1;                                                                        \
+    va_start (list, first);                                                                        \
+    while ((first) != NULL && va_arg (list, char *) != NULL)                                       \
+        n_arguments++;                                                                             \
+    va_end (list);                                                                                 \
+    char *name[n_arguments + 1];                                                                   \
+    name[0] = (char *)(uintptr_t)(first);                                                          \
+    va_start (list, first);                                                                        \
+    for (size_t i = 1; (first) != NULL && i <= n_arguments; i++)                                   \
+    name[i] = va_arg (list, char *)
+
+EXPORT int execl (const char *path, const char *first, ...)
+{
+    LIST_ARGUMENTS (argv, first, list);
+
+    va_end (list);
+    return execv (path, argv);
+}
+
+EXPORT int execlp (const char *file, const char *first, ...)
+{
+    LIST_ARGUMENTS (argv, first, list);
+
+    va_end (list);
+    return execvp (file, argv);
+}
+
+EXPORT int execle (const char *path, const char *first, ...)
+{
+    LIST_ARGUMENTS (argv, first, list);
+    char *const *environment = first != NULL ? va_arg (list, char *const *) : NULL;
+
+    va_end (list);
+    return execve (path, argv, environment);
+}
+
 EXPORT int posix_spawn (pid_t *ret_pid, const char *path, const posix_spawn_file_actions_t *actions,
                         const posix_spawnattr_t *attributes, char *const *argv,
                         char *const *environment)
 {
-    COMPLETE (completed, environment);
+    COMPLETE (completed, environment, 0);
     int ret = real.posix_spawn (ret_pid, path, actions, attributes, argv, completed);
 
     expect_child (ret == 0);
@@ -231,7 +280,7 @@ EXPORT int posix_spawnp (pid_t *ret_pid, const char *file,
                          const posix_spawnattr_t *attributes, char *const *argv,
                          char *const *environment)
 {
-    COMPLETE (completed, environment);
+    COMPLETE (completed, environment, 0);
     int ret = real.posix_spawnp (ret_pid, file, actions, attributes, argv, completed);
 
     expect_child (ret == 0);

@@ -2,7 +2,8 @@
 /*
  * How the agent comes to life in a program that was launched with it: takes the arena that the
  * recorder left in a descriptor, or asks for one (agent_follow.h), and takes itself out of the
- * environment, so that children are not traced - unless they are to be followed.
+ * environment, so that children are not traced - unless they are to be followed. What the process
+ * itself becomes by exec gets it back (exec_hooks.c).
  */
 #include "capture/agent/agent.h"
 
@@ -71,7 +72,7 @@ static size_t cut_own_name (char *list)
 }
 
 /* Returns the descriptor that the recorder told, -1 when there is none. */
-static int leave_environment (char **environment, int is_following)
+static int leave_environment (char **environment)
 {
     int fd = -1;
 
@@ -79,7 +80,10 @@ static int leave_environment (char **environment, int is_following)
         if (agent_begins_with (*entry, VARIABLE)) {
             fd = parse_descriptor (*entry + sizeof VARIABLE - 1);
             remove_entry (entry);
-        } else if (!is_following && agent_begins_with (*entry, AGENT_PRELOAD_VARIABLE) &&
+        } else if (agent_begins_with (*entry, AGENT_EXEC_VARIABLE)) {
+            remove_entry (entry);
+        } else if (!agent_follow.has_children &&
+                   agent_begins_with (*entry, AGENT_PRELOAD_VARIABLE) &&
                    cut_own_name (*entry + sizeof AGENT_PRELOAD_VARIABLE - 1) == 0) {
             remove_entry (entry);
         } else {
@@ -156,7 +160,7 @@ int agent_take_arena (int fd)
 /* glibc passes main's arguments to constructors. */
 static __attribute__ ((constructor)) void start (int argc, char **argv, char **environment)
 {
-    int fd, is_following;
+    int fd;
 
     (void)argc;
     (void)argv;
@@ -165,9 +169,9 @@ static __attribute__ ((constructor)) void start (int argc, char **argv, char **e
     if (environment == NULL)
         return;
     agent_look_up_exec ();
-    is_following = agent_follow_read (environment);
-    fd = leave_environment (environment, is_following);
-    if (fd < 0 && is_following)
+    agent_follow_read (environment);
+    fd = leave_environment (environment);
+    if (fd < 0 && agent_follow.socket[0] != '\0')
         fd = agent_follow_ask (0);
     if (fd < 0)
         return;

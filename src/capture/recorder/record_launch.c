@@ -14,11 +14,12 @@
 
 /* The environment with the agent in front of what is preloaded already; NULL when memory is out.
  * All of it is in `arena`. */
-static char **make_environment (struct hs_arena *arena, const char *agent_path, int fd,
-                                const char *follow_path)
+static char **make_environment (struct hs_arena *arena, const struct hs_record_options *options,
+                                int fd, const char *follow_path)
 {
     static const char preload[] = "LD_PRELOAD=", variable[] = "HEAPSTRATA_AGENT_FD=",
-                      socket[] = "HEAPSTRATA_AGENT_SOCKET=";
+                      socket[] = "HEAPSTRATA_AGENT_SOCKET=", exec[] = "HEAPSTRATA_AGENT_EXEC=";
+    const char *agent_path = options->agent_path;
     const char *others = getenv ("LD_PRELOAD");
     size_t n = 0, out = 0, size;
     char **list, *entry;
@@ -32,7 +33,8 @@ static char **make_environment (struct hs_arena *arena, const char *agent_path, 
         return NULL;
     for (size_t i = 0; i < n; i++) {
         if (strncmp (environ[i], preload, sizeof preload - 1) != 0 &&
-            strncmp (environ[i], socket, sizeof socket - 1) != 0)
+            strncmp (environ[i], socket, sizeof socket - 1) != 0 &&
+            strncmp (environ[i], exec, sizeof exec - 1) != 0)
             list[out++] = environ[i];
     }
     (void)snprintf (entry, size, "%s%s%s%s", preload, agent_path,
@@ -45,19 +47,18 @@ static char **make_environment (struct hs_arena *arena, const char *agent_path, 
         entry = hs_arena_alloc (arena, size);
         if (entry == NULL)
             return NULL;
-        (void)snprintf (entry, size, "%s%s", socket, follow_path);
+        (void)snprintf (entry, size, "%s%s", options->follow ? socket : exec, follow_path);
         list[out++] = entry;
     }
     list[out] = NULL;
     return list;
 }
 
-static enum hs_status launch (struct hs_session *session, const char *agent_path, char *const *argv,
-                              int fd, pid_t *ret_pid, struct hs_error *err)
+static enum hs_status launch (struct hs_session *session, const struct hs_record_options *options,
+                              char *const *argv, int fd, pid_t *ret_pid, struct hs_error *err)
 {
     struct hs_arena arena = { 0 };
-    char **environment =
-        make_environment (&arena, agent_path, fd, hs_session_follow_path (session));
+    char **environment = make_environment (&arena, options, fd, hs_session_follow_path (session));
     posix_spawn_file_actions_t actions;
     int error = ENOMEM;
 
@@ -95,7 +96,9 @@ enum hs_status hs_record_launch (const struct hs_record_options *options, char *
         return status;
     status = hs_session_make_arena (session, &fd, err);
     if (status == HS_OK)
-        status = launch (session, options->agent_path, argv, fd, &process.pid, err);
+        status = hs_session_follow (session, err);
+    if (status == HS_OK)
+        status = launch (session, options, argv, fd, &process.pid, err);
     if (status != HS_OK) {
         hs_session_abandon (session);
         return status;

@@ -168,6 +168,12 @@ static enum hs_status end_process (struct hs_session *session, struct hs_recorde
                : hs_error_no_memory (err);
 }
 
+/* Its children are refused, unless they are followed. */
+static bool is_followed (const struct hs_session *session, const struct hs_follow_request *request)
+{
+    return session->options->follow || (request->pid == session->root.pid && !request->is_forked);
+}
+
 /* A followed process that asks for memory: another instance of its pid ends with it. */
 static enum hs_status begin_followed (struct hs_session *session,
                                       const struct hs_follow_request *request, struct hs_error *err)
@@ -187,6 +193,8 @@ static enum hs_status begin_followed (struct hs_session *session,
             status = end_process (session, p, HS_PROCESS_EXECED, err);
     }
     session->n_arrived += !is_known;
+    if (request->pid == session->root.pid)
+        session->totals.has_execed = false; /* and is recorded again */
     if (status == HS_OK && session->n_processes < PROCESSES)
         (void)hs_recorded_new (session->trace, -1, &process, &refusal);
     if (process != NULL && hs_recorded_watch (process, &described, &refusal) != HS_OK) {
@@ -218,14 +226,19 @@ static enum hs_status look_at_processes (struct hs_session *session, struct hs_e
     struct hs_follow_request request;
     enum hs_status status = HS_OK;
 
-    while (status == HS_OK && session->follow != NULL && hs_follow_next (session->follow, &request))
-        status = begin_followed (session, &request, err);
+    while (status == HS_OK && session->follow != NULL &&
+           hs_follow_next (session->follow, &request)) {
+        if (is_followed (session, &request))
+            status = begin_followed (session, &request, err);
+        else
+            (void)hs_follow_answer (&request, -1);
+    }
     for (struct hs_recorded *p = session->processes; p != NULL && status == HS_OK; p = p->next) {
         enum hs_recorded_state state = p->is_ending ? HS_RECORDED_RUNS : hs_recorded_look (p);
 
         if (state == HS_RECORDED_RUNS)
             continue;
-        if (state == HS_RECORDED_EXECED && session->follow == NULL)
+        if (state == HS_RECORDED_EXECED && p->pid == session->root.pid)
             session->totals.has_execed = true;
         status = end_process (
             session, p, state == HS_RECORDED_EXECED ? HS_PROCESS_EXECED : HS_PROCESS_EXITED, err);
@@ -243,8 +256,7 @@ static bool is_child_coming (struct hs_session *session)
         session->empty_since_ns = 0;
     else if (session->empty_since_ns == 0)
         session->empty_since_ns = now;
-    return session->follow != NULL && session->n_expected > session->n_arrived &&
-           now - session->empty_since_ns < CHILD_NS;
+    return session->n_expected > session->n_arrived && now - session->empty_since_ns < CHILD_NS;
 }
 
 static bool is_over (struct hs_session *session)
@@ -370,8 +382,6 @@ enum hs_status hs_session_new (const struct hs_record_options *options,
         status = hs_error_set (err, HS_UNSUPPORTED, HS_NO_OFFSET,
                                "cannot record to '%s': the name must end with .hst or .etl",
                                options->output);
-    if (status == HS_OK && options->follow)
-        status = hs_follow_new (&session->follow, err);
     if (status == HS_OK)
         status = session->encoder->open (options->output, &session->encoder_self, err);
     if (status == HS_OK && (options->newest_bytes > 0 || options->newest_ns > 0))
@@ -416,6 +426,16 @@ enum hs_status hs_session_take_arena (struct hs_session *session, int fd, struct
 struct hs_arena_head *hs_session_arena (struct hs_session *session)
 {
     return session->first != NULL ? session->first->reader.arena : NULL;
+}
+
+enum hs_status hs_session_follow (struct hs_session *session, struct hs_error *err)
+{
+    struct hs_error obstacle = { 0 };
+    enum hs_status status = hs_follow_new (&session->follow, &obstacle);
+
+    if (status != HS_OK && session->options->follow)
+        *err = obstacle;
+    return session->options->follow ? status : HS_OK; /* an exec is then told as not recorded */
 }
 
 const char *hs_session_follow_path (const struct hs_session *session)

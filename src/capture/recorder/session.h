@@ -58,6 +58,10 @@ struct hs_arena_head *hs_session_arena (struct hs_session *session);
 enum hs_status hs_session_begin (struct hs_session *session,
                                  const struct hs_session_process *process, struct hs_error *err);
 
+/* Before a launch: what the program becomes by exec is recorded, too, and its children when the
+ * options say so. */
+enum hs_status hs_session_follow (struct hs_session *session, struct hs_error *err);
+
 /* Where a followed process asks for its memory: for its environment; NULL when not following. */
 const char *hs_session_follow_path (const struct hs_session *session);
 
