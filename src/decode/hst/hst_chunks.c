@@ -24,6 +24,13 @@ void hs_hst_note (struct hs_hst *self, enum hs_note_kind kind, uint64_t offset, 
     hs_note_pile_add (&self->notes, kind, offset, "%s", sentence);
 }
 
+void hs_hst_lose_events (struct hs_hst *self, int64_t time)
+{
+    if (!self->is_gap_due)
+        self->gap_time = time;
+    self->is_gap_due = true;
+}
+
 static bool parse_head (struct hs_span bytes, uint64_t offset, struct hs_hst_chunk_head *ret)
 {
     struct hs_span checked = hs_span_part (bytes, 0, HS_HST_CHUNK_HEADER_CHECKED);
@@ -108,10 +115,12 @@ enum hs_status hs_hst_find_chunk (struct hs_hst *self, struct hs_hst_chunk_head 
 
 static void count_chunk (struct hs_hst *self, const struct hs_hst_chunk_head *head)
 {
-    if (head->number != self->next_chunk)
+    if (head->number != self->next_chunk) {
         hs_hst_note (self, HS_NOTE_SEQUENCE_GAP, head->offset,
                      "Chunk %u stands where number %u was expected: what lies between is missing.",
                      head->number, self->next_chunk);
+        hs_hst_lose_events (self, self->record_time);
+    }
     self->next_chunk = head->number + 1;
     self->offset = head->offset + HS_HST_CHUNK_HEADER_BYTES + head->n_stored;
 }

@@ -149,6 +149,7 @@ static enum hs_status load_events (struct hs_hst *self, const struct hs_hst_chun
 
     if (status == HS_DAMAGED) {
         self->first_event += head->n_block_events; /* told in the note */
+        hs_hst_lose_events (self, self->record_time);
         if (self->has_definitions)
             deliver_definitions (self);
     }
@@ -343,11 +344,23 @@ static enum hs_status load_chunk (struct hs_hst *self, struct hs_error *err)
     return status == HS_DAMAGED ? HS_OK : status;
 }
 
+/* What the missing events did to the blocks before them cannot be known, as in any gap. */
+static void tell_gap (struct hs_hst *self, int64_t end, struct hs_event_batch *out)
+{
+    struct hs_event *gap = hs_batch_add (out, HS_EVENT_GAP, self->gap_time);
+
+    gap->process = HS_NO_PROCESS;
+    gap->end_time = end > self->gap_time ? end : self->gap_time;
+    self->is_gap_due = false;
+}
+
 /* Lets out what the segment has; sets is_delivering to false when that was all. */
 static void read_segment (struct hs_hst *self, struct hs_event_batch *out)
 {
     while (hs_batch_has_room (out, HS_HST_OP_ROOM + HS_N_NOTE_KINDS)) {
-        if (self->n_definitions_due == 0 && self->n_ops > 0) {
+        if (self->is_gap_due && self->n_ops > 0) {
+            tell_gap (self, self->model->time, out);
+        } else if (self->n_definitions_due == 0 && self->n_ops > 0) {
             hs_hst_read_ops (self, out);
         } else if (hs_hst_read_definition (self, out)) {
             if (self->n_definitions_due > 0)
@@ -385,6 +398,9 @@ static enum hs_status hst_next (void *data, struct hs_event_batch *out, struct h
             status = load_chunk (self, err);
         if (status == HS_END && self->has_definitions) {
             deliver_definitions (self); /* their events are cut off */
+            status = HS_OK;
+        } else if (status == HS_END && self->is_gap_due) {
+            tell_gap (self, self->record_time, out);
             status = HS_OK;
         } else if (status == HS_END && !self->has_ended) {
             self->has_ended = true;

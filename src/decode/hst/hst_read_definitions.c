@@ -192,6 +192,7 @@ bool hs_hst_is_slot (struct hs_hst *self, int64_t slot)
 bool hs_hst_need_process (struct hs_hst *self, hs_process_id process, struct hs_event_batch *out)
 {
     struct hs_process_fields unknown = { .pid = 0 };
+    struct hs_event *gap;
 
     if (process < self->n_processes)
         return true;
@@ -206,6 +207,9 @@ bool hs_hst_need_process (struct hs_hst *self, hs_process_id process, struct hs_
                  "Process number %u is used but was never described.", process);
     hs_batch_add_process (out, HS_EVENT_PROCESS, 0, &unknown)->process = process;
     self->n_processes = process + 1;
+    gap = hs_batch_add (out, HS_EVENT_GAP, self->record_time); /* it began in damage */
+    gap->process = process;
+    gap->end_time = self->record_time;
     return true;
 }
 

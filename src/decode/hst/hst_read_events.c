@@ -18,12 +18,15 @@ void hs_hst_begin_read_events (struct hs_hst *self)
     if (payload.size < HS_HST_EVENTS_HEADER_BYTES || n_ops > HS_HST_MAX_OPS) {
         hs_hst_note (self, HS_NOTE_RECORD_DAMAGED, self->events_offset,
                      "The header of a chunk of events makes no sense; the chunk is left out.");
+        hs_hst_lose_events (self, self->record_time);
         return;
     }
-    if (first_event != self->first_event)
+    if (first_event != self->first_event) {
+        hs_hst_lose_events (self, self->record_time);
         hs_hst_note (self, HS_NOTE_EVENTS_LOST, self->events_offset,
                      "A chunk begins with heap event %llu where %llu was expected.",
                      (unsigned long long)first_event, (unsigned long long)self->first_event);
+    }
     self->first_event = first_event;
     self->op.at += HS_HST_EVENTS_HEADER_BYTES;
     self->op.end += payload.size;
@@ -482,6 +485,7 @@ void hs_hst_read_ops (struct hs_hst *self, struct hs_event_batch *out)
     if (is_sound && (self->n_ops > 0 || at == self->op.end))
         return;
     self->n_ops = 0;
+    hs_hst_lose_events (self, self->model->time);
     hs_hst_note (self, HS_NOTE_RECORD_DAMAGED, self->events_offset,
                  "An event makes no sense; %u heap events from it on are left out.",
                  self->n_block_events_told > self->n_block_events

@@ -14,8 +14,8 @@
 #include "decode/source.h"
 #include "event/hst_model.h"
 
-/* What one op or definition may add to a batch: itself, and the process it names unknown. */
-#define HS_HST_OP_ROOM 2u
+/* What one op or definition may add to a batch: itself, the process it names unknown, and a gap. */
+#define HS_HST_OP_ROOM 3u
 
 struct hs_hst_chunk_head {
     uint64_t offset; /* of the header in the file */
@@ -82,7 +82,8 @@ struct hs_hst {
     uint32_t n_processes; /* highest told + 1 */
     uint32_t next_chunk;
     int64_t record_time;
-    bool has_record_time;
+    int64_t gap_time; /* since when heap events are missing: a gap is due */
+    bool has_record_time, is_gap_due;
     bool has_header, has_definitions, is_delivering, has_footer, has_trailer, has_damage, has_ended;
 };
 
@@ -106,6 +107,9 @@ enum hs_status hs_hst_read_payload (struct hs_hst *self, const struct hs_hst_chu
 enum hs_status hs_hst_skip_chunk (struct hs_hst *self, const struct hs_hst_chunk_head *head,
                                   struct hs_error *err);
 void hs_hst_chunks_clear (struct hs_hst *self);
+
+/* Heap events are missing from the newest time so far on: told as a gap before what comes next. */
+void hs_hst_lose_events (struct hs_hst *self, int64_t time);
 
 void hs_hst_note (struct hs_hst *self, enum hs_note_kind kind, uint64_t offset, const char *format,
                   ...) __attribute__ ((format (printf, 4, 5)));
