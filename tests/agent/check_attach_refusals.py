@@ -18,6 +18,7 @@ from attaching import (HEAPSTRATA, SCRATCH, TARGET, Target, check, file_memory, 
                        run, wait_until_sleeping)
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+POWERLESS = ["setpriv", "--bounding-set=-sys_ptrace"]  # root without the right to trace
 PTRACE_SEIZE = 0x4206
 
 
@@ -195,6 +196,7 @@ def case_undumpable():
         return
     process = nobodys_target("undumpable")
     refused("undumpable", process.pid, "is protected", NOBODY)
+    refused("undumpable", process.pid, "needs CAP_SYS_PTRACE", POWERLESS)
     end(process)
 
 

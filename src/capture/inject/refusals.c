@@ -69,6 +69,10 @@ enum hs_status hs_target_explain_refusal (pid_t pid, struct hs_error *err)
             err, pid,
             "cannot be attached to: kernel.yama.ptrace_scope restricts it; attach "
             "as root, or run `sysctl kernel.yama.ptrace_scope=0`");
+    if (geteuid () == 0)
+        return refuse_permission (err, pid,
+                                  "may not be traced from here: that needs CAP_SYS_PTRACE in the "
+                                  "user namespace of the process");
     return refuse_permission (
         err, pid,
         "is protected (it changed its user, or asked not to be dumped): attach as "
