@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 from desktop import (Atspi, Failure, Viewer, Walk, cli, equal, is_showing, numbers, press,
-                     table_rows, wait_for, walk)
+                     table_rows, type_text, wait_for, walk)
 from figures import check_histogram, check_peak, check_totals, check_tree, figure, short
 
 BUILD = sys.argv[1]
@@ -41,6 +41,62 @@ def select_by_keyboard(viewer):
         press("Shift+Page_Down")
     press("Shift+Right")
     viewer.text("^time .* s$")
+
+
+def filter_steps(steps, viewer):
+    """The entry: every term becomes a chip, and all views show what the command line counts."""
+    def ask(words, chips, *options):
+        entry = viewer.find(ROLE.TEXT, "^Filter$")
+        press("Control+f")
+        wait_for("the focus on the entry",
+                 lambda: entry.get_state_set().contains(Atspi.StateType.FOCUSED))
+        type_text(words)
+        for chip in chips:
+            viewer.text(chip)
+        check_totals(viewer, DEMO, *options)
+        return entry
+
+    def typed():
+        words = "picture_DEC lifetime:<1s size:1k.."
+        options = ["--frames", "picture_dec", "--lifetime", "<1s", "--size", "1k.."]
+        chips = ["^name: picture_DEC$", "^lived up to 1.00 s$", "^size 1.0 KiB or more$"]
+        entry = ask(words, chips, *options)
+        check_tree(viewer, "top-down", DEMO, *options)
+        check_histogram(viewer, DEMO, *options)
+        check_peak(viewer, DEMO, *options)
+        press("Return")
+        wait_for("the entry to be free", lambda: entry.get_character_count() == 0)
+        check_totals(viewer, DEMO, *options)
+
+    def more():
+        ask("thread:4243 module:demo", ["^thread 4243$", "^module: demo$"], "--thread", "4243",
+            "--module", "demo", "--frames", "picture_dec", "--lifetime", "<1s", "--size", "1k..")
+        viewer.click(ROLE.PUSH_BUTTON, "^Remove name: ")
+        viewer.click(ROLE.PUSH_BUTTON, "^Remove size ")
+        check_totals(viewer, DEMO, "--thread", "4243", "--module", "demo", "--lifetime", "<1s")
+
+    def wrong():
+        press("Escape")  # what is typed ended when a chip went
+        wait_for("the chips to go", lambda: not viewer.has(ROLE.LABEL, "^thread "))
+        entry = ask("size:4q", [])
+        viewer.text("^“4q” is no range of sizes")
+        assert "4q" in entry.get_description(), entry.get_description()
+        check_totals(viewer, DEMO)
+
+    def taken_back():
+        press("Escape")
+        wait_for("the phrase to go", lambda: not viewer.has(ROLE.LABEL, "no range of sizes"))
+        entry = ask("nobody", ["^name: nobody$"], "--frames", "nobody")
+        press("Escape")
+        wait_for("the chip to go", lambda: not viewer.has(ROLE.LABEL, "^name: "))
+        wait_for("the entry to be free", lambda: entry.get_character_count() == 0)
+        check_totals(viewer, DEMO)
+        viewer.focus(ROLE.CHART, CHART)
+
+    steps.step("a filter typed: chips, totals, tree, histogram and peak of the options", typed)
+    steps.step("more terms, and chips taken away", more)
+    steps.step("a wrong term is told in a phrase and changes nothing", wrong)
+    steps.step("Escape takes back what is typed", taken_back)
 
 
 def walk_demo(steps):
@@ -182,6 +238,7 @@ def walk_demo(steps):
     steps.step("metric and unit", metric)
     steps.step("Space opens the hot path", hot_path)
     steps.step("plus zooms, 0 shows the whole", zoom)
+    filter_steps(steps, viewer)
     steps.step("it ends without a warning", viewer.close)
     viewer.kill()
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The objects behind the window: time axis, query with its history, slots for questions. */
+#include "model/chips.h"
 #include "model/query.h"
 #include "model/selection.h"
 #include "../lib/run_suite.h"
@@ -126,7 +127,7 @@ START_TEST (each_change_is_a_step)
     ck_assert_uint_eq (hs_selection_get_filter (selection).size_max, 127);
     hs_selection_set_sizes (selection, 7, 7, HS_STEP_NEW); /* nothing new: no step */
     hs_selection_back (selection);
-    ck_assert (!state->has_sizes && state->has_range);
+    ck_assert (!hs_filter_has_term (&state->terms, HS_TERM_SIZE) && state->has_range);
     hs_selection_back (selection);
     ck_assert (!state->has_range && !hs_selection_can_go_back (selection));
     hs_selection_forward (selection);
@@ -136,6 +137,77 @@ START_TEST (each_change_is_a_step)
     ck_assert_int_eq (hs_selection_get_filter (selection).to, 33);
     hs_selection_clear (selection);
     ck_assert (!hs_selection_get_filter (selection).has_range);
+}
+END_TEST
+
+START_TEST (words_typed_on_are_one_step)
+{
+    g_autoptr (HsDocument) document = hs_document_new ();
+    g_autoptr (HsSelection) selection = hs_selection_new (document);
+    const HsQueryState *state = hs_selection_get_state (selection);
+    struct hs_filter base;
+    char *phrase;
+
+    hs_selection_set_sizes (selection, 7, 8, HS_STEP_NEW);
+    base = state->terms;
+    ck_assert_ptr_null (hs_selection_set_words (selection, &base, "p"));
+    ck_assert_ptr_null (hs_selection_set_words (selection, &base, "png lifetime:<1ms"));
+    ck_assert_str_eq (state->terms.frames, "png");
+    ck_assert_uint_eq (hs_selection_get_filter (selection).lifetime_max, 999999);
+    ck_assert_uint_eq (hs_selection_get_filter (selection).size_max, 255);
+    phrase = hs_selection_set_words (selection, &base, "pn lifetime:<1mm");
+    ck_assert_ptr_nonnull (strstr (phrase, "<1mm"));
+    g_free (phrase);
+    ck_assert_str_eq (state->terms.frames, "png"); /* as it was */
+    hs_selection_back (selection);
+    ck_assert (hs_filter_is_same (&state->terms, &base));
+    ck_assert_ptr_null (hs_selection_set_words (selection, &base, "size:1..2"));
+    ck_assert_ptr_null (hs_selection_set_words (selection, &base, "")); /* taken back */
+    ck_assert (hs_filter_is_same (&state->terms, &base));
+    hs_selection_back (selection);
+    ck_assert (!hs_selection_can_clear (selection) && !hs_selection_can_go_back (selection));
+}
+END_TEST
+
+START_TEST (each_term_has_a_chip)
+{
+    g_autoptr (HsDocument) document = hs_document_new ();
+    g_autoptr (HsSelection) selection = hs_selection_new (document);
+    const struct hs_filter base = hs_filter_all ();
+    static const char *const chips[][3] = {
+        { "png read", "name: png read", "name: png read" },
+        { "module:libc", "module: libc", "module: libc" },
+        { "size:64..127", "size 64 B - 127 B", "From 64 B to 127 B" },
+        { "size:64..4095", "size 64 B to under 4.0 KiB", "From 64 B to 4,095 B" },
+        { "size:100..5000", "size 100 B to 4.9 KiB", "From 100 B to 5,000 B" },
+        { "size:>=1k", "size 1.0 KiB or more", "From 1,024 B on" },
+        { "size:7", "size 7 B", "From 7 B to 7 B" },
+        { "size:0", "size 0 B", "From 0 B to 0 B" },
+        { "lifetime:<10ms", "lived up to 10.0 ms", "From 0.000000000 s to 0.009999999 s" },
+        { "lifetime:1s..", "lived 1.00 s or longer", "From 1.000000000 s on" },
+        { "lifetime:1us..1s", "lived 1.0 us to 1.00 s", "From 0.000001000 s to 1.000000000 s" },
+        { "thread:0x10", "thread 16", "thread 16" },
+        { "heap:0x1F0000", "heap 0x1f0000", "heap 0x1f0000" },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS (chips); i++) {
+        guint n_chips = 0;
+
+        ck_assert_ptr_null (hs_selection_set_words (selection, &base, chips[i][0]));
+        for (HsChip chip = 0; chip < HS_N_CHIPS; chip++) {
+            g_autofree char *text = hs_chip_text (selection, chip), *exact = NULL;
+
+            if (text == NULL)
+                continue;
+            exact = hs_chip_exact_text (selection, chip);
+            ck_assert_str_eq (text, chips[i][1]);
+            ck_assert_str_eq (exact, chips[i][2]);
+            hs_selection_remove_chip (selection, chip);
+            n_chips++;
+        }
+        ck_assert_uint_eq (n_chips, 1);
+        ck_assert (!hs_selection_can_clear (selection));
+    }
 }
 END_TEST
 
@@ -251,6 +323,31 @@ START_TEST (a_left_question_asked_again_is_answered)
     may_answer = true;
     run_until (&is_answered);
     ck_assert_int_eq (*(gint64 *)hs_query_get_answer (query), 1);
+}
+END_TEST
+
+START_TEST (a_question_taken_back_ends_at_once)
+{
+    g_autoptr (HsDocument) document = open_trace ();
+    g_autoptr (HsQuery) query = hs_query_new (&slow_kind, document);
+    gboolean is_answered = FALSE;
+
+    g_signal_connect (query, "answered", G_CALLBACK (on_answered), &is_answered);
+    may_answer = true;
+    ask (query, 1);
+    run_until (&is_answered);
+    may_answer = false;
+    ask (query, 2);
+    wait_ms (500);
+    ask (query, 3);
+    ck_assert (hs_query_is_busy (query));
+    ask (query, 1); /* its answer is still there */
+    while (hs_query_is_busy (query))
+        g_main_context_iteration (NULL, TRUE);
+    ck_assert (hs_query_is_settled (query));
+    ck_assert_int_eq (*(gint64 *)hs_query_get_answer (query), 1);
+    ck_assert_int_eq (n_started, 2);
+    ck_assert_int_eq (n_cancelled, 1);
 }
 END_TEST
 
@@ -475,9 +572,12 @@ int main (int argc, char **argv)
     tcase_add_test (tests, axis_follows_and_stays_within);
     tcase_add_test (tests, a_large_recording_gets_its_index);
     tcase_add_test (tests, each_change_is_a_step);
+    tcase_add_test (tests, words_typed_on_are_one_step);
+    tcase_add_test (tests, each_term_has_a_chip);
     tcase_add_test (tests, sizes_reach_the_ends);
     tcase_add_test (tests, the_newest_question_wins);
     tcase_add_test (tests, a_left_question_asked_again_is_answered);
+    tcase_add_test (tests, a_question_taken_back_ends_at_once);
     tcase_add_test (tests, busy_is_told_after_a_while);
     tcase_add_test (tests, closing_waits_for_nothing);
     tcase_add_test (tests, a_missing_file_fails);

@@ -157,6 +157,17 @@ static void run_select_range (GtkApplication *application, HsWindow *window, GVa
                             hs_snapshot_ticks (snapshot, to), HS_STEP_NEW);
 }
 
+static void run_filter (GtkApplication *application, HsWindow *window, GVariant *parameter)
+{
+    HsSelection *selection = hs_window_get_selection (window);
+    const struct hs_filter base = hs_selection_get_state (selection)->terms;
+    g_autofree char *phrase =
+        hs_selection_set_words (selection, &base, g_variant_get_string (parameter, NULL));
+
+    if (phrase != NULL)
+        hs_window_show_error (window, _ ("The filter is not understood"), phrase);
+}
+
 static const struct {
     const char *name;
     enum hs_metric metric;
@@ -295,6 +306,7 @@ static const Action actions[] = {
     { "win.zoom-fit", run_fit, NULL, NULL, { "<Primary>0", "0" } },
     { "win.zoom-to-range", run_zoom_to_range, NULL, NULL, { "z" } },
     { "win.select-range", run_select_range, "(dd)", NULL, { NULL } },
+    { "win.filter", run_filter, "s", NULL, { NULL } },
     { "win.metric", run_metric, "s", "outstanding", { NULL } },
     { "win.unit", run_unit, "s", "bytes", { NULL } },
     { "win.view", run_view, "s", "top-down", { NULL } },
@@ -315,12 +327,12 @@ static const struct {
     const char *detailed_name;
     const char *keys[2];
 } choice_keys[] = {
-    { "win.view::top-down", { "<Alt>1" } },   { "win.view::bottom-up", { "<Alt>2" } },
-    { "win.view::marks", { "<Alt>3" } },      { "win.view::findings", { "<Alt>4" } },
-    { "win.view::symbols", { "<Alt>5" } },    { "win.view::source", { "<Alt>6" } },
-    { "win.view::freed-by", { "<Alt>7" } },   { "win.focus::timeline", { "F6" } },
-    { "win.focus::view", { "F7" } },          { "win.focus::histogram", { "F8" } },
-    { "win.focus::names", { "<Primary>f" } }, { "win.unit::bytes", { "<Primary>1" } },
+    { "win.view::top-down", { "<Alt>1" } },    { "win.view::bottom-up", { "<Alt>2" } },
+    { "win.view::marks", { "<Alt>3" } },       { "win.view::findings", { "<Alt>4" } },
+    { "win.view::symbols", { "<Alt>5" } },     { "win.view::source", { "<Alt>6" } },
+    { "win.view::freed-by", { "<Alt>7" } },    { "win.focus::timeline", { "F6" } },
+    { "win.focus::view", { "F7" } },           { "win.focus::histogram", { "F8" } },
+    { "win.focus::filter", { "<Primary>f" } }, { "win.unit::bytes", { "<Primary>1" } },
     { "win.unit::blocks", { "<Primary>2" } },
 };
 
@@ -434,14 +446,16 @@ void hs_actions_update (HsWindow *window)
     const HsQueryState *state = hs_selection_get_state (selection);
     HsDocumentState document = hs_document_get_state (hs_window_get_document (window));
     gboolean has_trace = document != HS_DOCUMENT_EMPTY;
-    static const char *const need_trace[] = { "go-to-peak", "zoom-in", "zoom-out", "zoom-fit",
-                                              "metric",     "unit",    "view",     "select-range" };
+    static const char *const need_trace[] = {
+        "go-to-peak", "zoom-in", "zoom-out", "zoom-fit",     "metric",
+        "unit",       "view",    "filter",   "select-range",
+    };
 
     for (gsize i = 0; i < G_N_ELEMENTS (need_trace); i++)
         enable (window, need_trace[i], has_trace);
     enable (window, "back", hs_selection_can_go_back (selection));
     enable (window, "forward", hs_selection_can_go_forward (selection));
-    enable (window, "clear", state->has_range || state->has_moment || state->has_sizes);
+    enable (window, "clear", hs_selection_can_clear (selection));
     enable (window, "zoom-to-range", state->has_range);
     enable (window, "cancel-loading",
             document == HS_DOCUMENT_LOADING && !hs_live_is_growing (hs_window_get_live (window)));

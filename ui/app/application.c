@@ -21,7 +21,7 @@ struct _HsApplication {
     GtkApplication parent_instance;
 
     /* of --screenshot and its companions; such a process serves no one else */
-    char *picture, *range, *view;
+    char *picture, *range, *filter, *view;
     gboolean is_dark;
     int looks;
     int status;
@@ -30,6 +30,11 @@ struct _HsApplication {
 G_DEFINE_TYPE (HsApplication, hs_application, GTK_TYPE_APPLICATION)
 
 /* ---- the picture of --screenshot ---- */
+
+static gboolean has_start_options (HsApplication *self)
+{
+    return self->range != NULL || self->filter != NULL || self->view != NULL;
+}
 
 static void apply_start_options (HsApplication *self, HsWindow *window)
 {
@@ -43,6 +48,10 @@ static void apply_start_options (HsApplication *self, HsWindow *window)
                                         g_variant_new ("(dd)", from, to));
         g_clear_pointer (&self->range, g_free);
     }
+    if (self->filter != NULL)
+        g_action_group_activate_action (G_ACTION_GROUP (window), "filter",
+                                        g_variant_new_string (self->filter));
+    g_clear_pointer (&self->filter, g_free);
     if (self->view != NULL)
         g_action_group_activate_action (G_ACTION_GROUP (window), "view",
                                         g_variant_new_string (self->view));
@@ -76,7 +85,7 @@ static gboolean on_picture (gpointer data)
         self->looks = 0;
         return G_SOURCE_CONTINUE;
     }
-    if (self->range != NULL || self->view != NULL) {
+    if (has_start_options (self)) {
         apply_start_options (self, HS_WINDOW (window));
         return G_SOURCE_CONTINUE;
     }
@@ -189,7 +198,7 @@ static void hs_application_open (GApplication *application, GFile **files, int n
         window = GTK_WINDOW (hs_window_new (GTK_APPLICATION (application)));
     gtk_window_present (window);
     hs_window_open_files (HS_WINDOW (window), files, (gsize)n_files);
-    if (self->picture != NULL || self->range != NULL || self->view != NULL)
+    if (self->picture != NULL || has_start_options (self))
         g_timeout_add (PICTURE_LOOK_MS, on_picture, application);
 }
 
@@ -203,9 +212,10 @@ static int hs_application_handle_local_options (GApplication *application, GVari
     }
     g_variant_dict_lookup (options, "screenshot", "^ay", &self->picture);
     g_variant_dict_lookup (options, "range", "s", &self->range);
+    g_variant_dict_lookup (options, "filter", "s", &self->filter);
     g_variant_dict_lookup (options, "view", "s", &self->view);
     g_variant_dict_lookup (options, "dark", "b", &self->is_dark);
-    if (self->picture != NULL || self->range != NULL || self->view != NULL || self->is_dark)
+    if (self->picture != NULL || has_start_options (self) || self->is_dark)
         g_application_set_flags (application,
                                  g_application_get_flags (application) | G_APPLICATION_NON_UNIQUE);
     return -1;
@@ -217,6 +227,7 @@ static void hs_application_finalize (GObject *object)
 
     g_free (self->picture);
     g_free (self->range);
+    g_free (self->filter);
     g_free (self->view);
     G_OBJECT_CLASS (hs_application_parent_class)->finalize (object);
 }
@@ -238,6 +249,9 @@ static void hs_application_init (HsApplication *self)
         { "version", 0, 0, G_OPTION_ARG_NONE, NULL, N_ ("Tell the version"), NULL },
         { "range", 0, 0, G_OPTION_ARG_STRING, NULL,
           N_ ("Start with this range selected, in seconds"), N_ ("FROM:TO") },
+        { "filter", 0, 0, G_OPTION_ARG_STRING, NULL,
+          N_ ("Start with this filter, as in the window's entry: png_read size:4k.."),
+          N_ ("WORDS") },
         { "view", 0, 0, G_OPTION_ARG_STRING, NULL,
           N_ ("Start with this view: top-down, bottom-up, marks or findings"), N_ ("VIEW") },
         { "dark", 0, 0, G_OPTION_ARG_NONE, NULL, N_ ("Start with the dark theme"), NULL },

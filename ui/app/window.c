@@ -343,7 +343,7 @@ void hs_window_focus (HsWindow *self, const char *place)
         hs_time_panel_focus (self->time_panel);
     else if (g_str_equal (place, "histogram"))
         hs_histogram_panel_focus (self->histogram_panel);
-    else if (g_str_equal (place, "names"))
+    else if (g_str_equal (place, "filter"))
         hs_query_bar_focus (self->query_bar);
     else
         gtk_widget_child_focus (gtk_notebook_get_nth_page (

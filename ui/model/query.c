@@ -168,6 +168,12 @@ static void on_worked (GObject *source, GAsyncResult *result, gpointer data)
         g_signal_emit (self, signals[SIGNAL_ANSWERED], 0);
 }
 
+static gboolean is_answered (HsQuery *self, const HsQuestion *question)
+{
+    return self->has_answered && is_same_question (&self->answered, question) &&
+           has_same_data (self->kind, &self->answered, question);
+}
+
 void hs_query_ask (HsQuery *self, const struct hs_filter *filter,
                    const gint64 parameters[HS_QUERY_N_PARAMETERS])
 {
@@ -180,6 +186,11 @@ void hs_query_ask (HsQuery *self, const struct hs_filter *filter,
     question.snapshot = *hs_document_get_snapshot (self->document);
     if (question.snapshot.trace == NULL)
         return;
+    if (self->running != NULL && is_answered (self, &question)) { /* what runs is taken back */
+        self->has_waiting = FALSE;
+        hs_cancel_set (&self->running->cancel);
+        return;
+    }
     if (self->running != NULL) {
         gboolean is_same = is_same_question (&self->running->question, &question);
 
@@ -192,8 +203,7 @@ void hs_query_ask (HsQuery *self, const struct hs_filter *filter,
             self->has_waiting = TRUE;
         return;
     }
-    if (self->has_answered && is_same_question (&self->answered, &question) &&
-        has_same_data (self->kind, &self->answered, &question))
+    if (is_answered (self, &question))
         return;
     start (self, &question);
 }

@@ -40,7 +40,8 @@ typedef struct {
 
 HsQuery *hs_query_new (const HsQueryKind *kind, HsDocument *document);
 
-/* Asks about the document's snapshot of now. Does nothing when just this was answered. */
+/* Asks about the document's snapshot of now. When just this was answered last, that answer stays,
+ * and what is under way is cancelled. */
 void hs_query_ask (HsQuery *self, const struct hs_filter *filter,
                    const gint64 parameters[HS_QUERY_N_PARAMETERS]);
 

@@ -33,10 +33,8 @@ static gboolean is_same_state (const HsQueryState *a, const HsQueryState *b)
     return a->process == b->process && a->has_range == b->has_range &&
            (!a->has_range || (a->from == b->from && a->to == b->to)) &&
            a->has_moment == b->has_moment && (!a->has_moment || a->moment == b->moment) &&
-           a->has_sizes == b->has_sizes &&
-           (!a->has_sizes || (a->first_size == b->first_size && a->last_size == b->last_size)) &&
-           strcmp (a->frames, b->frames) == 0 && a->metric == b->metric && a->unit == b->unit &&
-           a->shows_allocators == b->shows_allocators &&
+           hs_filter_is_same (&a->terms, &b->terms) && a->metric == b->metric &&
+           a->unit == b->unit && a->shows_allocators == b->shows_allocators &&
            a->collapses_recursion == b->collapses_recursion;
 }
 
@@ -155,22 +153,36 @@ void hs_selection_set_moment (HsSelection *self, gint64 moment, HsStep step)
 void hs_selection_set_sizes (HsSelection *self, guint first, guint last, HsStep step)
 {
     HsQueryState state = self->state;
+    guint low = MIN (first, last), high = MAX (first, last);
 
-    state.has_sizes = TRUE;
-    state.first_size = MIN (first, last);
-    state.last_size = MAX (first, last);
+    state.terms.size_min = low == 0 ? 0 : UINT64_C (1) << (low - 1);
+    state.terms.size_max = high >= 64 ? UINT64_MAX : (UINT64_C (1) << high) - 1;
     change (self, &state, step);
 }
 
-void hs_selection_set_frames (HsSelection *self, const char *text, HsStep step)
+gboolean hs_selection_get_sizes (HsSelection *self, guint *ret_first, guint *ret_last)
+{
+    const struct hs_filter *terms = &self->state.terms;
+
+    *ret_first = hs_size_class (terms->size_min);
+    *ret_last = hs_size_class (terms->size_max);
+    return hs_filter_has_term (terms, HS_TERM_SIZE);
+}
+
+char *hs_selection_set_words (HsSelection *self, const struct hs_filter *base, const char *words)
 {
     HsQueryState state = self->state;
-    const char *end = NULL;
+    gboolean is_first = hs_filter_is_same (&state.terms, base);
+    struct hs_filter_wrong wrong;
 
-    g_strlcpy (state.frames, text, sizeof state.frames);
-    if (!g_utf8_validate (state.frames, -1, &end)) /* the last letter was cut in two */
-        state.frames[end - state.frames] = '\0';
-    change (self, &state, step);
+    state.terms = *base;
+    if (!hs_filter_set_words (&state.terms, words, &wrong))
+        return g_strdup_printf (_ (hs_filter_term_complaint (wrong.term)), wrong.value);
+    if (!is_first && self->past->len > 0 &&
+        is_same_state (&state, &g_array_index (self->past, HsQueryState, self->past->len - 1)))
+        g_array_set_size (self->past, self->past->len - 1); /* taken back: it was no step */
+    change (self, &state, is_first ? HS_STEP_NEW : HS_STEP_CONTINUED);
+    return NULL;
 }
 
 void hs_selection_set_metric (HsSelection *self, enum hs_metric metric)
@@ -228,9 +240,17 @@ void hs_selection_clear (HsSelection *self)
 {
     HsQueryState state = self->state;
 
-    state.has_range = state.has_moment = state.has_sizes = FALSE;
-    state.frames[0] = '\0';
+    state.has_range = state.has_moment = FALSE;
+    state.terms = hs_filter_all ();
     change (self, &state, HS_STEP_NEW);
+}
+
+gboolean hs_selection_can_clear (HsSelection *self)
+{
+    const struct hs_filter all = hs_filter_all ();
+
+    return self->state.has_range || self->state.has_moment ||
+           !hs_filter_is_same (&self->state.terms, &all);
 }
 
 /* Moves the state onto one stack and takes the new one from the other. */
@@ -300,66 +320,6 @@ const char *hs_selection_time_text (HsSelection *self, gint64 ticks, char text[4
     return text;
 }
 
-static char *range_text (HsSelection *self)
-{
-    char from[48], to[48];
-
-    hs_selection_time_text (self, self->state.from, from);
-    if (self->state.to == G_MAXINT64)
-        /* Translators: a range of time without an end: "time 12.40 s – now" */
-        return g_strdup_printf (_ ("time %s – now"), from);
-    hs_selection_time_text (self, self->state.to, to);
-    from[strlen (from) - 2] = '\0'; /* the unit is told once */
-    /* Translators: a range of time, from and to: "time 12.40 – 31.85 s" */
-    return g_strdup_printf (_ ("time %s – %s"), from, to);
-}
-
-static char *sizes_text (HsSelection *self)
-{
-    char first[HS_UNITS_TEXT_SIZE], last[HS_UNITS_TEXT_SIZE];
-    const HsQueryState *state = &self->state;
-    guint64 low = state->first_size == 0 ? 0 : UINT64_C (1) << (state->first_size - 1);
-    guint64 high;
-
-    if (state->last_size == 0)
-        /* Translators: only blocks of zero bytes are looked at */
-        return g_strdup (_ ("size 0 B"));
-    if (state->first_size == state->last_size)
-        /* Translators: %s is a range of sizes such as "64 B - 127 B" */
-        return g_strdup_printf (_ ("size %s"), hs_size_class_text (state->first_size, first));
-    high = state->last_size >= 64 ? UINT64_MAX : UINT64_C (1) << state->last_size;
-    /* Translators: "size 64 B to under 1.0 KiB" */
-    return g_strdup_printf (_ ("size %s to under %s"), hs_format_bytes (low, first),
-                            hs_format_bytes (high, last));
-}
-
-char *hs_selection_chip_text (HsSelection *self, HsChip chip)
-{
-    const HsQueryState *state = &self->state;
-    char text[48];
-
-    switch (chip) {
-    case HS_CHIP_PROCESS:
-        if (state->process == HS_NO_PROCESS ||
-            hs_document_get_info (self->document)->processes->len < 2)
-            return NULL;
-        return hs_selection_process_text (self, state->process);
-    case HS_CHIP_RANGE:
-        return state->has_range ? range_text (self) : NULL;
-    case HS_CHIP_MOMENT:
-        if (!state->has_moment)
-            return NULL;
-        /* Translators: what is alive at a moment: "alive at 12.40 s" */
-        return g_strdup_printf (_ ("alive at %s"),
-                                hs_selection_time_text (self, state->moment, text));
-    case HS_CHIP_SIZES:
-        return state->has_sizes ? sizes_text (self) : NULL;
-    case HS_N_CHIPS:
-        break;
-    }
-    return NULL;
-}
-
 void hs_selection_remove_chip (HsSelection *self, HsChip chip)
 {
     HsQueryState state = self->state;
@@ -375,10 +335,10 @@ void hs_selection_remove_chip (HsSelection *self, HsChip chip)
     case HS_CHIP_MOMENT:
         state.has_moment = FALSE;
         break;
-    case HS_CHIP_SIZES:
-        state.has_sizes = FALSE;
-        break;
+    case HS_CHIP_TERMS:
     case HS_N_CHIPS:
+    default:
+        hs_filter_clear_term (&state.terms, (enum hs_filter_term) (chip - HS_CHIP_TERMS));
         break;
     }
     change (self, &state, HS_STEP_NEW);
@@ -386,16 +346,9 @@ void hs_selection_remove_chip (HsSelection *self, HsChip chip)
 
 struct hs_filter hs_selection_get_timeless_filter (HsSelection *self)
 {
-    const HsQueryState *state = &self->state;
-    struct hs_filter filter = hs_filter_all ();
+    struct hs_filter filter = self->state.terms;
 
-    filter.process = state->process;
-    memcpy (filter.frames, state->frames, sizeof filter.frames);
-    if (state->has_sizes) {
-        filter.size_min = state->first_size == 0 ? 0 : UINT64_C (1) << (state->first_size - 1);
-        filter.size_max =
-            state->last_size >= 64 ? UINT64_MAX : (UINT64_C (1) << state->last_size) - 1;
-    }
+    filter.process = self->state.process;
     return filter;
 }
 
@@ -496,6 +449,7 @@ static void hs_selection_init (HsSelection *self)
 {
     self->axis = hs_time_axis_new ();
     self->state.process = HS_NO_PROCESS;
+    self->state.terms = hs_filter_all ();
     self->past = g_array_new (FALSE, FALSE, sizeof (HsQueryState));
     self->future = g_array_new (FALSE, FALSE, sizeof (HsQueryState));
 }

@@ -10,6 +10,7 @@
 #define HS_MODEL_SELECTION_H
 
 #include "analysis/caller_path.h"
+#include "analysis/filter_words.h"
 #include "model/document.h"
 #include "model/time_axis.h"
 
@@ -21,10 +22,8 @@ typedef struct {
     gboolean has_range;
     gint64 from, to; /* ticks, inclusive; `to` is G_MAXINT64 for "and what comes" */
     gboolean has_moment;
-    gint64 moment; /* what is alive at it; excludes a range */
-    gboolean has_sizes;
-    guint first_size, last_size; /* size classes, inclusive */
-    char frames[HS_FILTER_TEXT]; /* names on the stack; "": any */
+    gint64 moment;          /* what is alive at it; excludes a range */
+    struct hs_filter terms; /* those of analysis/filter_words.h; nothing else of it */
     enum hs_metric metric;
     enum hs_metric_unit unit;
     gboolean shows_allocators;    /* as rows of their own, not folded into their callers */
@@ -35,8 +34,8 @@ typedef enum {
     HS_CHIP_PROCESS,
     HS_CHIP_RANGE,
     HS_CHIP_MOMENT,
-    HS_CHIP_SIZES,
-    HS_N_CHIPS,
+    HS_CHIP_TERMS, /* one for each enum hs_filter_term */
+    HS_N_CHIPS = HS_CHIP_TERMS + HS_N_TERMS,
 } HsChip;
 
 /* Whether a change is a step of its own, or goes on with the last one (a drag under way). */
@@ -54,9 +53,14 @@ void hs_selection_set_process (HsSelection *self, hs_process_id process);
 /* In a trace that grows, a range that reaches the newest event is open: it grows with it. */
 void hs_selection_set_range (HsSelection *self, gint64 from, gint64 to, HsStep step);
 void hs_selection_set_moment (HsSelection *self, gint64 moment, HsStep step);
+/* Size classes, inclusive. */
 void hs_selection_set_sizes (HsSelection *self, guint first, guint last, HsStep step);
-/* Letters that do not fit are left out. */
-void hs_selection_set_frames (HsSelection *self, const char *text, HsStep step);
+/* The classes that the sizes of the query touch; FALSE: every size is looked at. */
+gboolean hs_selection_get_sizes (HsSelection *self, guint *ret_first, guint *ret_last);
+
+/* Makes the terms of the query those of `base` and, over them, those of a line of words. NULL, or a
+ * phrase about the first word that is wrong: then nothing is changed. Free with g_free. */
+char *hs_selection_set_words (HsSelection *self, const struct hs_filter *base, const char *words);
 void hs_selection_set_metric (HsSelection *self, enum hs_metric metric);
 void hs_selection_set_unit (HsSelection *self, enum hs_metric_unit unit);
 void hs_selection_set_rows (HsSelection *self, gboolean shows_allocators,
@@ -66,16 +70,15 @@ void hs_selection_set_rows (HsSelection *self, gboolean shows_allocators,
  * (-1) the one that is selected. The beginning and the end of the trace count as marks. */
 void hs_selection_step_between_marks (HsSelection *self, int step);
 
-/* Takes range, moment, sizes and names away. */
+/* Takes range, moment and terms away. */
 void hs_selection_clear (HsSelection *self);
+gboolean hs_selection_can_clear (HsSelection *self);
 
 void hs_selection_back (HsSelection *self);
 void hs_selection_forward (HsSelection *self);
 gboolean hs_selection_can_go_back (HsSelection *self);
 gboolean hs_selection_can_go_forward (HsSelection *self);
 
-/* A chip's text, translated, or NULL when the query has no such part. Free with g_free. */
-char *hs_selection_chip_text (HsSelection *self, HsChip chip);
 void hs_selection_remove_chip (HsSelection *self, HsChip chip);
 
 /* The query for the core: with the range (trees, totals), or without (what runs along time). */

@@ -18,14 +18,15 @@ G_DEFINE_TYPE (HsHistogramView, hs_histogram_view, HS_TYPE_CHART)
 
 static struct hs_histogram_look look_of (HsHistogramView *self)
 {
-    const HsQueryState *state = hs_selection_get_state (hs_chart_get_selection (HS_CHART (self)));
+    HsSelection *selection = hs_chart_get_selection (HS_CHART (self));
+    const HsQueryState *state = hs_selection_get_state (selection);
+    struct hs_histogram_look look = { .metric = state->metric, .unit = state->unit };
 
-    return (struct hs_histogram_look){
-        .metric = state->metric,
-        .unit = state->unit,
-        .selected_first = state->has_sizes ? state->first_size : 1,
-        .selected_last = state->has_sizes ? state->last_size : 0,
-    };
+    if (!hs_selection_get_sizes (selection, &look.selected_first, &look.selected_last)) {
+        look.selected_first = 1;
+        look.selected_last = 0;
+    }
+    return look;
 }
 
 static guint class_of (HsHistogramView *self, int mark)
@@ -131,11 +132,10 @@ static void hs_histogram_view_choose (HsChart *chart, int mark)
 {
     HsHistogramView *self = HS_HISTOGRAM_VIEW (chart);
     HsSelection *selection = hs_chart_get_selection (chart);
-    const HsQueryState *state = hs_selection_get_state (selection);
-    guint class = class_of (self, mark);
+    guint class = class_of (self, mark), first, last;
 
-    if (state->has_sizes && state->first_size == class && state->last_size == class)
-        hs_selection_remove_chip (selection, HS_CHIP_SIZES);
+    if (hs_selection_get_sizes (selection, &first, &last) && first == class && last == class)
+        hs_selection_remove_chip (selection, HS_CHIP_TERMS + HS_TERM_SIZE);
     else
         hs_selection_set_sizes (selection, class, class, HS_STEP_NEW);
 }
@@ -151,12 +151,10 @@ static void hs_histogram_view_select (HsChart *chart, int anchor, int mark, HsSt
 static void hs_histogram_view_extend (HsChart *chart, int mark)
 {
     HsSelection *selection = hs_chart_get_selection (chart);
-    const HsQueryState *state = hs_selection_get_state (selection);
-    guint class = class_of (HS_HISTOGRAM_VIEW (chart), mark);
+    guint class = class_of (HS_HISTOGRAM_VIEW (chart), mark), first, last;
 
-    if (state->has_sizes)
-        hs_selection_set_sizes (selection, MIN (state->first_size, class),
-                                MAX (state->last_size, class), HS_STEP_NEW);
+    if (hs_selection_get_sizes (selection, &first, &last))
+        hs_selection_set_sizes (selection, MIN (first, class), MAX (last, class), HS_STEP_NEW);
     else
         hs_selection_set_sizes (selection, class, class, HS_STEP_NEW);
 }

@@ -2,38 +2,26 @@
 /* The row of chips; see query_bar.h. Buttons name actions of the window. */
 #include "views/query_bar.h"
 
+#include "model/chips.h"
+
 #include <glib/gi18n.h>
+
+#define CHIPS_IN_ROW 3u
 
 struct _HsQueryBar {
     GtkBox parent_instance;
 
-    GtkBox *chips;
-    GtkLabel *whole; /* what stands there without chips */
-    GtkEntry *frames;
+    GtkBox *chips, *more_chips; /* those that have no room beside the entry stand below */
+    GtkLabel *whole;            /* what stands there without chips */
+    GtkEntry *entry;
+    GtkLabel *wrong; /* about what is in the entry */
 
     HsSelection *selection;
-    gboolean is_typing; /* the change comes from the entry */
+    gboolean is_typing, is_applying;
+    struct hs_filter base; /* the terms when typing began */
 };
 
 G_DEFINE_TYPE (HsQueryBar, hs_query_bar, GTK_TYPE_BOX)
-
-/* The exact ends of a range, for who wants to copy them. Free with g_free. */
-static char *exact_text (HsQueryBar *self, HsChip chip)
-{
-    const HsQueryState *state = hs_selection_get_state (self->selection);
-
-    if (chip == HS_CHIP_RANGE && state->to == G_MAXINT64)
-        return g_strdup_printf (_ ("From %.9f s on"),
-                                hs_selection_seconds (self->selection, state->from));
-    if (chip == HS_CHIP_RANGE)
-        return g_strdup_printf (_ ("From %.9f s to %.9f s"),
-                                hs_selection_seconds (self->selection, state->from),
-                                hs_selection_seconds (self->selection, state->to));
-    if (chip == HS_CHIP_MOMENT)
-        return g_strdup_printf (_ ("At %.9f s"),
-                                hs_selection_seconds (self->selection, state->moment));
-    return hs_selection_chip_text (self->selection, chip);
-}
 
 static void on_remove (GtkButton *button, HsQueryBar *self)
 {
@@ -49,7 +37,7 @@ static GtkWidget *make_chip (HsQueryBar *self, HsChip chip, const char *text)
     GtkWidget *widget = GTK_WIDGET (gtk_builder_get_object (builder, "chip"));
     GtkWidget *button = GTK_WIDGET (gtk_builder_get_object (builder, "remove"));
     GtkWidget *label = GTK_WIDGET (gtk_builder_get_object (builder, "label"));
-    g_autofree char *exact = exact_text (self, chip);
+    g_autofree char *exact = hs_chip_exact_text (self->selection, chip);
     g_autofree char *name = g_strdup_printf (_ ("Remove %s"), text);
 
     gtk_label_set_text (GTK_LABEL (label), text);
@@ -61,73 +49,131 @@ static GtkWidget *make_chip (HsQueryBar *self, HsChip chip, const char *text)
     return g_object_ref (widget);
 }
 
-/* Letters typed one after the other are one step back. */
+/* ---- the entry ---- */
+
+static void show_wrong (HsQueryBar *self, const char *phrase)
+{
+    GtkStyleContext *style = gtk_widget_get_style_context (GTK_WIDGET (self->entry));
+    AtkObject *accessible = gtk_widget_get_accessible (GTK_WIDGET (self->entry));
+
+    if (phrase != NULL)
+        gtk_style_context_add_class (style, GTK_STYLE_CLASS_ERROR);
+    else
+        gtk_style_context_remove_class (style, GTK_STYLE_CLASS_ERROR);
+    gtk_label_set_text (self->wrong, phrase != NULL ? phrase : "");
+    gtk_widget_set_tooltip_text (GTK_WIDGET (self->wrong), phrase);
+    gtk_widget_set_visible (GTK_WIDGET (self->wrong), phrase != NULL);
+    atk_object_set_description (accessible, phrase != NULL ? phrase : "");
+}
+
+/* The terms in the entry become chips, as they do while they are typed. False: one is wrong. */
+static gboolean apply (HsQueryBar *self, const char *words)
+{
+    g_autofree char *phrase = NULL;
+
+    self->is_applying = TRUE;
+    phrase = hs_selection_set_words (self->selection, &self->base, words);
+    self->is_applying = FALSE;
+    show_wrong (self, phrase);
+    return phrase == NULL;
+}
+
+/* What is chosen stays; the entry is free for more. */
+static void end_typing (HsQueryBar *self)
+{
+    self->is_typing = FALSE;
+    show_wrong (self, NULL);
+    gtk_entry_set_text (self->entry, "");
+}
+
 static void on_typed (GtkEntry *entry, HsQueryBar *self)
 {
-    const char *text = gtk_entry_get_text (entry);
-    const char *old =
-        self->selection != NULL ? hs_selection_get_state (self->selection)->frames : "";
+    const char *words = gtk_entry_get_text (entry);
 
-    if (self->selection == NULL)
+    if (self->selection == NULL || (!self->is_typing && words[0] == '\0'))
         return;
+    if (!self->is_typing)
+        self->base = hs_selection_get_state (self->selection)->terms;
     self->is_typing = TRUE;
-    hs_selection_set_frames (self->selection, text,
-                             old[0] != '\0' ? HS_STEP_CONTINUED : HS_STEP_NEW);
-    self->is_typing = FALSE;
+    (void)apply (self, words);
 }
 
+static void on_entered (GtkEntry *entry, HsQueryBar *self)
+{
+    on_typed (entry, self); /* the last letters may not have been looked at */
+    if (self->is_typing && apply (self, gtk_entry_get_text (entry)))
+        end_typing (self);
+}
+
+/* Escape takes back what is typed, and with it a question under way; then it clears the query. */
 static void on_stop (GtkEntry *entry, HsQueryBar *self)
 {
-    gtk_entry_set_text (entry, "");
+    if (self->is_typing) {
+        (void)apply (self, "");
+        end_typing (self);
+    } else if (gtk_entry_get_text_length (entry) > 0) {
+        gtk_entry_set_text (entry, ""); /* and not looked at yet */
+    } else {
+        hs_selection_clear (self->selection);
+    }
 }
 
-static void update_frames (HsQueryBar *self)
+/* A chip was removed, or a step taken back: what is typed is no more what is asked. */
+static void update_entry (HsQueryBar *self)
 {
-    if (self->is_typing)
+    const struct hs_filter *terms = &hs_selection_get_state (self->selection)->terms;
+    struct hs_filter typed = self->base;
+    struct hs_filter_wrong wrong;
+
+    if (self->is_applying || !self->is_typing)
         return;
-    g_signal_handlers_block_by_func (self->frames, on_typed, self);
-    gtk_entry_set_text (self->frames, hs_selection_get_state (self->selection)->frames);
-    g_signal_handlers_unblock_by_func (self->frames, on_typed, self);
+    if (!hs_filter_set_words (&typed, gtk_entry_get_text (self->entry), &wrong) ||
+        !hs_filter_is_same (&typed, terms))
+        end_typing (self);
+}
+
+/* ---- chips ---- */
+
+static void remove_chips (GtkBox *chips)
+{
+    g_autoptr (GList) old = gtk_container_get_children (GTK_CONTAINER (chips));
+
+    for (GList *at = old; at != NULL; at = at->next)
+        gtk_widget_destroy (at->data);
 }
 
 static void update (HsQueryBar *self)
 {
-    g_autoptr (GList) old = gtk_container_get_children (GTK_CONTAINER (self->chips));
-    gboolean has_chip = FALSE;
+    guint n = 0;
 
-    update_frames (self);
-    for (GList *at = old; at != NULL; at = at->next)
-        gtk_widget_destroy (at->data);
+    update_entry (self);
+    remove_chips (self->chips);
+    remove_chips (self->more_chips);
     for (HsChip chip = 0; chip < HS_N_CHIPS; chip++) {
-        g_autofree char *text = hs_selection_chip_text (self->selection, chip);
+        g_autofree char *text = hs_chip_text (self->selection, chip);
         g_autoptr (GtkWidget) widget = NULL;
 
         if (text == NULL)
             continue;
         widget = make_chip (self, chip, text);
-        gtk_container_add (GTK_CONTAINER (self->chips), widget);
-        has_chip = TRUE;
+        gtk_box_pack_start (n++ < CHIPS_IN_ROW ? self->chips : self->more_chips, widget, FALSE,
+                            FALSE, 0);
     }
-    gtk_widget_set_visible (GTK_WIDGET (self->whole), !has_chip);
-}
-
-static void on_changed (HsQueryBar *self)
-{
-    update (self);
+    gtk_widget_set_visible (GTK_WIDGET (self->whole), n == 0);
+    gtk_widget_set_visible (GTK_WIDGET (self->more_chips), n > CHIPS_IN_ROW);
 }
 
 void hs_query_bar_set_selection (HsQueryBar *self, HsSelection *selection)
 {
     g_return_if_fail (HS_IS_QUERY_BAR (self) && self->selection == NULL);
     self->selection = g_object_ref (selection);
-    g_signal_connect_object (selection, "changed", G_CALLBACK (on_changed), self,
-                             G_CONNECT_SWAPPED);
+    g_signal_connect_object (selection, "changed", G_CALLBACK (update), self, G_CONNECT_SWAPPED);
     update (self);
 }
 
 void hs_query_bar_focus (HsQueryBar *self)
 {
-    gtk_widget_grab_focus (GTK_WIDGET (self->frames));
+    gtk_widget_grab_focus (GTK_WIDGET (self->entry));
 }
 
 static void hs_query_bar_dispose (GObject *object)
@@ -144,9 +190,12 @@ static void hs_query_bar_class_init (HsQueryBarClass *class)
     gtk_widget_class_set_template_from_resource (widget_class,
                                                  "/org/heapstrata/Heapstrata/query_bar.ui");
     gtk_widget_class_bind_template_child (widget_class, HsQueryBar, chips);
+    gtk_widget_class_bind_template_child (widget_class, HsQueryBar, more_chips);
     gtk_widget_class_bind_template_child (widget_class, HsQueryBar, whole);
-    gtk_widget_class_bind_template_child (widget_class, HsQueryBar, frames);
+    gtk_widget_class_bind_template_child (widget_class, HsQueryBar, entry);
+    gtk_widget_class_bind_template_child (widget_class, HsQueryBar, wrong);
     gtk_widget_class_bind_template_callback (widget_class, on_typed);
+    gtk_widget_class_bind_template_callback (widget_class, on_entered);
     gtk_widget_class_bind_template_callback (widget_class, on_stop);
 }
 
