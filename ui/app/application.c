@@ -253,7 +253,9 @@ static void hs_application_init (HsApplication *self)
           N_ ("Start with this filter, as in the window's entry: png_read size:4k.."),
           N_ ("WORDS") },
         { "view", 0, 0, G_OPTION_ARG_STRING, NULL,
-          N_ ("Start with this view: top-down, bottom-up, marks or findings"), N_ ("VIEW") },
+          N_ ("Start with this view: top-down, bottom-up, freed-by, marks, findings, symbols, "
+              "source"),
+          N_ ("VIEW") },
         { "dark", 0, 0, G_OPTION_ARG_NONE, NULL, N_ ("Start with the dark theme"), NULL },
         { "screenshot", 0, 0, G_OPTION_ARG_FILENAME, NULL,
           N_ ("Save a picture of the window once everything is shown, and end"), N_ ("FILE.png") },
