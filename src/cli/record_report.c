@@ -56,6 +56,10 @@ void cli_report_recording (const char *file, const struct hs_record_totals *tota
     if (totals->n_unrecorded > 0)
         print_count (_ ("heapstrata: %s events of further threads were not recorded\n"),
                      totals->n_unrecorded);
+    if (totals->n_unsampled > 0)
+        print_count (_ ("heapstrata: %s sampled blocks were not recorded: too many of them lived "
+                        "at once\n"),
+                     totals->n_unsampled);
     if (totals->n_processes > 1)
         print_count (_ ("heapstrata: %s processes (or programs of one) were recorded\n"),
                      totals->n_processes);

@@ -129,6 +129,37 @@ def sample():
     check("sample: nonsense", run("record", "--sample", "-3", "--", "true").returncode == 125)
 
 
+def too_many_samples():
+    """What is chosen is remembered up to 262,144 blocks at a time; the others are told of."""
+    environment = dict(os.environ, PYTHONMALLOC="malloc", PYTHONHASHSEED="0")
+    program = [PYTHON, "-c", "x = [object() for i in range(400000)]"]
+    path = path_of("all-samples.hst")
+    run("record", "-o", path, "--", *program, env=environment)
+
+    def blocks(found):  # all end before the program does
+        return (found["totals"]["allocs"] + found["totals"]["frees"] + found["lost_events"]) / 2
+
+    wanted = blocks(summary(path))
+    for extension in ("hst", "etl"):
+        path = path_of("many-samples." + extension)
+        done = run("record", "-o", path, "--sample", "2", "--", *program, env=environment)
+        label = f"too many samples, {extension}: "
+        told = re.search(r"([\d,]+) sampled blocks were not recorded", done.stderr)
+        n = int(told[1].replace(",", "")) if told else 0
+        found = summary(path)
+        check(label + "the rest is counted", n > 1000 and
+              0.98 < 2 * (n + blocks(found)) / wanted < 1.02,
+              (n, found["totals"], wanted))
+        check(label + "they belong to no thread, and are no loss",
+              "further threads" not in done.stderr and
+              (found["gaps"] > 0) == (found["lost_events"] > 0) and
+              found["totals"]["unmatched_frees"] == found["totals"]["duplicate_allocs"] == 0,
+              (done.stderr, found["totals"]))
+        lines = run("dump", "--json", "--limit=0", "--kind=mark", path).stdout
+        said = run("findings", "--json", path).stdout + lines
+        check(label + "the file says so", f"{n} blocks that sampling had chosen" in said, said)
+
+
 def index():
     path, plain = path_of("index.hst"), path_of("no-index.hst")
     run("record", "-o", path, "--index", "--", CIRCLE, "3", "2000")
@@ -208,7 +239,8 @@ def one_recorder():
 
 
 def main():
-    for part in (duration, max_size, min_block, sample, index, last_words, one_recorder):
+    for part in (duration, max_size, min_block, sample, too_many_samples, index, last_words,
+                 one_recorder):
         part()
     return results.end()
 

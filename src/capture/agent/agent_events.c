@@ -137,7 +137,8 @@ static int end_sampled_resize (struct agent_thread *thread, void **address, size
     if (thread->resized == NULL)
         return 0;
     if (*address == NULL && *size != 0) { /* it failed: the old one lives on */
-        (void)agent_sample_keep (thread->resized);
+        if (!agent_sample_keep (thread->resized))
+            *size = 0; /* as below */
     } else if (*address != NULL) {
         (void)agent_sample_take (*address);
         if (!agent_sample_keep (*address)) { /* for the trace it was freed */

@@ -2,7 +2,7 @@
 /*
  * Which blocks are recorded when one in so many is: decided by chance when a block is born, and
  * remembered until it ends, so that exactly their frees are recorded, too. The addresses stand in
- * buckets of a cache line each. A block whose bucket is full is told as not recorded.
+ * buckets of a cache line each. A block whose bucket is full is not recorded, and counted.
  */
 #include "capture/agent/agent.h"
 
@@ -40,7 +40,7 @@ int agent_sample_keep (const void *address)
 {
     if (replace ((uintptr_t)address, 0, (uintptr_t)address))
         return 1;
-    atomic_fetch_add (&agent.arena->n_unrecorded, 1);
+    atomic_fetch_add (&agent.arena->n_unsampled, 1);
     return 0;
 }
 

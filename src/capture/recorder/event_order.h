@@ -82,10 +82,14 @@ enum hs_status hs_event_order_thread (struct hs_event_order *order, uint32_t tid
 enum hs_status hs_event_order_left_out (struct hs_event_order *order, const char *sentence,
                                         bool is_mark, struct hs_error *err);
 
+/* At the end of the recording: so many blocks that sampling chose are not in it; as above. */
+enum hs_status hs_event_order_unsampled (struct hs_event_order *order, uint64_t n, bool is_mark,
+                                         struct hs_error *err);
+
 /* What the process did before the trace's zero is unknown. */
 enum hs_status hs_event_order_gap_at_start (struct hs_event_order *order, struct hs_error *err);
 
-/* Of this process; n_unrecorded, duration_ns and wait_status are not known here. */
+/* Of this process; n_unrecorded, n_unsampled, duration_ns and wait_status are not known here. */
 const struct hs_record_totals *hs_event_order_totals (const struct hs_event_order *order);
 
 #endif

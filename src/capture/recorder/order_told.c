@@ -3,6 +3,7 @@
  * its end; see event_order.h. */
 #include "capture/recorder/order_private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define GAP_SLACK_NS 1000 /* a stamp of now may be a moment later by the next reading of clocks */
@@ -88,19 +89,39 @@ enum hs_status hs_event_order_loss (struct hs_event_order *order, const struct h
     return add_gap (order, time, time_between (order, loss->end) + GAP_SLACK_NS, err);
 }
 
-enum hs_status hs_event_order_left_out (struct hs_event_order *order, const char *sentence,
-                                        bool is_mark, struct hs_error *err)
+/* A finding, where the file can hold it. */
+static enum hs_status tell (struct hs_event_order *order, enum hs_note_kind kind, uint32_t n,
+                            const char *sentence, bool is_mark, struct hs_error *err)
 {
     struct hs_event *mark;
 
     if (is_mark) {
-        mark = hs_batch_add (order->batch, HS_EVENT_MARK, 0);
+        mark = hs_batch_add (order->batch, HS_EVENT_MARK, order->trace->newest_time);
         mark->process = order->process;
         mark->text = hs_batch_text (order->batch, sentence, strlen (sentence));
     } else {
-        hs_batch_add_note (order->batch, HS_NOTE_UNSEEN, HS_NO_OFFSET, "%s", sentence);
+        hs_batch_add_notes (order->batch, kind, n, HS_NO_OFFSET, sentence);
     }
     return hs_order_make_room (order, err);
+}
+
+enum hs_status hs_event_order_left_out (struct hs_event_order *order, const char *sentence,
+                                        bool is_mark, struct hs_error *err)
+{
+    return tell (order, HS_NOTE_UNSEEN, 1, sentence, is_mark, err);
+}
+
+enum hs_status hs_event_order_unsampled (struct hs_event_order *order, uint64_t n, bool is_mark,
+                                         struct hs_error *err)
+{
+    char sentence[160];
+
+    (void)snprintf (sentence, sizeof sentence,
+                    "%llu blocks that sampling had chosen were not recorded: too many of them "
+                    "lived at once",
+                    (unsigned long long)n);
+    return tell (order, HS_NOTE_OTHER, n < UINT32_MAX ? (uint32_t)n : UINT32_MAX, sentence, is_mark,
+                 err);
 }
 
 enum hs_status hs_event_order_gap_at_start (struct hs_event_order *order, struct hs_error *err)

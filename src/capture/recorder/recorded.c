@@ -203,6 +203,16 @@ enum hs_status hs_recorded_tell_loss (struct hs_recorded *process, struct hs_err
     return status;
 }
 
+enum hs_status hs_recorded_tell_unsampled (struct hs_recorded *process, bool is_mark,
+                                           struct hs_error *err)
+{
+    uint64_t n = atomic_load (&process->reader.arena->n_unsampled);
+
+    if (n == 0 || process->texts != NULL)
+        return HS_OK;
+    return hs_event_order_unsampled (process->order, n, is_mark, err);
+}
+
 enum hs_status hs_recorded_reclaim_rings (struct hs_recorded *process, struct hs_error *err)
 {
     enum hs_status status = HS_OK;
@@ -246,4 +256,5 @@ void hs_recorded_add_totals (const struct hs_recorded *process, struct hs_record
     totals->n_modules += own->n_modules;
     totals->n_threads += own->n_threads;
     totals->n_unrecorded += atomic_load (&process->reader.arena->n_unrecorded);
+    totals->n_unsampled += atomic_load (&process->reader.arena->n_unsampled);
 }

@@ -32,6 +32,7 @@ struct hs_record_totals {
     uint64_t n_allocs, n_frees, n_reallocs;
     uint64_t n_lost;       /* events that found their ring full */
     uint64_t n_unrecorded; /* events of threads that got no ring */
+    uint64_t n_unsampled;  /* blocks that sampling chose and could not remember: not recorded */
     uint64_t n_broken;     /* rings that made no sense */
     uint64_t n_late;       /* events that came after their place in time was written */
     uint64_t n_processes;  /* instances: an exec begins another */

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define HS_ARENA_MAGIC UINT64_C (0x316e6572417348) /* "HsAren1" */
-#define HS_ARENA_VERSION 3u
+#define HS_ARENA_VERSION 4u
 #define HS_ARENA_PAGE 4096u
 #define HS_RINGS 256u
 #define HS_RING_BYTES (UINT32_C (1) << 20)
@@ -47,6 +47,7 @@ struct hs_arena_head {
     _Atomic uint32_t agent_state;  /* enum hs_agent_state */
     _Atomic uint32_t n_children;   /* that will say hello when children are followed */
     uint32_t clock;                /* enum hs_ring_clock; set before the agent comes */
+    _Atomic uint64_t n_unsampled;  /* blocks that sampling chose, but had no room to remember */
 };
 
 /* What stamps, heartbeat and ticks are read from. */
