@@ -4,8 +4,6 @@
 
 #include "base/memory.h"
 
-#include <string.h>
-
 #define FIRST_CAPACITY 16
 
 static uint64_t key_at (const struct hs_idmap *map, size_t at)
@@ -22,16 +20,6 @@ static void put_at (struct hs_idmap *map, size_t at, uint64_t key, uint32_t valu
     map->places[at].value = value;
 }
 
-static size_t find (const struct hs_idmap *map, uint64_t key)
-{
-    size_t mask = map->capacity - 1;
-    size_t at = (size_t)hs_hash_u64 (key) & mask;
-
-    while (map->places[at].value != HS_IDMAP_NONE && key_at (map, at) != key)
-        at = (at + 1) & mask;
-    return at;
-}
-
 static bool grow (struct hs_idmap *map)
 {
     struct hs_idmap larger = { 0 };
@@ -46,7 +34,7 @@ static bool grow (struct hs_idmap *map)
         if (map->places[i].value != HS_IDMAP_NONE) {
             uint64_t key = key_at (map, i);
 
-            put_at (&larger, find (&larger, key), key, map->places[i].value);
+            put_at (&larger, hs_idmap_find (&larger, key), key, map->places[i].value);
         }
     }
     larger.n = map->n;
@@ -55,22 +43,24 @@ static bool grow (struct hs_idmap *map)
     return true;
 }
 
-uint32_t hs_idmap_get (const struct hs_idmap *map, uint64_t key)
-{
-    return map->capacity > 0 ? map->places[find (map, key)].value : HS_IDMAP_NONE;
-}
-
-bool hs_idmap_set (struct hs_idmap *map, uint64_t key, uint32_t value)
+bool hs_idmap_exchange (struct hs_idmap *map, uint64_t key, uint32_t value, uint32_t *ret_old)
 {
     size_t at;
 
     if (map->n * 2 >= map->capacity && !grow (map))
         return false;
-    at = find (map, key);
-    if (map->places[at].value == HS_IDMAP_NONE)
-        map->n++;
+    at = hs_idmap_find (map, key);
+    *ret_old = map->places[at].value;
+    map->n += *ret_old == HS_IDMAP_NONE;
     put_at (map, at, key, value);
     return true;
+}
+
+bool hs_idmap_set (struct hs_idmap *map, uint64_t key, uint32_t value)
+{
+    uint32_t old;
+
+    return hs_idmap_exchange (map, key, value, &old);
 }
 
 uint32_t hs_idmap_remove (struct hs_idmap *map, uint64_t key)
@@ -81,7 +71,7 @@ uint32_t hs_idmap_remove (struct hs_idmap *map, uint64_t key)
 
     if (map->capacity == 0)
         return HS_IDMAP_NONE;
-    hole = find (map, key);
+    hole = hs_idmap_find (map, key);
     value = map->places[hole].value;
     if (value == HS_IDMAP_NONE)
         return HS_IDMAP_NONE;
@@ -111,12 +101,6 @@ bool hs_idmap_next (const struct hs_idmap *map, size_t *place, uint64_t *ret_key
         }
     }
     return false;
-}
-
-void hs_idmap_prefetch (const struct hs_idmap *map, uint64_t key)
-{
-    if (map->capacity > 0)
-        __builtin_prefetch (&map->places[hs_hash_u64 (key) & (map->capacity - 1)]);
 }
 
 void hs_idmap_clear (struct hs_idmap *map)

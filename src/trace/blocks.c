@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NO_INDEX UINT32_MAX
-
 static bool heap_equals (const struct hs_heap_info *heap, hs_process_id process, uint64_t handle)
 {
     return heap->handle == handle && heap->process == process;
@@ -50,7 +48,7 @@ static bool add_heap (struct hs_trace *trace, hs_process_id process, uint64_t ha
     return true;
 }
 
-/* The living heap with that handle, made when it is new. *ret is NO_INDEX past HS_LIMIT_HEAPS. */
+/* The living heap with that handle, made when it is new. *ret is HS_NO_HEAP past HS_LIMIT_HEAPS. */
 static bool need_heap (struct hs_trace *trace, hs_process_id process, uint64_t handle,
                        uint32_t *ret)
 {
@@ -58,17 +56,17 @@ static bool need_heap (struct hs_trace *trace, hs_process_id process, uint64_t h
     uint32_t instance = 0;
 
     *ret = trace->newest_heap;
-    if (*ret != NO_INDEX && heap_equals (&heaps[*ret], process, handle) &&
+    if (*ret != HS_NO_HEAP && heap_equals (&heaps[*ret], process, handle) &&
         !heaps[*ret].is_destroyed)
         return true;
     *ret = hs_idmap_get (&trace->heap_index, heap_hash (process, handle));
-    while (*ret != NO_INDEX && !heap_equals (&heaps[*ret], process, handle))
+    while (*ret != HS_NO_HEAP && !heap_equals (&heaps[*ret], process, handle))
         *ret = trace->heaps.items[*ret].older;
-    if (*ret != NO_INDEX && heaps[*ret].is_destroyed) {
+    if (*ret != HS_NO_HEAP && heaps[*ret].is_destroyed) {
         instance = heaps[*ret].instance + 1;
-        *ret = NO_INDEX;
+        *ret = HS_NO_HEAP;
     }
-    if (*ret == NO_INDEX) {
+    if (*ret == HS_NO_HEAP) {
         if (trace->tables.heaps.n >= HS_LIMIT_HEAPS)
             return hs_trace_add_finding (
                 trace, HS_NOTE_VALUE_ABSURD, 1, HS_NO_OFFSET,
@@ -80,67 +78,49 @@ static bool need_heap (struct hs_trace *trace, hs_process_id process, uint64_t h
     return true;
 }
 
-struct moment {
-    hs_event_no event;
-    int64_t time;
-};
-
-static void count_open (struct hs_counters *counters, uint64_t size, struct moment at)
+/* Its address stands in the live map already. */
+static bool open_block (struct hs_trace *trace, const struct hs_event *event, hs_event_no number,
+                        uint64_t size)
 {
-    counters->opened++;
-    counters->opened_bytes = hs_add_saturated (counters->opened_bytes, size);
-    counters->live_count++;
-    counters->live_bytes = hs_add_saturated (counters->live_bytes, size);
-    if (counters->live_bytes > counters->peak_bytes) {
-        counters->peak_bytes = counters->live_bytes;
-        counters->peak_time = at.time;
-        counters->peak_event = at.event;
-        counters->peak_count = counters->live_count;
-    }
-}
-
-static void count_close (struct hs_counters *counters, uint64_t size, uint64_t n)
-{
-    counters->closed += n;
-    counters->closed_bytes = hs_add_saturated (counters->closed_bytes, size);
-    counters->live_count -= n;
-    counters->live_bytes -= size;
-}
-
-static bool open_block (struct hs_trace *trace, const struct hs_event *event, uint32_t heap,
-                        hs_event_no number, uint64_t size)
-{
-    struct hs_heap_info *info = &trace->tables.heaps.items[heap];
-    struct moment at = { number, trace->newest_event_time };
+    struct hs_block_run *run = &trace->run;
+    bool has_stack = event->stack < HS_LIMIT_STACK_SLOTS;
     struct hs_context_key key = {
         .process = event->process,
-        .heap = heap,
+        .heap = run->heap,
         .thread = event->thread,
         .source = hs_event_origin (event),
         .address_high = (uint32_t)(event->block.address >> 32),
     };
 
-    if (!hs_idmap_set (&trace->heaps.items[heap].live, event->block.address, trace->n_rows) ||
-        !hs_trace_add_row (trace, number, &key, event->block.address, size))
+    if (!hs_trace_add_row (trace, number, &key, event->block.address, size,
+                           has_stack ? event->stack : HS_NO_STACK))
         return false;
-    count_open (&info->counters, size, at);
-    count_open (&hs_trace_process_of (trace, event->process)->counters, size, at);
-    count_open (&trace->tables.totals, size, at);
-    info->histogram[hs_size_class (size)]++;
+    hs_run_open (run, size, number, trace->newest_event_time);
+    trace->tables.heaps.items[run->heap].histogram[hs_size_class (size)]++;
+    trace->processes.items[event->process].newest_row = trace->n_rows - 1;
     return true;
 }
 
-/* Ends a row that has been taken out of its heap's live map. */
-static uint64_t end_row (struct hs_trace *trace, uint32_t heap, hs_row_no row, hs_event_no number)
+/* Of the row that was just opened. */
+static bool take_stack (struct hs_trace *trace, const struct hs_event *event,
+                        hs_row_no inherits_from)
 {
-    struct hs_heap_info *info = &trace->tables.heaps.items[heap];
-    uint64_t size = hs_rows_size (&trace->rows, row);
+    if (event->stack != HS_NO_STACK && event->stack < HS_LIMIT_STACK_SLOTS)
+        return hs_trace_count_stack (trace, event->stack);
+    return hs_trace_take_stack (trace, event, trace->n_rows - 1, inherits_from);
+}
 
+/* Ends a row that has been taken out of its heap's live map. */
+static uint64_t end_row (struct hs_trace *trace, hs_row_no row, hs_event_no number)
+{
+    uint64_t size = hs_column_u32 (&trace->rows.size, row);
+
+    if (size == HS_SIZE_LARGE)
+        size = hs_rows_size (&trace->rows, row);
     hs_column_poke (&trace->rows.end, row, number);
-    count_close (&info->counters, size, 1);
-    count_close (&hs_trace_process_of (trace, info->process)->counters, size, 1);
-    count_close (&trace->tables.totals, size, 1);
-    hs_trace_close_unsure (trace, heap, row, size);
+    hs_run_close (&trace->run, size);
+    if (trace->tables.unsure.count > 0)
+        hs_trace_close_unsure (trace, trace->run.heap, row, size);
     return size;
 }
 
@@ -150,14 +130,13 @@ static void set_row_flag (struct hs_trace *trace, hs_row_no row, uint32_t flag)
 }
 
 /* Counts the block as temporary when nothing happened in its process since its birth. */
-static void judge_temporary (struct hs_trace *trace, const struct hs_event *event, uint32_t heap,
-                             hs_row_no row)
+static void judge_temporary (struct hs_trace *trace, const struct hs_event *event, hs_row_no row)
 {
     if (trace->processes.items[event->process].newest_row != row &&
         !(event->flags & HS_EVENT_COUNTS_TEMPORARY))
         return;
     set_row_flag (trace, row, HS_ROW_IS_TEMPORARY);
-    HS_TRACE_COUNT (trace, heap, temporary, 1);
+    trace->run.temporary++;
 }
 
 /* Says so when the block was born by a function of another family. */
@@ -199,59 +178,65 @@ static bool plausible_size (struct hs_trace *trace, uint64_t *size)
                                  (struct hs_text){ text, (uint32_t)n });
 }
 
+static bool find_thread (struct hs_trace *trace, uint64_t key, uint32_t *ret)
+{
+    *ret = hs_idmap_get (&trace->thread_index, key);
+    if (*ret != HS_IDMAP_NONE)
+        return true;
+    *ret = (uint32_t)trace->threads.n;
+    if (!hs_array_reserve (&trace->threads, 1) || !hs_idmap_set (&trace->thread_index, key, *ret))
+        return false;
+    trace->threads.items[trace->threads.n++] = (struct hs_thread_state){ 0 };
+    return true;
+}
+
 /* The state of the event's thread, made when it is new; NULL when memory is out. */
 static struct hs_thread_state *thread_of (struct hs_trace *trace, const struct hs_event *event)
 {
     uint64_t key = (uint64_t)event->process << 32 | event->thread;
-    uint32_t index;
+    uint32_t mixed = (event->thread + event->process) * UINT32_C (0x9e3779b1);
+    struct hs_recent_thread *recent = &trace->recent_threads[mixed >> (32 - HS_RECENT_SHIFT)];
 
-    if (trace->threads.n > 0 && trace->newest_thread_key == key)
-        return &trace->threads.items[trace->newest_thread];
-    index = hs_idmap_get (&trace->thread_index, key);
-    if (index == HS_IDMAP_NONE) {
-        index = (uint32_t)trace->threads.n;
-        if (!hs_array_reserve (&trace->threads, 1) ||
-            !hs_idmap_set (&trace->thread_index, key, index))
+    if (recent->thread == UINT32_MAX || recent->key != key) {
+        recent->key = key;
+        if (!find_thread (trace, key, &recent->thread)) {
+            recent->thread = UINT32_MAX;
             return NULL;
-        trace->threads.items[trace->threads.n++] = (struct hs_thread_state){ 0 };
+        }
     }
-    trace->newest_thread_key = key;
-    trace->newest_thread = index;
-    return &trace->threads.items[index];
+    return &trace->threads.items[recent->thread];
 }
 
-static bool alloc (struct hs_trace *trace, const struct hs_event *event, uint32_t heap,
-                   hs_event_no number)
+static bool alloc (struct hs_trace *trace, const struct hs_event *event, hs_event_no number)
 {
+    uint32_t heap = trace->run.heap;
     uint64_t size = event->block.size;
     hs_row_no old;
 
-    HS_TRACE_COUNT (trace, heap, allocs, 1);
+    trace->run.allocs++;
     trace->tables.stack_events++;
     if (event->block.address == 0)
         return hs_trace_take_stack (trace, event, HS_NO_ROW, HS_NO_ROW);
-    if (!plausible_size (trace, &size))
+    if (!plausible_size (trace, &size) ||
+        !hs_idmap_exchange (&trace->heaps.items[heap].live, event->block.address, trace->n_rows,
+                            &old))
         return false;
-    old = hs_idmap_remove (&trace->heaps.items[heap].live, event->block.address);
     if (old != HS_NO_ROW) {
         hs_trace_count_duplicate_alloc (trace, heap, old);
-        (void)end_row (trace, heap, old, number);
+        (void)end_row (trace, old, number);
     }
-    if (!open_block (trace, event, heap, number, size))
-        return false;
-    trace->processes.items[event->process].newest_row = trace->n_rows - 1;
-    return hs_trace_take_stack (trace, event, trace->n_rows - 1, HS_NO_ROW);
+    return open_block (trace, event, number, size) && take_stack (trace, event, HS_NO_ROW);
 }
 
-static bool release (struct hs_trace *trace, const struct hs_event *event, uint32_t heap,
-                     hs_event_no number)
+static bool release (struct hs_trace *trace, const struct hs_event *event, hs_event_no number)
 {
     struct hs_thread_state *thread = thread_of (trace, event);
+    uint32_t heap = trace->run.heap;
     hs_row_no row;
 
     if (thread == NULL)
         return false;
-    HS_TRACE_COUNT (trace, heap, frees, 1);
+    trace->run.frees++;
     if (event->block.address == 0)
         return true;
     thread->free_heap = event->block.heap;
@@ -261,10 +246,10 @@ static bool release (struct hs_trace *trace, const struct hs_event *event, uint3
     if (row == HS_NO_ROW) {
         hs_trace_count_unmatched_free (trace, heap);
     } else {
-        judge_temporary (trace, event, heap, row);
+        judge_temporary (trace, event, row);
         if (!judge_call (trace, event, row) || !hs_trace_take_end_stack (trace, event, row))
             return false;
-        (void)end_row (trace, heap, row, number);
+        (void)end_row (trace, row, number);
     }
     trace->processes.items[event->process].newest_row = HS_NO_ROW;
     return true;
@@ -281,10 +266,11 @@ static bool is_summary (const struct hs_trace *trace, const struct hs_event *eve
                event->thread;
 }
 
-static bool sum_up_move (struct hs_trace *trace, const struct hs_event *event, uint32_t heap,
-                         hs_event_no number, hs_row_no row)
+static bool sum_up_move (struct hs_trace *trace, const struct hs_event *event, hs_event_no number,
+                         hs_row_no row)
 {
     struct hs_thread_state *thread = thread_of (trace, event);
+    uint32_t heap = trace->run.heap;
     struct hs_idmap *live = &trace->heaps.items[heap].live;
     uint64_t old_address = event->block.old_address;
     hs_row_no old;
@@ -299,17 +285,17 @@ static bool sum_up_move (struct hs_trace *trace, const struct hs_event *event, u
     old = hs_idmap_get (live, old_address);
     if (old != HS_NO_ROW && old < row) {
         (void)hs_idmap_remove (live, old_address);
-        (void)end_row (trace, heap, old, number);
+        (void)end_row (trace, old, number);
     }
     return true;
 }
 
-static bool reopen (struct hs_trace *trace, const struct hs_event *event, uint32_t heap,
-                    hs_event_no number)
+static bool reopen (struct hs_trace *trace, const struct hs_event *event, hs_event_no number)
 {
+    uint32_t heap = trace->run.heap;
     struct hs_idmap *live = &trace->heaps.items[heap].live;
     bool is_in_place = event->block.address == event->block.old_address;
-    hs_row_no old = hs_idmap_remove (live, event->block.old_address);
+    hs_row_no old = hs_idmap_remove (live, event->block.old_address), over;
     uint64_t size = event->block.size;
 
     if (is_in_place)
@@ -319,32 +305,29 @@ static bool reopen (struct hs_trace *trace, const struct hs_event *event, uint32
     if (!plausible_size (trace, &size))
         return false;
     if (old != HS_NO_ROW) {
-        judge_temporary (trace, event, heap, old);
+        judge_temporary (trace, event, old);
         if (!judge_call (trace, event, old))
             return false;
         /* not for its own sake: where frees tell nothing, the column would be all that there is */
         if (trace->rows.n_end_stacks > 0 && !hs_trace_take_end_stack (trace, event, old))
             return false;
-        (void)end_row (trace, heap, old, number);
+        (void)end_row (trace, old, number);
     }
-    if (!is_in_place) {
-        hs_row_no over = hs_idmap_remove (live, event->block.address);
-
-        if (over != HS_NO_ROW) {
-            hs_trace_count_duplicate_alloc (trace, heap, over);
-            (void)end_row (trace, heap, over, number);
-        }
+    if (!hs_idmap_exchange (live, event->block.address, trace->n_rows, &over))
+        return false;
+    if (over != HS_NO_ROW) {
+        hs_trace_count_duplicate_alloc (trace, heap, over);
+        (void)end_row (trace, over, number);
     }
-    if (!open_block (trace, event, heap, number, size))
+    if (!open_block (trace, event, number, size))
         return false;
     set_row_flag (trace, trace->n_rows - 1, HS_ROW_IS_CLAIMED);
-    trace->processes.items[event->process].newest_row = trace->n_rows - 1;
-    return hs_trace_take_stack (trace, event, trace->n_rows - 1, is_in_place ? old : HS_NO_ROW);
+    return take_stack (trace, event, is_in_place ? old : HS_NO_ROW);
 }
 
-static bool reallocate (struct hs_trace *trace, const struct hs_event *event, uint32_t heap,
-                        hs_event_no number)
+static bool reallocate (struct hs_trace *trace, const struct hs_event *event, hs_event_no number)
 {
+    uint32_t heap = trace->run.heap;
     hs_row_no row;
 
     HS_TRACE_COUNT (trace, heap, reallocs, 1);
@@ -355,8 +338,8 @@ static bool reallocate (struct hs_trace *trace, const struct hs_event *event, ui
     }
     row = hs_idmap_get (&trace->heaps.items[heap].live, event->block.address);
     if (event->block.address == event->block.old_address || !is_summary (trace, event, row))
-        return reopen (trace, event, heap, number);
-    return sum_up_move (trace, event, heap, number, row) &&
+        return reopen (trace, event, number);
+    return sum_up_move (trace, event, number, row) &&
            hs_trace_take_stack (trace, event, HS_NO_ROW, HS_NO_ROW);
 }
 
@@ -372,33 +355,72 @@ static bool is_alive (struct hs_trace *trace, hs_process_id process, bool *ret)
                                          (struct hs_text){ sentence, sizeof sentence - 1 });
 }
 
-bool hs_trace_block_event (struct hs_trace *trace, const struct hs_event *event)
+/* Another heap: a new run. There is none when the event is to be left out. */
+static bool change_heap (struct hs_trace *trace, const struct hs_event *event)
 {
-    hs_event_no number;
     uint32_t heap;
-    bool alive, is_done;
+    bool alive;
 
-    if (!is_alive (trace, event->process, &alive))
+    if (!hs_trace_end_run (trace) || !is_alive (trace, event->process, &alive))
         return false;
     if (!alive)
         return true;
     if (!need_heap (trace, event->process, event->block.heap, &heap))
         return false;
-    if (heap == NO_INDEX)
-        return true;
-    if (trace->n_open_gaps > 0)
-        hs_trace_pass_gap (trace, event->process, event->time);
+    if (heap != HS_NO_HEAP)
+        hs_trace_begin_run (trace, heap);
+    return true;
+}
+
+/* The end of a gap reads the counters. */
+static bool pass_gap (struct hs_trace *trace, const struct hs_event *event)
+{
+    uint32_t heap = trace->run.heap;
+
+    if (!hs_trace_end_run (trace))
+        return false;
+    hs_trace_pass_gap (trace, event->process, event->time);
+    hs_trace_begin_run (trace, heap);
+    return true;
+}
+
+bool hs_trace_block_event (struct hs_trace *trace, const struct hs_event *event)
+{
+    struct hs_block_run *run = &trace->run;
+    hs_event_no number;
+    bool is_done;
+
+    if (run->heap == HS_NO_HEAP || run->process != event->process ||
+        run->handle != event->block.heap) {
+        if (!change_heap (trace, event))
+            return false;
+        if (run->heap == HS_NO_HEAP)
+            return true;
+    }
+    if (trace->n_open_gaps > 0 && !pass_gap (trace, event))
+        return false;
     if (!hs_trace_add_event (trace, event->time, &number))
         return false;
     if (event->flags & HS_EVENT_ADDRESS_INVENTED)
         trace->tables.has_invented_addresses = true;
     if (event->kind == HS_EVENT_ALLOC)
-        is_done = alloc (trace, event, heap, number);
+        is_done = alloc (trace, event, number);
     else if (event->kind == HS_EVENT_FREE)
-        is_done = release (trace, event, heap, number);
+        is_done = release (trace, event, number);
     else
-        is_done = reallocate (trace, event, heap, number);
-    return is_done && hs_trace_note_level (trace, event->process, number);
+        is_done = reallocate (trace, event, number);
+    return is_done && (!hs_run_add_event (run, number) || hs_trace_end_run (trace));
+}
+
+static bool note_level (struct hs_trace *trace, hs_process_id process, hs_event_no event)
+{
+    uint64_t of_process = hs_trace_process_of (trace, process)->counters.live_bytes;
+    uint64_t of_all = trace->tables.totals.live_bytes;
+    const struct hs_levels one = { event, event, 1, of_process, of_process, of_process };
+    const struct hs_levels all = { event, event, 1, of_all, of_all, of_all };
+
+    return hs_trace_note_levels (trace, process, &one) &&
+           hs_trace_note_levels (trace, HS_NO_PROCESS, &all);
 }
 
 /* 7.4.4: every live block of the heap ends with it. */
@@ -413,8 +435,9 @@ static bool destroy_heap (struct hs_trace *trace, uint32_t heap, int64_t time)
 
     if (!hs_trace_add_event (trace, time, &number))
         return false;
+    hs_trace_begin_run (trace, heap);
     while (hs_idmap_next (live, &place, &address, &row)) {
-        uint64_t size = end_row (trace, heap, row, number);
+        uint64_t size = end_row (trace, row, number);
 
         HS_TRACE_COUNT (trace, heap, destroy_count, 1);
         HS_TRACE_COUNT (trace, heap, destroy_bytes, size);
@@ -423,7 +446,8 @@ static bool destroy_heap (struct hs_trace *trace, uint32_t heap, int64_t time)
     info->is_destroyed = true;
     info->destroyed = time;
     trace->processes.items[info->process].newest_row = HS_NO_ROW;
-    return hs_trace_note_level (trace, info->process, number);
+    (void)hs_run_add_event (&trace->run, number);
+    return hs_trace_end_run (trace);
 }
 
 static bool create_heap (struct hs_trace *trace, const struct hs_event *event, uint32_t heap)
@@ -434,7 +458,7 @@ static bool create_heap (struct hs_trace *trace, const struct hs_event *event, u
         if (!destroy_heap (trace, heap, event->time) ||
             !need_heap (trace, event->process, event->heap.heap, &heap))
             return false;
-        if (heap == NO_INDEX)
+        if (heap == HS_NO_HEAP)
             return true;
         info = &trace->tables.heaps.items[heap];
     }
@@ -454,7 +478,7 @@ bool hs_trace_heap_event (struct hs_trace *trace, const struct hs_event *event)
         return true;
     if (!need_heap (trace, event->process, event->heap.heap, &heap))
         return false;
-    if (heap == NO_INDEX)
+    if (heap == HS_NO_HEAP)
         return true;
     if (event->kind == HS_EVENT_HEAP_CREATE)
         return create_heap (trace, event, heap);
@@ -478,7 +502,7 @@ bool hs_trace_name_heap (struct hs_trace *trace, const struct hs_event *event)
         !hs_intern_add (&trace->tables.strings, event->heap_name.name.bytes,
                         event->heap_name.name.length, &name))
         return false;
-    if (heap != NO_INDEX)
+    if (heap != HS_NO_HEAP)
         trace->tables.heaps.items[heap].name = name;
     return true;
 }
@@ -512,7 +536,7 @@ bool hs_trace_process_end (struct hs_trace *trace, const struct hs_event *event)
     process->has_end = true;
     process->end = event->time;
     process->end_reason = event->process_info->end_reason;
-    for (heap = trace->processes.items[event->process].first_heap; heap != NO_INDEX;
+    for (heap = trace->processes.items[event->process].first_heap; heap != HS_NO_HEAP;
          heap = trace->heaps.items[heap].next_of_process) {
         struct hs_counters *counters = &trace->tables.heaps.items[heap].counters;
         uint64_t n = counters->live_count, bytes = counters->live_bytes;
@@ -523,7 +547,7 @@ bool hs_trace_process_end (struct hs_trace *trace, const struct hs_event *event)
         hs_idmap_clear (&trace->heaps.items[heap].live);
     }
     hs_trace_virtual_exit (trace, event->process);
-    return hs_trace_note_level (trace, event->process, number);
+    return note_level (trace, event->process, number);
 }
 
 static void reset_counters (struct hs_counters *counters)

@@ -68,16 +68,25 @@ static bool context_equals (const struct hs_rows *rows, uint32_t context,
            hs_column_u32 (&rows->context_address_high, context) == key->address_high;
 }
 
+static uint32_t recent_place (const struct hs_context_key *key)
+{
+    uint32_t mixed = key->thread * UINT32_C (0x9e3779b1) + key->address_high * 7 + key->source +
+                     key->heap * UINT32_C (0x85ebca6b);
+
+    return mixed >> (32 - HS_RECENT_SHIFT);
+}
+
+void hs_trace_init_recent (struct hs_trace *trace)
+{
+    for (uint32_t i = 0; i < HS_N_RECENT; i++)
+        trace->recent_contexts[i].context = trace->recent_threads[i].thread = UINT32_MAX;
+}
+
 static bool find_context (struct hs_trace *trace, const struct hs_context_key *key, uint32_t *ret)
 {
     uint64_t hash = hs_hash_u64 ((uint64_t)key->process << 32 | key->heap);
     uint32_t context;
 
-    if (trace->rows.context_process.n > 0 &&
-        memcmp (key, &trace->newest_context_key, sizeof *key) == 0) {
-        *ret = trace->newest_context;
-        return true;
-    }
     hash = hs_hash_u64 (hash ^ ((uint64_t)key->thread << 32 | key->source));
     hash = hs_hash_u64 (hash ^ key->address_high);
     /* another key with the same hash: look one further */
@@ -89,9 +98,22 @@ static bool find_context (struct hs_trace *trace, const struct hs_context_key *k
     if (context == HS_IDMAP_NONE && (!add_context (trace, key, &context) ||
                                      !hs_idmap_set (&trace->context_index, hash, context)))
         return false;
-    trace->newest_context_key = *key;
-    trace->newest_context = context;
     *ret = context;
+    return true;
+}
+
+static inline bool need_context (struct hs_trace *trace, const struct hs_context_key *key,
+                                 uint32_t *ret)
+{
+    struct hs_recent_context *recent = &trace->recent_contexts[recent_place (key)];
+
+    if (recent->context == UINT32_MAX || memcmp (key, &recent->key, sizeof *key) != 0) {
+        recent->context = UINT32_MAX;
+        if (!find_context (trace, key, &recent->context))
+            return false;
+        recent->key = *key;
+    }
+    *ret = recent->context;
     return true;
 }
 
@@ -107,20 +129,20 @@ static bool add_large_size (struct hs_trace *trace, uint64_t size)
 }
 
 bool hs_trace_add_row (struct hs_trace *trace, hs_event_no event, const struct hs_context_key *key,
-                       uint64_t address, uint64_t size)
+                       uint64_t address, uint64_t size, hs_stack_slot stack)
 {
     struct hs_rows *rows = &trace->rows;
     uint32_t context, word = event / 64;
     uint64_t bits;
 
-    if (!find_context (trace, key, &context))
+    if (!need_context (trace, key, &context))
         return false;
     if (size >= HS_SIZE_LARGE && !add_large_size (trace, size))
         return false;
     if (!hs_column_append_u32 (&rows->end, HS_NO_EVENT) ||
         !hs_column_append_u32 (&rows->size,
                                size < HS_SIZE_LARGE ? (uint32_t)size : HS_SIZE_LARGE) ||
-        !hs_column_append_u32 (&rows->stack, HS_NO_STACK) ||
+        !hs_column_append_u32 (&rows->stack, stack) ||
         !hs_column_append_u32 (&rows->address, (uint32_t)address) ||
         !hs_column_append_u32 (&rows->context, context))
         return false;
@@ -146,28 +168,22 @@ static bool push_overview (struct hs_trace *trace, struct hs_overview_state *sta
     return true;
 }
 
-static bool note_level (struct hs_trace *trace, struct hs_overview_state *state,
-                        hs_process_id process, hs_event_no event, uint64_t live_bytes)
+bool hs_trace_note_levels (struct hs_trace *trace, hs_process_id process,
+                           const struct hs_levels *levels)
 {
+    struct hs_overview_state *state =
+        process == HS_NO_PROCESS ? &trace->overview : &trace->processes.items[process].overview;
+
     if (state->n == 0) {
-        state->first = event;
-        state->min = state->max = live_bytes;
+        state->first = levels->first;
+        state->min = levels->min;
+        state->max = levels->max;
     }
-    if (live_bytes < state->min)
-        state->min = live_bytes;
-    if (live_bytes > state->max)
-        state->max = live_bytes;
-    state->last = event;
-    return ++state->n < HS_OVERVIEW_EVENTS || push_overview (trace, state, process, live_bytes);
-}
-
-bool hs_trace_note_level (struct hs_trace *trace, hs_process_id process, hs_event_no event)
-{
-    const struct hs_tables *tables = &trace->tables;
-
-    return note_level (trace, &trace->processes.items[process].overview, process, event,
-                       tables->processes.items[process].counters.live_bytes) &&
-           note_level (trace, &trace->overview, HS_NO_PROCESS, event, tables->totals.live_bytes);
+    state->min = levels->min < state->min ? levels->min : state->min;
+    state->max = levels->max > state->max ? levels->max : state->max;
+    state->last = levels->last;
+    state->n += levels->n;
+    return state->n < HS_OVERVIEW_EVENTS || push_overview (trace, state, process, levels->end);
 }
 
 bool hs_trace_flush_overview (struct hs_trace *trace)

@@ -28,7 +28,7 @@ static bool set_slot_use (struct hs_trace *trace, hs_stack_slot slot, uint32_t u
 }
 
 /* An Alloc or ReAlloc record has got this slot: counts it now, or when the slot is defined. */
-static bool count_use (struct hs_trace *trace, hs_stack_slot slot)
+bool hs_trace_count_stack (struct hs_trace *trace, hs_stack_slot slot)
 {
     uint32_t use = slot_use (trace, slot);
 
@@ -138,7 +138,7 @@ bool hs_trace_take_stack (struct hs_trace *trace, const struct hs_event *event, 
             return false;
         if (row != HS_NO_ROW)
             set_row_slot (trace, row, event->stack);
-        return count_use (trace, event->stack);
+        return hs_trace_count_stack (trace, event->stack);
     }
     if (inherits_from != HS_NO_ROW && !inherit (trace, row, inherits_from))
         return false;
@@ -175,7 +175,7 @@ bool hs_trace_link_stack (struct hs_trace *trace, uint64_t ref, hs_stack_slot sl
         set_row_slot (trace, found.row, slot);
     if (found.ended != HS_NO_ROW && !set_end_slot (trace, found.ended, slot))
         return false;
-    return found.is_counted ? count_use (trace, slot)
+    return found.is_counted ? hs_trace_count_stack (trace, slot)
                             : hs_stacks_set_slot (&trace->stacks, slot, HS_NODE_NONE);
 }
 

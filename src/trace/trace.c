@@ -155,6 +155,8 @@ struct hs_trace *hs_trace_new (void)
     trace->slot_uses = hs_column_init (4);
     trace->rows.end_stack = hs_column_init (4);
     trace->newest_heap = UINT32_MAX;
+    trace->run.heap = HS_NO_HEAP;
+    hs_trace_init_recent (trace);
     trace->pool_free = UINT32_MAX;
     trace->tables.ticks_per_second = 1000000000;
     trace->tables.totals.peak_event = HS_NO_EVENT;
@@ -269,13 +271,9 @@ void hs_trace_note_shortages (struct hs_trace *trace, bool has_index)
     tell_shortages (trace);
 }
 
-static bool append_one (struct hs_trace *trace, const struct hs_event *event)
+static bool append_other (struct hs_trace *trace, const struct hs_event *event)
 {
     switch ((enum hs_event_kind)event->kind) {
-    case HS_EVENT_ALLOC:
-    case HS_EVENT_FREE:
-    case HS_EVENT_REALLOC:
-        return hs_trace_block_event (trace, event);
     case HS_EVENT_HEAP_CREATE:
     case HS_EVENT_HEAP_DESTROY:
     case HS_EVENT_HEAP_SEEN:
@@ -288,16 +286,17 @@ static bool append_one (struct hs_trace *trace, const struct hs_event *event)
         return hs_trace_pool_event (trace, event);
     case HS_EVENT_HEAP_NAME:
         return hs_trace_name_heap (trace, event);
-    case HS_EVENT_STACK:
-        return hs_trace_define_stack (trace, event);
-    case HS_EVENT_STACK_LINK:
-        return hs_trace_link_stack (trace, event->stack_info.ref, event->stack_info.slot);
     case HS_EVENT_RESET:
         hs_trace_forget_blocks (trace);
         return true;
     case HS_EVENT_HEAP_RANGE: /* counted as records only, until a view shows heap ranges */
     case HS_EVENT_NONE:
         return true;
+    case HS_EVENT_ALLOC: /* append_one has them */
+    case HS_EVENT_FREE:
+    case HS_EVENT_REALLOC:
+    case HS_EVENT_STACK:
+    case HS_EVENT_STACK_LINK:
     case HS_EVENT_MEMORY_SAMPLE:
     case HS_EVENT_CLOCK:
     case HS_EVENT_PROCESS:
@@ -315,6 +314,17 @@ static bool append_one (struct hs_trace *trace, const struct hs_event *event)
         break;
     }
     return hs_trace_describe (trace, event);
+}
+
+static inline bool append_one (struct hs_trace *trace, const struct hs_event *event)
+{
+    if (event->kind >= HS_EVENT_ALLOC && event->kind <= HS_EVENT_REALLOC)
+        return hs_trace_block_event (trace, event);
+    if (event->kind == HS_EVENT_STACK_LINK)
+        return hs_trace_link_stack (trace, event->stack_info.ref, event->stack_info.slot);
+    if (event->kind == HS_EVENT_STACK)
+        return hs_trace_define_stack (trace, event);
+    return hs_trace_end_run (trace) && append_other (trace, event);
 }
 
 /*
@@ -374,6 +384,7 @@ enum hs_status hs_trace_append (struct hs_trace *trace, const struct hs_event_ba
         prefetch (trace, batch, i);
         is_done = append_one (trace, &batch->events[i]);
     }
+    is_done = hs_trace_end_run (trace) && is_done;
     if (batch->has_last_time && batch->last_time > trace->last_time &&
         is_plausible (trace, batch->last_time))
         trace->last_time = batch->last_time;

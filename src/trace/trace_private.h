@@ -8,6 +8,7 @@
 #define HS_TRACE_TRACE_PRIVATE_H
 
 #include "base/store.h"
+#include "trace/block_run.h"
 #include "trace/column_ids.h"
 #include "trace/range_index.h"
 #include "trace/ranges.h"
@@ -55,6 +56,26 @@ struct hs_context_key {
     uint32_t process, heap, thread, source, address_high;
 };
 
+/* What was used last, by some bits of its hash: threads take turns, and a look at the map is dear
+ */
+#define HS_RECENT_SHIFT 6
+#define HS_N_RECENT (1u << HS_RECENT_SHIFT)
+
+struct hs_recent_context {
+    struct hs_context_key key;
+    uint32_t context; /* UINT32_MAX: none */
+};
+struct hs_recent_thread {
+    uint64_t key;
+    uint32_t thread; /* UINT32_MAX: none */
+};
+
+struct hs_levels { /* of a process, or of all, after some events */
+    hs_event_no first, last;
+    uint32_t n;
+    uint64_t min, max, end;
+};
+
 struct hs_index;
 
 struct hs_trace {
@@ -94,10 +115,9 @@ struct hs_trace {
 
     uint32_t n_common_gaps, n_open_gaps;
     uint32_t newest_heap; /* the one used last: most events hit it again */
-    uint64_t newest_thread_key;
-    uint32_t newest_thread;
-    struct hs_context_key newest_context_key;
-    uint32_t newest_context;
+    struct hs_block_run run;
+    struct hs_recent_context recent_contexts[HS_N_RECENT];
+    struct hs_recent_thread recent_threads[HS_N_RECENT];
     uint32_t newest_frame_name; /* the chain that deeper inlined frames are added to */
     uint64_t newest_frame_key;
 
@@ -137,9 +157,12 @@ void hs_index_tell (struct hs_index *index, struct hs_trace *trace);
 
 /* rows_writer.c: the columns */
 bool hs_trace_add_event (struct hs_trace *trace, int64_t time, hs_event_no *ret);
+void hs_trace_init_recent (struct hs_trace *trace);
 bool hs_trace_add_row (struct hs_trace *trace, hs_event_no event, const struct hs_context_key *key,
-                       uint64_t address, uint64_t size);
-bool hs_trace_note_level (struct hs_trace *trace, hs_process_id process, hs_event_no event);
+                       uint64_t address, uint64_t size, hs_stack_slot stack);
+/* `levels` has no more events than fit into the entry. */
+bool hs_trace_note_levels (struct hs_trace *trace, hs_process_id process,
+                           const struct hs_levels *levels);
 bool hs_trace_flush_overview (struct hs_trace *trace);
 
 /* blocks.c: formats/etl.md 7.4 */
@@ -149,6 +172,8 @@ bool hs_trace_process_end (struct hs_trace *trace, const struct hs_event *event)
 void hs_trace_forget_blocks (struct hs_trace *trace);
 
 /* stack_links.c: who gets which stack */
+/* The record of a new row that has this slot already. */
+bool hs_trace_count_stack (struct hs_trace *trace, hs_stack_slot slot);
 bool hs_trace_take_stack (struct hs_trace *trace, const struct hs_event *event, hs_row_no row,
                           hs_row_no inherits_from);
 /* Of an event that ended a row: who freed it. */
