@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "load/closing_index.h"
+#include "load/read_ahead.h"
 
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -13,8 +14,9 @@ struct hs_loader {
     struct hs_decoder *decoder;
     struct hs_trace *trace;
     struct hs_event_batch *batch;
+    struct hs_read_ahead *ahead; /* NULL: not yet, or batches are read on this thread */
     struct hs_cancel cancel;
-    bool may_use_index, is_from_index;
+    bool may_use_index, is_from_index, may_read_ahead;
     _Atomic uint32_t progress_millionths;
     _Atomic uint64_t n_events;
 };
@@ -33,6 +35,7 @@ enum hs_status hs_loader_new_take (struct hs_decoder *decoder, struct hs_trace *
     }
     loader->decoder = decoder;
     loader->trace = trace;
+    loader->may_read_ahead = sysconf (_SC_NPROCESSORS_ONLN) > 1;
     *ret = loader;
     return HS_OK;
 }
@@ -121,9 +124,29 @@ static bool use_index (struct hs_loader *loader)
     return false;
 }
 
+/* A thread is worth its start when there is more than one batch. */
+static enum hs_status read_batch (struct hs_loader *loader, const struct hs_event_batch **ret,
+                                  double *ret_progress, struct hs_error *err)
+{
+    enum hs_status status;
+
+    if (loader->ahead != NULL)
+        return hs_read_ahead_next (loader->ahead, ret, ret_progress, err);
+    status = hs_decoder_next (loader->decoder, loader->batch, err);
+    *ret = loader->batch;
+    *ret_progress = hs_decoder_progress (loader->decoder);
+    if (status == HS_OK && loader->may_read_ahead) {
+        loader->ahead = hs_read_ahead_new (loader->decoder);
+        loader->may_read_ahead = false;
+    }
+    return status;
+}
+
 enum hs_status hs_loader_step (struct hs_loader *loader, struct hs_error *err)
 {
     enum hs_status read_status, status;
+    const struct hs_event_batch *batch;
+    double progress;
 
     if (hs_cancel_is_set (&loader->cancel)) {
         (void)hs_trace_finish (loader->trace, NULL);
@@ -131,11 +154,10 @@ enum hs_status hs_loader_step (struct hs_loader *loader, struct hs_error *err)
     }
     if (loader->may_use_index && use_index (loader))
         return HS_END;
-    read_status = hs_decoder_next (loader->decoder, loader->batch, err);
+    read_status = read_batch (loader, &batch, &progress, err);
     /* what came before an error is in the batch and is kept */
-    status = hs_trace_append (loader->trace, loader->batch,
-                              hs_status_is_error (read_status) ? NULL : err);
-    tell_progress (loader, hs_decoder_progress (loader->decoder));
+    status = hs_trace_append (loader->trace, batch, hs_status_is_error (read_status) ? NULL : err);
+    tell_progress (loader, progress);
     if (read_status == HS_END || hs_status_is_error (read_status) || status != HS_OK) {
         enum hs_status finish_status = hs_trace_finish (loader->trace, NULL);
 
@@ -185,6 +207,7 @@ void hs_loader_free (struct hs_loader *loader)
 {
     if (loader == NULL)
         return;
+    hs_read_ahead_free (loader->ahead);
     hs_decoder_close (loader->decoder);
     hs_batch_free (loader->batch);
     hs_free (loader);

@@ -2,8 +2,9 @@
 /*
  * Ties a decoder to a trace: the only writer of its trace. File or growing file alike.
  *
- * hs_loader_step() is called in a loop on one thread; everything under "any thread" may be called
- * meanwhile. The trace belongs to the loader's creator and outlives it.
+ * hs_loader_step() is called in a loop on one thread, and reads ahead on another where there are
+ * two processors; everything under "any thread" may be called meanwhile. The trace belongs to the
+ * loader's creator and outlives it.
  */
 #ifndef HS_LOAD_LOADER_H
 #define HS_LOAD_LOADER_H
