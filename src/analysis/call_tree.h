@@ -58,7 +58,7 @@ struct hs_call_tree_query {
     enum hs_metric_unit unit;
     enum hs_allocator_frames allocator_frames;
     enum hs_stacks_of stacks_of;
-    bool collapse_recursion; /* a function that calls itself is one row, not one below another */
+    bool collapse_recursion; /* label_trail.h: no function stands below itself */
     enum hs_tree_layout layout;
     /* AS_OPENED: an answer about the same trace, or NULL. Its rows and names are taken over where
      * they fit, which spares most of the work while only the range changes. Lent for the call. */

@@ -5,6 +5,7 @@
  */
 #include "analysis/call_tree_shape.h"
 
+#include "analysis/label_trail.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -22,6 +23,7 @@ struct build {
     struct hs_idmap children; /* parent << 32 | label -> node */
     uint32_t *node_of;        /* top-down: per node of the trie its innermost tree node, 0 = none */
     struct hs_label_path path;
+    struct hs_label_trail trail; /* of the stack that is inserted, where recursion is collapsed */
     bool is_cut;
 
     uint32_t *node_of_stack;
@@ -30,21 +32,11 @@ struct build {
     uint32_t *next;  /* per node: the number that its next child gets */
 };
 
-static bool is_recursion (const struct build *build, uint32_t parent, uint32_t label)
-{
-    return build->query->collapse_recursion && parent != 0 &&
-           build->nodes.items[parent].label == label;
-}
-
-/* The child of `parent` with that label, new or known; `parent` itself when the tree is full, and
- * for a function that called itself, where that is one row. */
+/* The child of `parent` with that label, new or known; `parent` itself when the tree is full. */
 static bool find_child (struct build *build, uint32_t parent, uint32_t label, uint32_t *ret)
 {
     uint64_t key = (uint64_t)parent << 32 | label;
 
-    *ret = parent;
-    if (is_recursion (build, parent, label))
-        return true;
     *ret = hs_idmap_get (&build->children, key);
     if (*ret != HS_IDMAP_NONE)
         return true;
@@ -59,6 +51,41 @@ static bool find_child (struct build *build, uint32_t parent, uint32_t label, ui
     *ret = (uint32_t)build->nodes.n++;
     build->nodes.items[*ret] = (struct build_node){ parent, label };
     return true;
+}
+
+/* Makes the trail that of a node, where recursion is collapsed. */
+static bool begin_trail (struct build *build, uint32_t node)
+{
+    uint32_t depth = 0;
+
+    build->trail.steps.n = 0;
+    if (!build->query->collapse_recursion)
+        return true;
+    for (uint32_t at = node; at != 0; at = build->nodes.items[at].parent)
+        depth++;
+    for (uint32_t at = node; at != 0; at = build->nodes.items[at].parent) {
+        if (!hs_label_trail_put (&build->trail, --depth, build->nodes.items[at].label, at))
+            return false;
+    }
+    return true;
+}
+
+/* One label further on the trail: to a child, or back to where the label stood. */
+static bool go_on (struct build *build, uint32_t parent, uint32_t label, uint32_t *ret)
+{
+    uint32_t place;
+
+    if (!build->query->collapse_recursion)
+        return find_child (build, parent, label, ret);
+    place = hs_label_trail_find (&build->trail, label);
+    if (place != HS_TRAIL_NONE) {
+        build->trail.steps.n = place + UINT32_C (1);
+        *ret = build->trail.steps.items[place].value;
+        return true;
+    }
+    return find_child (build, parent, label, ret) &&
+           (*ret == parent ||
+            hs_label_trail_put (&build->trail, (uint32_t)build->trail.steps.n, label, *ret));
 }
 
 static uint32_t trie_parent (const struct build *build, uint32_t node)
@@ -80,6 +107,8 @@ static bool tree_node_of (struct build *build, uint32_t node, uint32_t *ret)
     }
     if (at != HS_NODE_ROOT)
         tree = build->node_of[at];
+    if (build->path.labels.n > 0 && !begin_trail (build, tree))
+        return false;
     for (size_t i = build->path.labels.n; i > 0; i--) {
         struct hs_label_chain chain;
 
@@ -88,7 +117,7 @@ static bool tree_node_of (struct build *build, uint32_t node, uint32_t *ret)
             continue; /* the only process has no row */
         chain = hs_frame_labels_of (&build->labels, at);
         for (uint32_t k = chain.n; k > 0; k--) {
-            if (!find_child (build, tree, build->labels.chained.items[chain.first + k - 1], &tree))
+            if (!go_on (build, tree, build->labels.chained.items[chain.first + k - 1], &tree))
                 return false;
         }
         build->node_of[at] = tree;
@@ -145,10 +174,10 @@ static bool insert_top_down (struct build *build, const struct hs_stack_sum *sta
     if (n_skipped == 0)
         return tree_node_of (build, node, ret);
     chain = hs_frame_labels_of (&build->labels, node);
-    if (!tree_node_of (build, trie_parent (build, node), &tree))
+    if (!tree_node_of (build, trie_parent (build, node), &tree) || !begin_trail (build, tree))
         return false;
     for (uint32_t k = chain.n; k > n_skipped; k--) {
-        if (!find_child (build, tree, build->labels.chained.items[chain.first + k - 1], &tree))
+        if (!go_on (build, tree, build->labels.chained.items[chain.first + k - 1], &tree))
             return false;
     }
     *ret = tree;
@@ -161,14 +190,15 @@ static bool insert_bottom_up (struct build *build, const struct hs_stack_sum *st
 
     if (!hs_frame_labels_path (&build->labels, stack,
                                build->query->allocator_frames == HS_ALLOCATOR_FRAMES_FOLD,
-                               &build->path))
+                               &build->path) ||
+        !begin_trail (build, 0))
         return false;
     for (size_t i = 0; i < build->path.labels.n; i++) {
-        uint32_t parent = tree;
+        uint32_t parent = tree, label = build->path.labels.items[i];
 
-        if (!find_child (build, parent, build->path.labels.items[i], &tree))
+        if (!go_on (build, parent, label, &tree))
             return false;
-        if (tree == parent && !is_recursion (build, tree, build->path.labels.items[i]))
+        if (tree == parent && (parent == 0 || build->nodes.items[parent].label != label))
             break; /* full */
     }
     *ret = tree;
@@ -365,6 +395,7 @@ static enum hs_status build_shape (struct build *build, const struct hs_snapshot
     hs_frame_labels_clear (&build->labels);
     hs_array_clear (&build->nodes);
     hs_label_path_clear (&build->path);
+    hs_label_trail_clear (&build->trail);
     hs_idmap_clear (&build->children);
     hs_free (build->node_of);
     hs_free (build->node_of_stack);

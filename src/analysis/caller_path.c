@@ -2,6 +2,7 @@
 /* The heaviest stack of a row; see caller_path.h. */
 #include "analysis/caller_path.h"
 
+#include "analysis/label_trail.h"
 #include "base/memory.h"
 
 #include <string.h>
@@ -31,37 +32,43 @@ static size_t place_of (const struct hs_label_path *path, enum hs_tree_direction
     return direction == HS_TREE_BOTTOM_UP ? n : path->labels.n - 1 - n;
 }
 
-/* Where the row's last label stands in the path; SIZE_MAX when the path does not lead through the
- * row. Labels that repeat the one before are none of their own when recursion is collapsed. */
-static size_t place_in_row (const struct hs_frame_labels *labels, const struct hs_label_path *path,
-                            const struct hs_tree_row *row)
+/* The way of a path into its row, each step with the place in the path that stands for it: of
+ * those that recursion makes one, the innermost that is on the way. False when memory is out. */
+static bool follow (const struct hs_label_path *path, const struct hs_tree_row *row,
+                    struct hs_label_trail *trail)
 {
-    uint32_t newest = 0;
+    trail->steps.n = 0;
+    for (size_t i = 0; i < path->labels.n; i++) {
+        uint32_t at = (uint32_t)place_of (path, row->direction, i), place = HS_TRAIL_NONE;
+        uint32_t label = path->labels.items[at];
+
+        if (row->collapse_recursion)
+            place = hs_label_trail_find (trail, label);
+        else if (i >= row->depth)
+            break;
+        if (place == HS_TRAIL_NONE) {
+            if (!hs_label_trail_put (trail, (uint32_t)trail->steps.n, label, at))
+                return false;
+            continue;
+        }
+        trail->steps.n = place + UINT32_C (1);
+        if (trail->steps.items[place].value > at)
+            trail->steps.items[place].value = at;
+    }
+    return true;
+}
+
+/* Whether that way leads through the row: the last step has its label then. */
+static bool is_in_row (const struct hs_frame_labels *labels, const struct hs_label_trail *trail,
+                       const struct hs_tree_row *row)
+{
     uint64_t hash = 0;
-    size_t last = 0;
-    uint32_t depth = 0;
 
-    for (size_t i = 0; i < path->labels.n && depth < row->depth; i++) {
-        uint32_t label = path->labels.items[place_of (path, row->direction, i)];
-
-        if (row->collapse_recursion && label == newest)
-            continue;
-        newest = label;
-        last = i;
-        depth++;
-    }
-    if (depth < row->depth)
-        return SIZE_MAX;
-    newest = 0;
-    for (size_t i = last + 1; i > 0 && row->depth > 0; i--) { /* from the row to the top */
-        uint32_t label = path->labels.items[place_of (path, row->direction, i - 1)];
-
-        if (row->collapse_recursion && label == newest)
-            continue;
-        newest = label;
-        hash = step (hash, labels->labels.items[label].key);
-    }
-    return hash == row->hash ? last : SIZE_MAX;
+    if (trail->steps.n < row->depth)
+        return false;
+    for (uint32_t i = row->depth; i > 0; i--) /* from the row to the top */
+        hash = step (hash, labels->labels.items[trail->steps.items[i - 1].label].key);
+    return hash == row->hash;
 }
 
 static const char *copy_text (char **at, const char *text)
@@ -74,8 +81,7 @@ static const char *copy_text (char **at, const char *text)
 }
 
 static struct hs_caller_path *lay_out (const struct hs_frame_labels *labels,
-                                       const struct hs_label_path *path,
-                                       const struct hs_tree_row *row)
+                                       const struct hs_label_path *path, uint32_t chosen)
 {
     size_t n = path->labels.n, n_texts = 0;
     struct hs_caller_path *answer;
@@ -92,9 +98,7 @@ static struct hs_caller_path *lay_out (const struct hs_frame_labels *labels,
         return NULL;
     texts = (char *)(answer->frames + n);
     answer->n = (uint32_t)n;
-    if (n > 0 && row->depth > 0)
-        answer->chosen =
-            (uint32_t)place_of (path, row->direction, place_in_row (labels, path, row));
+    answer->chosen = chosen;
     for (size_t i = 0; i < n; i++) {
         const struct hs_label *label = &labels->labels.items[path->labels.items[i]];
         const struct hs_label_place *place = &path->places.items[i];
@@ -114,6 +118,7 @@ static struct hs_caller_path *lay_out (const struct hs_frame_labels *labels,
 struct search {
     struct hs_frame_labels labels;
     struct hs_label_path path;
+    struct hs_label_trail trail;
     const struct hs_stack_sum *heaviest;
     struct hs_sums sums;
     uint32_t n_stacks;
@@ -134,9 +139,10 @@ static enum hs_status find_heaviest (struct search *search, const struct hs_stac
             return HS_CANCELLED;
         if (!hs_sums_has_metric (&stack->sums, query->metric))
             continue;
-        if (!hs_frame_labels_path (&search->labels, stack, fold, &search->path))
+        if (!hs_frame_labels_path (&search->labels, stack, fold, &search->path) ||
+            !follow (&search->path, &query->row, &search->trail))
             return HS_NO_MEMORY;
-        if (place_in_row (&search->labels, &search->path, &query->row) == SIZE_MAX)
+        if (!is_in_row (&search->labels, &search->trail, &query->row))
             continue;
         search->n_stacks++;
         hs_sums_add (&search->sums, &stack->sums);
@@ -154,6 +160,7 @@ enum hs_status hs_caller_path (const struct hs_snapshot *snapshot, const struct 
                                struct hs_error *err)
 {
     struct search search = { .n_stacks = 0 };
+    uint32_t chosen = 0;
     struct hs_caller_path *answer = NULL;
     struct hs_stack_sums *sums;
     enum hs_status status = hs_stack_sums (snapshot, filter, cancel, &sums, err);
@@ -164,16 +171,19 @@ enum hs_status hs_caller_path (const struct hs_snapshot *snapshot, const struct 
     status = hs_frame_labels_init (&search.labels, snapshot, sums, err);
     if (status == HS_OK)
         status = find_heaviest (&search, sums, query, cancel);
-    search.path.labels.n = search.path.places.n = 0;
+    search.path.labels.n = search.path.places.n = search.trail.steps.n = 0;
     if (status == HS_OK && search.heaviest != NULL &&
-        !hs_frame_labels_path (&search.labels, search.heaviest,
-                               query->row.allocator_frames == HS_ALLOCATOR_FRAMES_FOLD,
-                               &search.path))
+        (!hs_frame_labels_path (&search.labels, search.heaviest,
+                                query->row.allocator_frames == HS_ALLOCATOR_FRAMES_FOLD,
+                                &search.path) ||
+         !follow (&search.path, &query->row, &search.trail)))
         status = HS_NO_MEMORY;
     if (status == HS_OK)
         status = hs_trace_check (snapshot->trace, err);
     if (status == HS_OK) {
-        answer = lay_out (&search.labels, &search.path, &query->row);
+        if (query->row.depth > 0 && search.trail.steps.n >= query->row.depth)
+            chosen = search.trail.steps.items[query->row.depth - 1].value;
+        answer = lay_out (&search.labels, &search.path, chosen);
         status = answer != NULL ? HS_OK : HS_NO_MEMORY;
     }
     if (answer != NULL) {
@@ -185,6 +195,7 @@ enum hs_status hs_caller_path (const struct hs_snapshot *snapshot, const struct 
     }
     hs_frame_labels_clear (&search.labels);
     hs_label_path_clear (&search.path);
+    hs_label_trail_clear (&search.trail);
     hs_stack_sums_free (sums);
     return status == HS_NO_MEMORY ? hs_error_no_memory (err) : status;
 }

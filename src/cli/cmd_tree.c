@@ -41,7 +41,7 @@ static const GOptionEntry entries[] = {
     { "depth", 0, 0, G_OPTION_ARG_INT, &option_depth,
       N_ ("At most so many levels; 0 = all (40 in text, all in JSON unless given)"), N_ ("N") },
     { "collapse-recursion", 0, 0, G_OPTION_ARG_NONE, &option_collapse,
-      N_ ("Show a function that calls itself as one row"), NULL },
+      N_ ("Show a function that calls itself, also through others, as one row"), NULL },
     { "allocator", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_allocators,
       N_ ("Fold this function into its callers, too (NAME* all that begin so, -NAME this one "
           "not); may be repeated"),

@@ -27,7 +27,7 @@ typedef struct {
     enum hs_metric metric;
     enum hs_metric_unit unit;
     gboolean shows_allocators;    /* as rows of their own, not folded into their callers */
-    gboolean collapses_recursion; /* a function that calls itself is one row */
+    gboolean collapses_recursion; /* no function stands below itself */
 } HsQueryState;
 
 typedef enum {
