@@ -182,6 +182,37 @@ def walk_empty(steps, folder, trace):
     viewer.kill()
 
 
+NESTED = """#include <stdlib.h>
+void *volatile sink;
+#define BODY { sink = malloc (n); __asm__ volatile ("" ::: "memory"); }
+static __attribute__ ((noinline)) void innermost (size_t n) BODY
+static inline __attribute__ ((always_inline)) void inlined (size_t n) { innermost (n); BODY }
+static __attribute__ ((noinline)) void outer (size_t n) { inlined (n); BODY }
+int main (void) { outer (100000); return 0; }
+"""
+
+
+def walk_first_rows(steps, folder):
+    """Names come after the rows, and make two of one where a call was inlined."""
+    source, program = os.path.join(folder, "nested.c"), os.path.join(folder, "nested")
+    trace = os.path.join(folder, "nested.hst")
+    with open(source, "w", encoding="utf-8") as file:
+        file.write(NESTED)
+    subprocess.run(["gcc", "-g", "-O2", "-o", program, source], check=True)
+    subprocess.run([os.path.join(BUILD, "src/cli/heapstrata"), "record", "-o", trace, "--",
+                    program], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    viewer = Viewer(BUILD, trace)
+
+    def opened():
+        table = viewer.find(ROLE.TREE_TABLE, "top-down")
+        wait_for("the rows", lambda: [row[0].split()[0] for row in table_rows(table)][3:6]
+                 == ["main", "outer", "inlined"])
+
+    steps.step("the hot path stays open when names come", opened)
+    steps.step("no complaints (first rows)", viewer.close)
+    viewer.kill()
+
+
 def walk_elsewhere(steps, folder, trace, source):
     """The folder that it was compiled in is gone."""
     here = os.path.join(folder, "here")
@@ -224,6 +255,7 @@ def main():
         walk_program(steps, folder, trace, source)
         walk_allocators(steps, folder, trace)
         walk_empty(steps, folder, trace)
+        walk_first_rows(steps, folder)
         walk_elsewhere(steps, folder, trace, source)
     steps.end()
 

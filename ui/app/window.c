@@ -361,6 +361,8 @@ gboolean hs_window_is_settled (HsWindow *self)
         return FALSE;
     if (hs_document_get_hold (self->document) == NULL)
         return TRUE;
+    if (hs_document_is_naming (self->document))
+        return FALSE;
     for (guint i = 0; i < hs_n_views; i++)
         if (hs_views[i].is_settled != NULL &&
             !hs_views[i].is_settled (gtk_notebook_get_nth_page (self->notebook, (int)i)))

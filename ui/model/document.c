@@ -385,7 +385,8 @@ HsTraceHold *hs_document_get_hold (HsDocument *self)
 
 gboolean hs_document_is_naming (HsDocument *self)
 {
-    return self->names != NULL && hs_name_finder_is_busy (self->names);
+    return self->names != NULL &&
+           (hs_name_finder_is_busy (self->names) || (!is_loading (self) && self->look_source != 0));
 }
 
 gboolean hs_document_get_download (HsDocument *self, HsSymbolDownload *ret)

@@ -333,10 +333,12 @@ static void open_at_first (HsTreeView *self, hs_process_id process)
 {
     HsDocument *document = hs_selection_get_document (self->selection);
     HsDocumentState state = hs_document_get_state (document);
-    gboolean is_moving =
-        state == HS_DOCUMENT_LOADING || (state == HS_DOCUMENT_LIVE && !self->is_touched);
+    gboolean has_all = state != HS_DOCUMENT_LIVE && !hs_document_is_naming (document) &&
+                       hs_query_is_settled (self->query);
+    gboolean is_moving = state == HS_DOCUMENT_LOADING || (!has_all && !self->is_touched);
 
-    /* while a trace grows the hot path moves: until somebody touches them its rows are not kept */
+    /* while a trace grows and gets names the hot path moves: until somebody touches them its rows
+     * are not kept */
     self->is_restoring = is_moving;
     open_first_rows (self);
     self->is_restoring = FALSE;
