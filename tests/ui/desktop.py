@@ -51,7 +51,7 @@ def press(keys):
     Atspi.generate_keyboard_event(code, None, Atspi.KeySynthType.RELEASE)
     for modifier in reversed(modifiers):
         Atspi.generate_keyboard_event(keycode(KEYS[modifier]), None, Atspi.KeySynthType.RELEASE)
-    time.sleep(0.12)
+    time.sleep(0.04)
 
 
 def type_text(text):
@@ -63,8 +63,8 @@ def type_text(text):
         Atspi.generate_keyboard_event(code, None, Atspi.KeySynthType.PRESSRELEASE)
         if is_shifted:
             Atspi.generate_keyboard_event(keycode(KEYS["Shift"]), None, Atspi.KeySynthType.RELEASE)
-        time.sleep(0.005)
-    time.sleep(0.1)
+        time.sleep(0.002)
+    time.sleep(0.04)
 
 
 def needs_shift(letter):
@@ -117,6 +117,7 @@ class Viewer:
 
     def __init__(self, build, *arguments, **environment):
         self.build = build
+        self.found = {}  # what find() and text() gave last: a walk over all widgets takes long
         program = os.path.join(build, "ui/app/heapstrata-viewer")
         self.process = subprocess.Popen([program, *arguments], stderr=subprocess.PIPE, text=True,
                                         env=dict(os.environ, **environment))
@@ -147,16 +148,33 @@ class Viewer:
                 yield node
 
     def find(self, role, name=None, window=None):
-        return wait_for("%s %s" % (role.value_nick, name or ""), lambda: next(
-            (n for n in self.find_all(role, name, window) if is_showing(n)), None))
+        key = (role, name, window)
+
+        def look():
+            node = self.found.pop(key, None)
+            if node is None or not self.is_still(node, role, name):
+                node = next((n for n in self.find_all(role, name, window) if is_showing(n)), None)
+            if node is not None:
+                self.found[key] = node
+            return node
+
+        return wait_for("%s %s" % (role.value_nick, name or ""), look)
+
+    @staticmethod
+    def is_still(node, role, name):
+        """Whether what was found once is shown and called so now."""
+        try:
+            return (is_showing(node) and node.get_role() == role and
+                    (name is None or re.search(name, node.get_name() or "")))
+        except GLib.Error:  # it is no more
+            return False
 
     def has(self, role, name):
         return any(is_showing(n) for n in self.find_all(role, name))
 
     def text(self, pattern, window=None):
         """A label that is shown and reads like this, in the frame or a dialog."""
-        return wait_for("label " + pattern, lambda: next(
-            (n for n in self.find_all(Atspi.Role.LABEL, pattern, window) if is_showing(n)), None))
+        return self.find(Atspi.Role.LABEL, pattern, window)
 
     def windows(self):
         for window in children(self.frame.get_application()):
@@ -251,9 +269,10 @@ class Walk:
 
     def step(self, name, run):
         self.n += 1
+        begin = time.monotonic()
         try:
             run()
-            print("ok %d - %s" % (self.n, name), flush=True)
+            print("ok %d - %s (%.1f s)" % (self.n, name, time.monotonic() - begin), flush=True)
         except (Failure, AssertionError, GLib.Error, KeyError, IndexError, ValueError) as error:
             self.n_bad += 1
             print("not ok %d - %s" % (self.n, name))
