@@ -313,6 +313,7 @@ def without_counter():
 
 
 def harmless():
+    simple("in-libc", {1801: 1, 1701: 1}, others=None)
     simple("errors", {1201: 1, 1202: 1, 1203: 1})
     simple("small-stacks", {1301: 20}, others=None)
     simple("signal-stack", {71: 20}, others=1)

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -51,6 +52,36 @@ static void family (void)
     keep (malloc (0));
     keep (malloc (SIZE_MAX / 2)); /* fails: nothing happened */
     keep (calloc (SIZE_MAX / 2, 4));
+}
+
+/* What libc allocates itself, for us and for its own sake. */
+static void in_libc (void)
+{
+    static char letters[1801]; /* and a 0 */
+    char *text = NULL, *line = NULL;
+    size_t n = 0;
+    FILE *stream = open_memstream (&text, &n);
+
+    memset (letters, 'x', sizeof letters - 1);
+    keep (strdup (letters));
+    keep (strndup (letters, 1700));
+    keep (realpath ("/", NULL));
+    if (stream == NULL || asprintf (&line, "%0900d", 7) != 900)
+        abort ();
+    free (line);
+    for (int i = 0; i < 1000; i++)
+        (void)fprintf (stream, "line %d\n", i);
+    (void)fclose (stream);
+    free (text);
+    stream = fopen ("/proc/self/status", "r");
+    line = NULL;
+    n = 0;
+    while (getline (&line, &n, stream) >= 0)
+        continue;
+    free (line);
+    (void)fclose (stream);
+    (void)setenv ("KNOWN", "value", 1);
+    (void)unsetenv ("KNOWN");
 }
 
 static void resize (void)
@@ -497,6 +528,7 @@ static int run_other (const char *name, char *path)
         const char *name;
         void (*run) (void);
     } cases[] = {
+        { "in-libc", in_libc },
         { "maps", maps },
         { "reserve", reserve },
         { "pools", pools },
