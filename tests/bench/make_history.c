@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Makes the traces of the benchmark: one invented history of a heap, written as ETL or as the
- * heaptrack file that says the same, so that both readers meet the same events. After the published
+ * heaptrack file that says the same - interpreted, or raw as it is recorded - so that all readers
+ * meet the same events. After the published
  * layouts, sharing nothing with src/encode. The history depends on nothing but the number of
  * events.
  *
- *   make_history etl|heaptrack EVENTS FILE
+ *   make_history etl|heaptrack|raw EVENTS FILE
  *
  * About 90 bytes per event as ETL: four processors' buffers to be merged, 2,048 distinct stacks of
  * 21 frames, seven of eight given as keys that are defined at the end, the eighth in full; some
@@ -380,6 +381,48 @@ static void write_heaptrack (FILE *out, struct history *h, uint64_t n_events)
     free (ht);
 }
 
+/* ---- as a raw heaptrack file ------------------------------------------------------------------
+ */
+
+static uint32_t raw_node_of (struct heaptrack *ht, uint32_t stack, uint32_t level)
+{
+    uint32_t *node = &ht->node[level][stack % width_at (level)];
+    uint32_t parent;
+
+    if (*node != 0)
+        return *node;
+    parent = level > 0 ? raw_node_of (ht, stack, level - 1) : 0;
+    (void)fprintf (ht->out, "t %llx %x\n", (unsigned long long)frame_at (stack, level), parent);
+    return *node = ++ht->n_nodes;
+}
+
+static void write_raw (FILE *out, struct history *h, uint64_t n_events)
+{
+    struct heaptrack *ht = calloc (1, sizeof *ht);
+    int64_t shown = -1; /* 10 ms */
+
+    if (ht == NULL)
+        return;
+    ht->out = out;
+    (void)fprintf (out, "v 10400 2\nx /bench\nX bench\nI 1000 100000\nm -\n");
+    for (uint64_t i = 0; i < n_events; i++) {
+        struct step step = next_step (h);
+        unsigned long long address = address_of (step.block.slot);
+
+        if (step.time / 100000 > shown) {
+            shown = step.time / 100000;
+            (void)fprintf (out, "c %llx\n", (unsigned long long)shown * 10);
+        }
+        if (step.is_free)
+            (void)fprintf (out, "- %llx\n", address);
+        else
+            (void)fprintf (out, "+ %llx %x %llx\n",
+                           (unsigned long long)size_of (step.block.stack, step.block.size_choice),
+                           raw_node_of (ht, step.block.stack, DEPTH - 1), address);
+    }
+    free (ht);
+}
+
 int main (int argc, char **argv)
 {
     struct history *h = calloc (1, sizeof *h);
@@ -388,13 +431,15 @@ int main (int argc, char **argv)
     int status = 0;
 
     if (h == NULL || out == NULL) {
-        (void)fprintf (stderr, "usage: make_history etl|heaptrack EVENTS FILE\n");
+        (void)fprintf (stderr, "usage: make_history etl|heaptrack|raw EVENTS FILE\n");
         free (h);
         return 2;
     }
     h->random = 88172645463325252u;
     if (strcmp (argv[1], "etl") == 0)
         write_etl (out, h, n_events);
+    else if (strcmp (argv[1], "raw") == 0)
+        write_raw (out, h, n_events);
     else
         write_heaptrack (out, h, n_events);
     if (ferror (out) || fclose (out) != 0) {
