@@ -7,7 +7,9 @@
 #include "analysis/call_tree.h"
 #include "analysis/histogram.h"
 #include "analysis/timeline.h"
+#include "base/memory.h"
 #include "load/loader.h"
+#include "load/read_ahead.h"
 #include "../lib/run_suite.h"
 
 #include <check.h>
@@ -150,6 +152,98 @@ START_TEST (cancelling_keeps_what_is_there)
 }
 END_TEST
 
+static struct hs_decoder *open_decoder (void)
+{
+    struct hs_decoder *decoder;
+
+    ck_assert_int_eq (hs_decoder_open (&path, 1, HS_SOURCE_WHOLE, &decoder, NULL), HS_OK);
+    return decoder;
+}
+
+/* Block events alone: where a batch of ETL ends depends on the clock, for counts are told in
+ * between, and with it whether a stack comes in its event or behind it. */
+static uint64_t batch_digest (uint64_t digest, const struct hs_event_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->n; i++) {
+        const struct hs_event *event = &batch->events[i];
+        const uint64_t values[] = { (uint64_t)event->time, event->kind,       event->process,
+                                    event->thread,         event->block.heap, event->block.address,
+                                    event->block.size };
+
+        if (event->kind >= HS_EVENT_ALLOC && event->kind <= HS_EVENT_REALLOC)
+            digest = fold (digest, values, sizeof values / sizeof values[0]);
+    }
+    return digest;
+}
+
+START_TEST (what_is_read_ahead_is_what_the_decoder_reads)
+{
+    struct hs_decoder *decoder = open_decoder (), *other = open_decoder ();
+    struct hs_event_batch *batch = hs_batch_new ();
+    struct hs_read_ahead *ahead = hs_read_ahead_new (other);
+    uint64_t expected = 0, digest = 0;
+    const struct hs_event_batch *got;
+    double progress, before = 0;
+    enum hs_status status;
+
+    ck_assert (batch != NULL && ahead != NULL);
+    do {
+        status = hs_decoder_next (decoder, batch, NULL);
+        expected = batch_digest (expected, batch);
+    } while (status == HS_OK);
+    ck_assert_int_eq (status, HS_END);
+    do {
+        status = hs_read_ahead_next (ahead, &got, &progress, NULL);
+        digest = batch_digest (digest, got);
+        ck_assert (progress >= before && progress <= 1);
+        before = progress;
+    } while (status == HS_OK);
+    ck_assert_int_eq (status, HS_END);
+    ck_assert_uint_eq (digest, expected);
+    hs_read_ahead_free (ahead);
+    hs_decoder_close (decoder);
+    hs_decoder_close (other);
+    hs_batch_free (batch);
+}
+END_TEST
+
+/* The decoder is the caller's again, wherever the thread stood. */
+START_TEST (reading_ahead_ends_at_any_moment)
+{
+    const struct hs_event_batch *batch;
+    double progress;
+
+    for (unsigned n = 0; n < 12; n++) {
+        struct hs_decoder *decoder = open_decoder ();
+        struct hs_read_ahead *ahead = hs_read_ahead_new (decoder);
+
+        ck_assert_ptr_nonnull (ahead);
+        for (unsigned i = 0; i < n; i++)
+            ck_assert_int_eq (hs_read_ahead_next (ahead, &batch, &progress, NULL), HS_OK);
+        hs_read_ahead_free (ahead);
+        (void)hs_decoder_progress (decoder);
+        hs_decoder_close (decoder);
+    }
+}
+END_TEST
+
+START_TEST (without_memory_nothing_is_read_ahead)
+{
+    struct hs_decoder *decoder = open_decoder ();
+    struct hs_read_ahead *ahead = NULL;
+    uint64_t n = 0;
+
+    while (ahead == NULL) {
+        hs_memory_fail_at (++n);
+        ahead = hs_read_ahead_new (decoder);
+        hs_memory_fail_never ();
+    }
+    ck_assert_uint_gt (n, 32); /* a batch each */
+    hs_read_ahead_free (ahead);
+    hs_decoder_close (decoder);
+}
+END_TEST
+
 int main (int argc, char **argv)
 {
     Suite *suite = suite_create ("load_threads");
@@ -161,6 +255,9 @@ int main (int argc, char **argv)
     tcase_set_timeout (rules, 240);
     tcase_add_test (rules, answers_can_be_repeated);
     tcase_add_test (rules, cancelling_keeps_what_is_there);
+    tcase_add_test (rules, what_is_read_ahead_is_what_the_decoder_reads);
+    tcase_add_test (rules, reading_ahead_ends_at_any_moment);
+    tcase_add_test (rules, without_memory_nothing_is_read_ahead);
     suite_add_tcase (suite, rules);
     return run_suite (suite);
 }
