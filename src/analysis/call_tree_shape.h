@@ -4,7 +4,7 @@
  * and which row each stack ends in. Nodes are numbered depth first, so the stacks below a node are
  * neighbours, and a node's sums are the difference of two sums over stacks.
  *
- * Immutable and reference counted; any thread. Only call_tree.c has a use for it.
+ * Immutable and reference counted; any thread. For what is made of trees, not for who shows them.
  */
 #ifndef HS_ANALYSIS_CALL_TREE_SHAPE_H
 #define HS_ANALYSIS_CALL_TREE_SHAPE_H

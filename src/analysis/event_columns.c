@@ -8,6 +8,23 @@
  * the table of a window's width still fits a cache. */
 #define GROUPS_PER_COLUMN 8u
 
+int64_t hs_event_columns_end (int64_t from, int64_t to, uint32_t n, uint32_t i)
+{
+    return (int64_t)(from + ((__int128)to - from) * (i + 1) / n);
+}
+
+void hs_event_columns_borders (const struct hs_snapshot *snapshot, int64_t from, int64_t to,
+                               uint32_t n, hs_event_no *borders)
+{
+    borders[0] = hs_snapshot_event_at_or_after (snapshot, from);
+    for (uint32_t i = 0; i < n; i++)
+        borders[i + 1] = hs_snapshot_event_after (snapshot, hs_event_columns_end (from, to, n, i));
+    for (uint32_t i = 0; i <= n; i++) {
+        if (borders[i] < snapshot->first_event)
+            borders[i] = snapshot->first_event;
+    }
+}
+
 enum hs_status hs_event_columns_init (struct hs_event_columns *columns, const hs_event_no *borders,
                                       uint32_t n_columns, struct hs_error *err)
 {

@@ -7,10 +7,17 @@
 #ifndef HS_ANALYSIS_EVENT_COLUMNS_H
 #define HS_ANALYSIS_EVENT_COLUMNS_H
 
-#include "base/error.h"
-#include "event/ids.h"
+#include "trace/trace.h"
 
 #include <stdint.h>
+
+/* When column i of n equal parts of [from, to] ends, ticks. */
+int64_t hs_event_columns_end (int64_t from, int64_t to, uint32_t n, uint32_t i);
+
+/* The borders of all parts: the first event at or after `from`, then those after each end; n + 1.
+ */
+void hs_event_columns_borders (const struct hs_snapshot *snapshot, int64_t from, int64_t to,
+                               uint32_t n, hs_event_no *borders);
 
 struct hs_event_columns {
     const hs_event_no *borders; /* n_columns + 1, ascending; lent */

@@ -269,7 +269,9 @@ static bool find_frame (struct hs_frame_labels *labels, const struct hs_tables *
 static bool label_process (struct hs_frame_labels *labels, const struct hs_tables *tables,
                            hs_process_id process)
 {
-    const struct hs_process_info *info = &tables->processes.items[process];
+    static const struct hs_process_info unknown;
+    const struct hs_process_info *info =
+        process < tables->processes.n ? &tables->processes.items[process] : &unknown;
     struct hs_labelled_frame frame = { .process = process, .from = INT64_MIN, .to = INT64_MAX };
     const char *image = file_name (hs_intern_text (&tables->strings, info->image));
     char text[320];
@@ -302,13 +304,17 @@ static bool label_stack (struct hs_frame_labels *labels, const struct hs_tables 
     for (uint32_t node = stack->node; node != HS_NODE_NONE && node != HS_NODE_ROOT;) {
         uint32_t parent = hs_column_u32 (&stacks->parent, node);
 
+        uint64_t frame = hs_column_u64 (&stacks->frame, node);
+
         if (labels->node_frame[node] != 0)
             break;
         if (parent != HS_NODE_ROOT) {
-            if (!find_frame (labels, tables, stack->process, hs_column_u64 (&stacks->frame, node),
-                             time))
+            if (!find_frame (labels, tables, stack->process, frame, time))
                 return false;
             labels->node_frame[node] = labels->node_frame[0];
+        } else if (labels->has_processes && /* a file may give a block the stack of another one */
+                   !label_process (labels, tables, (hs_process_id)frame)) {
+            return false;
         }
         node = parent;
     }

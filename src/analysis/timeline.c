@@ -20,13 +20,6 @@ struct build {
     struct hs_event_columns columns;
 };
 
-static int64_t column_end (const struct hs_timeline *timeline, uint32_t column)
-{
-    __int128 span = (__int128)timeline->to - timeline->from;
-
-    return (int64_t)(timeline->from + span * (column + 1) / timeline->n_columns);
-}
-
 static enum hs_status set_borders (struct build *build, struct hs_error *err)
 {
     struct hs_timeline *timeline = build->timeline;
@@ -37,16 +30,11 @@ static enum hs_status set_borders (struct build *build, struct hs_error *err)
     build->row_borders = hs_alloc_array (n + 1, sizeof *build->row_borders);
     if (build->borders == NULL || build->row_borders == NULL)
         return hs_error_no_memory (err);
-    build->borders[0] = hs_snapshot_event_at_or_after (snapshot, timeline->from);
-    for (uint32_t i = 0; i < n; i++) {
-        timeline->columns[i].end_time = column_end (timeline, i);
-        build->borders[i + 1] = hs_snapshot_event_after (snapshot, timeline->columns[i].end_time);
-    }
-    for (uint32_t i = 0; i <= n; i++) {
-        if (build->borders[i] < snapshot->first_event)
-            build->borders[i] = snapshot->first_event;
+    hs_event_columns_borders (snapshot, timeline->from, timeline->to, n, build->borders);
+    for (uint32_t i = 0; i < n; i++)
+        timeline->columns[i].end_time = hs_event_columns_end (timeline->from, timeline->to, n, i);
+    for (uint32_t i = 0; i <= n; i++)
         build->row_borders[i] = hs_snapshot_rows_before (snapshot, build->borders[i]);
-    }
     return hs_event_columns_init (&build->columns, build->borders, n, err);
 }
 

@@ -8,6 +8,7 @@
 #include "analysis/filter_words.h"
 #include "analysis/functions.h"
 #include "analysis/histogram.h"
+#include "analysis/row_curves.h"
 #include "analysis/timeline.h"
 #include "base/memory.h"
 #include "trace_maker.h"
@@ -653,6 +654,117 @@ static void check_tree (struct world *world, const struct hs_snapshot *snapshot,
     hs_functions_unref (functions);
 }
 
+/* ---- curves of rows ---- */
+
+#define MAX_CURVES 60u
+
+/* What the row's blocks were at a moment, out of the tree of the time from then to the end of the
+ * range: those that were there before and stay, or do not. */
+static void check_curve_values (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                                const struct hs_row_curves *curves, uint32_t column,
+                                enum hs_tree_direction direction)
+{
+    struct hs_call_tree_query query = { .direction = direction, .metric = HS_METRIC_AOFI };
+    int64_t end = filter->has_range ? filter->to : INT64_MAX;
+    struct hs_filter later = *filter;
+    struct hs_call_tree *trees[2];
+    int64_t moment = (int64_t)(curves->from + ((__int128)curves->to - curves->from) * (column + 1) /
+                                                  curves->n_columns);
+
+    later.has_range = true;
+    later.from = moment + 1;
+    later.to = moment < end ? end : moment + 1;
+    ck_assert_int_eq (hs_call_tree (snapshot, &later, &query, NULL, &trees[0], NULL), HS_OK);
+    query.metric = HS_METRIC_AOFO;
+    ck_assert_int_eq (hs_call_tree (snapshot, &later, &query, NULL, &trees[1], NULL), HS_OK);
+    for (uint32_t i = 0; i < curves->n_rows; i++) {
+        const struct hs_row_curve *curve = &curves->curves[i];
+        uint64_t bytes[2] = { 0, 0 };
+
+        for (int k = 0; k < 2; k++) {
+            for (uint32_t node = 0; node < trees[k]->n_nodes; node++) {
+                struct hs_tree_row row = hs_call_tree_row (trees[k], node);
+
+                if (row.hash == curve->row.hash && row.depth == curve->row.depth)
+                    bytes[k] = trees[k]->nodes[node].inclusive.bytes[k == 0 ? 2 : 3];
+            }
+        }
+        if (moment >= end) { /* whatever is there has outlived the range */
+            bytes[1] += bytes[0];
+            bytes[0] = 0;
+        }
+        ck_assert_uint_eq (curve->values[column].freed, bytes[0]);
+        ck_assert_uint_eq (curve->values[column].stays, bytes[1]);
+        ck_assert_uint_ge (curve->max, bytes[0] + bytes[1]);
+    }
+    hs_call_tree_unref (trees[0]);
+    hs_call_tree_unref (trees[1]);
+}
+
+/* All blocks together, from the list of blocks alone. */
+static void check_root_curve (const struct world *world, const struct hs_filter *filter,
+                              const struct hs_row_curves *curves)
+{
+    for (uint32_t column = 0; column < curves->n_columns; column++) {
+        int64_t moment = (int64_t)(curves->from + ((__int128)curves->to - curves->from) *
+                                                      (column + 1) / curves->n_columns);
+        struct hs_row_value expected = { 0, 0 };
+
+        for (uint32_t i = 0; i < world->n_blocks; i++) {
+            const struct block *block = &world->blocks[i];
+            int64_t ended = block->ended != UINT32_MAX ? world->times[block->ended] : NEVER;
+            int64_t gone = block->gone != UINT32_MAX ? world->times[block->gone] : NEVER;
+
+            if (!passes (world, block, filter, true) || world->times[block->born] > moment ||
+                gone <= moment)
+                continue;
+            if (ended != NEVER && (!filter->has_range || ended <= filter->to))
+                expected.freed += block->size;
+            else
+                expected.stays += block->size;
+        }
+        ck_assert_mem_eq (&curves->curves[0].values[column], &expected, sizeof expected);
+    }
+}
+
+static void check_curves (struct world *world, const struct hs_snapshot *snapshot,
+                          struct hs_filter filter)
+{
+    struct hs_call_tree_query query = { .direction = (enum hs_tree_direction)draw (world, 2),
+                                        .metric = HS_METRIC_TOTAL,
+                                        .layout = HS_TREE_AS_OPENED };
+    struct hs_timeline_query times = { .from = draw_time (world),
+                                       .n_columns = 1 + draw (world, 9) };
+    uint32_t nodes[MAX_CURVES], n = 0;
+    struct hs_row_curves *curves;
+    struct hs_call_tree *tree;
+    struct hs_tree_rows *rows;
+
+    if (filter.from > filter.to)
+        filter.has_range = false;
+    times.to = times.from + (int64_t)draw (world, 200000);
+    for (int with_rows = 0; with_rows < 2; with_rows++) {
+        if (with_rows)
+            filter.process = 0; /* it does not exit; with an exit trees count blocks further on */
+        ck_assert_int_eq (hs_call_tree (snapshot, &filter, &query, NULL, &tree, NULL), HS_OK);
+        for (n = 0; n < tree->n_nodes && n < (with_rows ? MAX_CURVES : 1); n++) {
+            hs_call_tree_open (tree, n);
+            nodes[n] = n;
+        }
+        rows = hs_tree_rows_new (tree, nodes, n);
+        hs_call_tree_unref (tree);
+        ck_assert_int_eq (hs_row_curves (snapshot, &filter, rows, &times, NULL, &curves, NULL),
+                          HS_OK);
+        ck_assert_uint_eq (curves->n_rows, n);
+        check_root_curve (world, &filter, curves);
+        if (with_rows)
+            check_curve_values (snapshot, &filter, curves, draw (world, curves->n_columns),
+                                query.direction);
+        hs_tree_rows_unref (rows);
+        hs_row_curves_unref (curves);
+    }
+}
+
 static void check_moments (struct world *world, const struct hs_snapshot *snapshot)
 {
     int64_t times[4];
@@ -694,6 +806,7 @@ START_TEST (answers_equal_the_oracle)
         check_timeline (world, &snapshot, &filter, 0);
         check_sums (world, &snapshot, &filter);
         check_tree (world, &snapshot, &filter, earlier);
+        check_curves (world, &snapshot, filter);
     }
     hs_call_tree_unref (earlier[0]);
     hs_call_tree_unref (earlier[1]);

@@ -4,6 +4,7 @@
  * has no index; random ranges, filters and older snapshots. Answers are equal to the byte.
  */
 #include "analysis/histogram.h"
+#include "analysis/row_curves.h"
 #include "analysis/stack_sums.h"
 #include "base/memory.h"
 #include "trace/trace_private.h"
@@ -159,6 +160,8 @@ static struct hs_filter draw_filter (const struct hs_snapshot *snapshot)
         filter.process = (hs_process_id)draw (N_PROCESSES + 1);
     if (draw (6) == 0)
         filter.size_min = draw (3000);
+    if (draw (6) == 0)
+        filter.lifetime_min = draw (span) * 1000000;
     if (draw (6) == 0) {
         filter.has_thread = true;
         filter.thread = (uint32_t)draw (2);
@@ -168,6 +171,50 @@ static struct hs_filter draw_filter (const struct hs_snapshot *snapshot)
         filter.heap = 1 + draw (2);
     }
     return filter;
+}
+
+static void get_curves (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                        const struct hs_timeline_query *times, enum hs_tree_direction direction,
+                        struct hs_row_curves **ret)
+{
+    struct hs_call_tree_query query = { .direction = direction, .layout = HS_TREE_AS_OPENED };
+    uint32_t nodes[40], n;
+    struct hs_call_tree *tree;
+    struct hs_tree_rows *rows;
+
+    ck_assert_int_eq (hs_call_tree (snapshot, filter, &query, NULL, &tree, NULL), HS_OK);
+    for (n = 0; n < tree->n_nodes && n < 40; n++) {
+        hs_call_tree_open (tree, n);
+        nodes[n] = n;
+    }
+    rows = hs_tree_rows_new (tree, nodes, n);
+    ck_assert_int_eq (hs_row_curves (snapshot, filter, rows, times, NULL, ret, NULL), HS_OK);
+    hs_tree_rows_unref (rows);
+    hs_call_tree_unref (tree);
+}
+
+static void compare_curves (const struct hs_snapshot *one, const struct hs_snapshot *other,
+                            const struct hs_filter *filter)
+{
+    uint64_t span = (uint64_t)one->last_time + 2;
+    struct hs_timeline_query times = { .from = (int64_t)draw (span) - 1,
+                                       .n_columns = 1 + (uint32_t)draw (20) };
+    enum hs_tree_direction direction = (enum hs_tree_direction)draw (2);
+    struct hs_row_curves *curves[2];
+
+    times.to = times.from + (int64_t)draw (span);
+    get_curves (one, filter, &times, direction, &curves[0]);
+    get_curves (other, filter, &times, direction, &curves[1]);
+    ck_assert_uint_eq (curves[0]->n_rows, curves[1]->n_rows);
+    for (uint32_t i = 0; i < curves[0]->n_rows; i++) {
+        const struct hs_row_curve *curve = &curves[0]->curves[i];
+        const struct hs_row_curve *same = hs_row_curves_find (curves[1], curve->row);
+
+        ck_assert_ptr_nonnull (same);
+        ck_assert_mem_eq (curve->values, same->values, times.n_columns * sizeof *same->values);
+    }
+    hs_row_curves_unref (curves[0]);
+    hs_row_curves_unref (curves[1]);
 }
 
 static void compare (const struct hs_snapshot *one, const struct hs_snapshot *other)
@@ -197,6 +244,8 @@ static void compare (const struct hs_snapshot *one, const struct hs_snapshot *ot
         hs_stack_sums_free (sums[i]);
         hs_histogram_unref (histograms[i]);
     }
+    if (draw (4) == 0)
+        compare_curves (one, other, &filter);
 }
 
 static uint32_t n_blocks (const struct hs_trace *trace, uint32_t from)

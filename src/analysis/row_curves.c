@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Curves of tree rows from one scan; see row_curves.h. The stacks of a row are neighbours in the
+ * tree's shape, so the borders of all rows cut the stacks into segments: each block is added to one
+ * segment, and a row is the sum of some. Whole blocks of the range index that lie between two
+ * borders of columns cost their survivors only: whatever else they hold came and went unseen.
+ */
+#include "analysis/row_curves.h"
+
+#include "analysis/call_tree_shape.h"
+#include "analysis/event_columns.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+#define MAX_COLUMNS 4096u
+#define MAX_ROWS 4096u
+#define NO_SEGMENT UINT32_MAX
+#define OF_PROCESS (UINT32_MAX - 1) /* the stack is not known: the row's process tells */
+
+struct span { /* of the shape's stacks, by place */
+    uint32_t first, end;
+};
+
+struct hs_tree_rows {
+    _Atomic int n_references;
+    struct hs_call_tree_shape *shape;
+    uint32_t n;
+    struct {
+        struct hs_tree_row row;
+        struct span stacks;
+    } rows[];
+};
+
+struct hs_tree_rows *hs_tree_rows_new (const struct hs_call_tree *tree, const uint32_t *nodes,
+                                       uint32_t n)
+{
+    const struct hs_shape_node *places = tree->shape->nodes;
+    struct hs_tree_rows *rows;
+
+    n = n < MAX_ROWS ? n : MAX_ROWS;
+    rows = hs_alloc_zeroed (1, sizeof *rows + n * sizeof rows->rows[0]);
+    if (rows == NULL)
+        return NULL;
+    atomic_init (&rows->n_references, 1);
+    rows->shape = hs_call_tree_shape_ref (tree->shape);
+    rows->n = n;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t place = tree->nodes[nodes[i]].place;
+
+        rows->rows[i].row = hs_call_tree_row (tree, nodes[i]);
+        rows->rows[i].stacks.first = places[place].first_stack;
+        rows->rows[i].stacks.end = places[places[place].end].first_stack;
+    }
+    return rows;
+}
+
+struct hs_tree_rows *hs_tree_rows_ref (struct hs_tree_rows *rows)
+{
+    atomic_fetch_add_explicit (&rows->n_references, 1, memory_order_relaxed);
+    return rows;
+}
+
+void hs_tree_rows_unref (struct hs_tree_rows *rows)
+{
+    if (rows == NULL ||
+        atomic_fetch_sub_explicit (&rows->n_references, 1, memory_order_acq_rel) != 1)
+        return;
+    hs_call_tree_shape_unref (rows->shape);
+    hs_free (rows);
+}
+
+struct build {
+    struct hs_scan scan;
+    const struct hs_tree_rows *rows;
+    uint32_t n_columns;
+    hs_event_no *borders;   /* n_columns + 1 */
+    hs_row_no *row_borders; /* rows born before each */
+    struct hs_event_columns columns;
+    uint32_t *cuts; /* n_segments + 1 places, ascending */
+    uint32_t n_segments;
+    uint32_t *segment_of_slot, *segment_of_process;
+    uint32_t n_processes;
+    struct hs_row_value *changes; /* n_columns per segment: from that column on */
+};
+
+/* ---- which block belongs where -----------------------------------------------------------------
+ */
+
+static int compare_u32 (const void *a, const void *b)
+{
+    const uint32_t *left = a, *right = b;
+
+    return *left < *right ? -1 : *left > *right;
+}
+
+/* The segment that begins at a cut, or holds a place; the number of cuts below or at it, less one.
+ */
+static uint32_t segment_at (const struct build *build, uint32_t place)
+{
+    uint32_t low = 0, high = build->n_segments + 1;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (build->cuts[middle] <= place)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low == 0 || low > build->n_segments ? NO_SEGMENT : low - 1;
+}
+
+static enum hs_status cut (struct build *build, struct hs_error *err)
+{
+    const struct hs_tree_rows *rows = build->rows;
+    uint32_t n = 0;
+
+    build->cuts = hs_alloc_array ((size_t)rows->n * 2 + 1, sizeof *build->cuts);
+    if (build->cuts == NULL)
+        return hs_error_no_memory (err);
+    build->cuts[n++] = 0;
+    for (uint32_t i = 0; i < rows->n; i++) {
+        build->cuts[n++] = rows->rows[i].stacks.first;
+        build->cuts[n++] = rows->rows[i].stacks.end;
+    }
+    qsort (build->cuts, n, sizeof *build->cuts, compare_u32);
+    for (uint32_t i = 1; i < n; i++) {
+        if (build->cuts[i] != build->cuts[build->n_segments])
+            build->cuts[++build->n_segments] = build->cuts[i];
+    }
+    return HS_OK;
+}
+
+/* The first of the shape's stacks that ends in a node, and is of a process where none is known. */
+static uint32_t place_of (const struct hs_call_tree_shape *shape, uint32_t node,
+                          hs_process_id process)
+{
+    uint32_t low = 0, high = shape->n_stacks;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct hs_shape_stack *stack = &shape->stacks[middle];
+
+        if (stack->node < node ||
+            (stack->node == node && node == HS_NODE_NONE && stack->process < process))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == shape->n_stacks || shape->stacks[low].node != node ||
+        (node == HS_NODE_NONE && shape->stacks[low].process != process))
+        return UINT32_MAX;
+    return shape->stacks[low].place;
+}
+
+static enum hs_status set_segments (struct build *build, struct hs_error *err)
+{
+    const struct hs_snapshot *snapshot = &build->scan.snapshot;
+    const struct hs_call_tree_shape *shape = build->rows->shape;
+
+    build->n_processes = (uint32_t)hs_trace_lock (snapshot->trace)->processes.n;
+    hs_trace_unlock (snapshot->trace);
+    build->segment_of_slot =
+        hs_alloc_array ((size_t)snapshot->n_slots + 1, sizeof *build->segment_of_slot);
+    build->segment_of_process =
+        hs_alloc_array ((size_t)build->n_processes + 1, sizeof *build->segment_of_process);
+    if (build->segment_of_slot == NULL || build->segment_of_process == NULL)
+        return hs_error_no_memory (err);
+    for (uint32_t slot = 0; slot < snapshot->n_slots; slot++) {
+        uint32_t node = hs_column_peek (&snapshot->stacks->slot_node, slot), place;
+
+        if (node >= snapshot->n_nodes) {
+            build->segment_of_slot[slot] = OF_PROCESS;
+            continue;
+        }
+        place = place_of (shape, node, HS_NO_PROCESS);
+        build->segment_of_slot[slot] = place != UINT32_MAX ? segment_at (build, place) : NO_SEGMENT;
+    }
+    for (uint32_t process = 0; process < build->n_processes; process++) {
+        uint32_t place = place_of (shape, HS_NODE_NONE, process);
+
+        build->segment_of_process[process] =
+            place != UINT32_MAX ? segment_at (build, place) : NO_SEGMENT;
+    }
+    return HS_OK;
+}
+
+static enum hs_status set_borders (struct build *build, const struct hs_timeline_query *query,
+                                   struct hs_error *err)
+{
+    uint32_t n = build->n_columns;
+
+    build->borders = hs_alloc_array (n + 1, sizeof *build->borders);
+    build->row_borders = hs_alloc_array (n + 1, sizeof *build->row_borders);
+    if (build->borders == NULL || build->row_borders == NULL)
+        return hs_error_no_memory (err);
+    hs_event_columns_borders (&build->scan.snapshot, query->from, query->to, n, build->borders);
+    for (uint32_t i = 0; i <= n; i++)
+        build->row_borders[i] = hs_snapshot_rows_before (&build->scan.snapshot, build->borders[i]);
+    return hs_event_columns_init (&build->columns, build->borders, n, err);
+}
+
+/* ---- the scan ----------------------------------------------------------------------------------
+ */
+
+/* One block, born in a column (UINT32_MAX: before the first). */
+static inline void add_block (struct build *build, uint32_t column, uint32_t context,
+                              uint32_t stack, hs_event_no ended, uint64_t size)
+{
+    const struct hs_scan *scan = &build->scan;
+    hs_event_no gone = hs_scan_gone (scan, context, ended);
+    uint32_t slot = stack & HS_ROW_SLOT_MASK, first = column == UINT32_MAX ? 0 : column;
+    uint32_t segment = slot < scan->snapshot.n_slots ? build->segment_of_slot[slot] : OF_PROCESS;
+    bool stays = ended >= scan->end;
+    struct hs_row_value *changes;
+    uint32_t end = build->n_columns;
+
+    if (segment == OF_PROCESS)
+        segment = build->segment_of_process[hs_column_u32 (&scan->snapshot.rows->context_process,
+                                                           context)];
+    if (segment == NO_SEGMENT || gone < build->borders[first + 1])
+        return;
+    changes = &build->changes[(size_t)segment * (build->n_columns + 1)];
+    if (gone < build->borders[build->n_columns])
+        end = hs_event_columns_at (&build->columns, gone);
+    if (stays) {
+        changes[first].stays += size;
+        changes[end].stays -= size;
+    } else {
+        changes[first].freed += size;
+        changes[end].freed -= size;
+    }
+}
+
+static void scan_run (struct build *build, const struct hs_row_run *run, uint32_t column)
+{
+    for (uint32_t i = 0; i < run->n; i++) {
+        uint64_t size;
+
+        if (hs_scan_passes (&build->scan, run, i, &size))
+            add_block (build, column, run->context[i], hs_run_peek (run->stack, i),
+                       hs_run_peek (run->end, i), size);
+    }
+}
+
+static void scan_survivors (struct build *build, const struct hs_range_block *block,
+                            uint32_t column)
+{
+    const struct hs_scan *scan = &build->scan;
+    const struct hs_rows *rows = scan->snapshot.rows;
+    uint64_t first = block->first_survivor, end = first + block->n_survivors;
+
+    while (first < end) {
+        struct hs_survivor_run run = hs_survivor_run_at (&scan->snapshot, first, end);
+
+        for (uint32_t i = 0; i < run.n; i++) {
+            hs_row_no row = run.row[i];
+            uint32_t stack = hs_column_peek (&rows->stack, row);
+
+            if ((scan->passes_all || scan->context_passes[run.context[i]]) &&
+                hs_scan_stack_passes (scan, stack))
+                add_block (build, column, run.context[i], stack, hs_column_peek (&rows->end, row),
+                           hs_rows_size (rows, row));
+        }
+        first += run.n;
+    }
+}
+
+static enum hs_status scan_rows (struct build *build, const struct hs_cancel *cancel)
+{
+    hs_row_no row = build->scan.snapshot.first_row, next = build->row_borders[0];
+    uint32_t column = UINT32_MAX, n;
+
+    for (; row < build->row_borders[build->n_columns]; row += n) {
+        const struct hs_range_block *block;
+        struct hs_row_run run;
+
+        while (row >= next)
+            next = build->row_borders[++column + 1];
+        if (hs_cancel_is_set (cancel))
+            return HS_CANCELLED;
+        block = hs_scan_block (&build->scan, row, next, &run);
+        n = block != NULL ? block->n_rows : run.n;
+        if (block != NULL)
+            scan_survivors (build, block, column);
+        else
+            scan_run (build, &run, column);
+    }
+    return HS_OK;
+}
+
+/* ---- the answer --------------------------------------------------------------------------------
+ */
+
+static void add_segment (const struct build *build, uint32_t segment, struct hs_row_value *values)
+{
+    const struct hs_row_value *changes = &build->changes[(size_t)segment * (build->n_columns + 1)];
+    struct hs_row_value now = { 0, 0 };
+
+    for (uint32_t i = 0; i < build->n_columns; i++) {
+        now.stays += changes[i].stays;
+        now.freed += changes[i].freed;
+        values[i].stays += now.stays;
+        values[i].freed += now.freed;
+    }
+}
+
+static enum hs_status lay_out (const struct build *build, const struct hs_timeline_query *query,
+                               struct hs_row_curves **ret, struct hs_error *err)
+{
+    const struct hs_tree_rows *rows = build->rows;
+    size_t n_values = (size_t)rows->n * build->n_columns;
+    struct hs_row_curves *curves =
+        hs_alloc_zeroed (1, sizeof *curves + rows->n * sizeof *curves->curves +
+                                n_values * sizeof (struct hs_row_value));
+    struct hs_row_value *values;
+
+    if (curves == NULL)
+        return hs_error_no_memory (err);
+    atomic_init (&curves->n_references, 1);
+    curves->from = query->from;
+    curves->to = query->to;
+    curves->n_columns = build->n_columns;
+    curves->n_rows = rows->n;
+    curves->curves = (struct hs_row_curve *)(curves + 1);
+    values = (struct hs_row_value *)(curves->curves + rows->n);
+    for (uint32_t i = 0; i < rows->n; i++, values += build->n_columns) {
+        const struct span *stacks = &rows->rows[i].stacks;
+        struct hs_row_curve *curve = &curves->curves[i];
+
+        curve->row = rows->rows[i].row;
+        curve->values = values;
+        for (uint32_t k = segment_at (build, stacks->first);
+             k < build->n_segments && build->cuts[k] < stacks->end; k++)
+            add_segment (build, k, values);
+        for (uint32_t k = 0; k < build->n_columns; k++) {
+            if (values[k].stays + values[k].freed > curve->max)
+                curve->max = values[k].stays + values[k].freed;
+        }
+    }
+    *ret = curves;
+    return HS_OK;
+}
+
+static enum hs_status answer (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                              const struct hs_tree_rows *rows,
+                              const struct hs_timeline_query *query, const struct hs_cancel *cancel,
+                              struct hs_row_curves **ret, struct hs_error *err)
+{
+    struct build build = { .rows = rows, .n_columns = query->n_columns };
+    enum hs_status status = hs_scan_init (&build.scan, snapshot, filter, cancel, err);
+
+    if (status != HS_OK)
+        return status;
+    status = cut (&build, err);
+    if (status == HS_OK)
+        status = set_segments (&build, err);
+    if (status == HS_OK)
+        status = set_borders (&build, query, err);
+    if (status == HS_OK) {
+        build.changes = hs_alloc_zeroed ((size_t)(build.n_segments + 1) * (build.n_columns + 1),
+                                         sizeof *build.changes);
+        status = build.changes != NULL ? scan_rows (&build, cancel) : hs_error_no_memory (err);
+    }
+    if (status == HS_OK)
+        status = hs_trace_check (snapshot->trace, err);
+    if (status == HS_OK)
+        status = lay_out (&build, query, ret, err);
+    hs_scan_clear (&build.scan);
+    hs_event_columns_clear (&build.columns);
+    hs_free (build.borders);
+    hs_free (build.row_borders);
+    hs_free (build.cuts);
+    hs_free (build.segment_of_slot);
+    hs_free (build.segment_of_process);
+    hs_free (build.changes);
+    return status;
+}
+
+enum hs_status hs_row_curves (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                              const struct hs_tree_rows *rows,
+                              const struct hs_timeline_query *query, const struct hs_cancel *cancel,
+                              struct hs_row_curves **ret, struct hs_error *err)
+{
+    struct hs_timeline_query sound = *query;
+    bool was_off = hs_range_index_is_off (snapshot);
+    enum hs_status status;
+
+    if (sound.n_columns == 0)
+        sound.n_columns = 1;
+    if (sound.n_columns > MAX_COLUMNS)
+        sound.n_columns = MAX_COLUMNS;
+    if (sound.to < sound.from)
+        sound.to = sound.from;
+    status = answer (snapshot, filter, rows, &sound, cancel, ret, err);
+    if (status != HS_OK || was_off || !hs_range_index_is_off (snapshot))
+        return status;
+    hs_row_curves_unref (*ret); /* a part of the index was damaged: once more, without it */
+    return answer (snapshot, filter, rows, &sound, cancel, ret, err);
+}
+
+const struct hs_row_curve *hs_row_curves_find (const struct hs_row_curves *curves,
+                                               struct hs_tree_row row)
+{
+    for (uint32_t i = 0; i < curves->n_rows; i++) {
+        const struct hs_row_curve *curve = &curves->curves[i];
+
+        if (curve->row.hash == row.hash && curve->row.depth == row.depth &&
+            curve->row.direction == row.direction)
+            return curve;
+    }
+    return NULL;
+}
+
+struct hs_row_curves *hs_row_curves_ref (struct hs_row_curves *curves)
+{
+    atomic_fetch_add_explicit (&curves->n_references, 1, memory_order_relaxed);
+    return curves;
+}
+
+void hs_row_curves_unref (struct hs_row_curves *curves)
+{
+    if (curves != NULL &&
+        atomic_fetch_sub_explicit (&curves->n_references, 1, memory_order_acq_rel) == 1)
+        hs_free (curves);
+}
