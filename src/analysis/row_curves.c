@@ -61,6 +61,15 @@ struct hs_tree_rows *hs_tree_rows_ref (struct hs_tree_rows *rows)
     return rows;
 }
 
+uint64_t hs_tree_rows_id (const struct hs_tree_rows *rows)
+{
+    uint64_t id = hs_hash_u64 (rows->n);
+
+    for (uint32_t i = 0; i < rows->n; i++)
+        id = hs_hash_u64 (id + rows->rows[i].row.hash * 2 + rows->rows[i].row.direction);
+    return id;
+}
+
 void hs_tree_rows_unref (struct hs_tree_rows *rows)
 {
     if (rows == NULL ||
@@ -344,11 +353,11 @@ static enum hs_status lay_out (const struct build *build, const struct hs_timeli
 }
 
 static enum hs_status answer (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
-                              const struct hs_tree_rows *rows,
-                              const struct hs_timeline_query *query, const struct hs_cancel *cancel,
-                              struct hs_row_curves **ret, struct hs_error *err)
+                              const struct hs_row_curves_query *query,
+                              const struct hs_cancel *cancel, struct hs_row_curves **ret,
+                              struct hs_error *err)
 {
-    struct build build = { .rows = rows, .n_columns = query->n_columns };
+    struct build build = { .rows = query->rows, .n_columns = query->times.n_columns };
     enum hs_status status = hs_scan_init (&build.scan, snapshot, filter, cancel, err);
 
     if (status != HS_OK)
@@ -357,7 +366,7 @@ static enum hs_status answer (const struct hs_snapshot *snapshot, const struct h
     if (status == HS_OK)
         status = set_segments (&build, err);
     if (status == HS_OK)
-        status = set_borders (&build, query, err);
+        status = set_borders (&build, &query->times, err);
     if (status == HS_OK) {
         build.changes = hs_alloc_zeroed ((size_t)(build.n_segments + 1) * (build.n_columns + 1),
                                          sizeof *build.changes);
@@ -366,7 +375,7 @@ static enum hs_status answer (const struct hs_snapshot *snapshot, const struct h
     if (status == HS_OK)
         status = hs_trace_check (snapshot->trace, err);
     if (status == HS_OK)
-        status = lay_out (&build, query, ret, err);
+        status = lay_out (&build, &query->times, ret, err);
     hs_scan_clear (&build.scan);
     hs_event_columns_clear (&build.columns);
     hs_free (build.borders);
@@ -379,25 +388,25 @@ static enum hs_status answer (const struct hs_snapshot *snapshot, const struct h
 }
 
 enum hs_status hs_row_curves (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
-                              const struct hs_tree_rows *rows,
-                              const struct hs_timeline_query *query, const struct hs_cancel *cancel,
-                              struct hs_row_curves **ret, struct hs_error *err)
+                              const struct hs_row_curves_query *query,
+                              const struct hs_cancel *cancel, struct hs_row_curves **ret,
+                              struct hs_error *err)
 {
-    struct hs_timeline_query sound = *query;
+    struct hs_row_curves_query sound = *query;
     bool was_off = hs_range_index_is_off (snapshot);
     enum hs_status status;
 
-    if (sound.n_columns == 0)
-        sound.n_columns = 1;
-    if (sound.n_columns > MAX_COLUMNS)
-        sound.n_columns = MAX_COLUMNS;
-    if (sound.to < sound.from)
-        sound.to = sound.from;
-    status = answer (snapshot, filter, rows, &sound, cancel, ret, err);
+    if (sound.times.n_columns == 0)
+        sound.times.n_columns = 1;
+    if (sound.times.n_columns > MAX_COLUMNS)
+        sound.times.n_columns = MAX_COLUMNS;
+    if (sound.times.to < sound.times.from)
+        sound.times.to = sound.times.from;
+    status = answer (snapshot, filter, &sound, cancel, ret, err);
     if (status != HS_OK || was_off || !hs_range_index_is_off (snapshot))
         return status;
     hs_row_curves_unref (*ret); /* a part of the index was damaged: once more, without it */
-    return answer (snapshot, filter, rows, &sound, cancel, ret, err);
+    return answer (snapshot, filter, &sound, cancel, ret, err);
 }
 
 const struct hs_row_curve *hs_row_curves_find (const struct hs_row_curves *curves,

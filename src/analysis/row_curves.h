@@ -18,6 +18,8 @@ struct hs_tree_rows;
 struct hs_tree_rows *hs_tree_rows_new (const struct hs_call_tree *tree, const uint32_t *nodes,
                                        uint32_t n);
 struct hs_tree_rows *hs_tree_rows_ref (struct hs_tree_rows *rows);
+/* The same for the same rows of another answer to the same question. */
+uint64_t hs_tree_rows_id (const struct hs_tree_rows *rows);
 void hs_tree_rows_unref (struct hs_tree_rows *rows); /* NULL is allowed */
 
 struct hs_row_value { /* bytes that live after all events up to the end of a column */
@@ -38,11 +40,16 @@ struct hs_row_curves {
     struct hs_row_curve *curves; /* in the order of the nodes; in the same block */
 };
 
+struct hs_row_curves_query {
+    const struct hs_tree_rows *rows;
+    struct hs_timeline_query times; /* max_replay_events is not looked at */
+};
+
 /* Any thread. The filter's range only says what stays; all times from `from` to `to` are told. */
 enum hs_status hs_row_curves (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
-                              const struct hs_tree_rows *rows,
-                              const struct hs_timeline_query *query, const struct hs_cancel *cancel,
-                              struct hs_row_curves **ret, struct hs_error *err);
+                              const struct hs_row_curves_query *query,
+                              const struct hs_cancel *cancel, struct hs_row_curves **ret,
+                              struct hs_error *err);
 
 /* The curve of a row, or NULL. */
 const struct hs_row_curve *hs_row_curves_find (const struct hs_row_curves *curves,

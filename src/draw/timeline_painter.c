@@ -116,6 +116,38 @@ static void draw_band (cairo_t *cr, const struct hs_draw_style *style,
     cairo_fill (cr);
 }
 
+static bool has_row (const struct hs_timeline_look *look)
+{
+    return look->row != NULL && look->row->n_rows > 0 && look->row->curves[0].max > 0 &&
+           look->unit == HS_UNIT_BYTES;
+}
+
+/* The chosen row's part of the total; its columns are of its own range. */
+static void draw_row (cairo_t *cr, const struct hs_draw_style *style,
+                      const struct hs_time_plot *plot, const struct hs_axis *axis,
+                      const struct hs_timeline_look *look)
+{
+    const struct hs_row_curves *row = look->row;
+    double from = hs_time_plot_x (plot, row->from), to = hs_time_plot_x (plot, row->to), x = from;
+
+    cairo_move_to (cr, from, axis->begin);
+    for (uint32_t i = 0; i < row->n_columns; i++) {
+        const struct hs_row_value *value = &row->curves[0].values[i];
+        double y = hs_axis_pixel (axis, (double)(value->stays + value->freed));
+
+        cairo_line_to (cr, x, y);
+        x = from + (to - from) * (i + 1) / row->n_columns;
+        cairo_line_to (cr, x, y);
+    }
+    cairo_line_to (cr, x, axis->begin);
+    cairo_close_path (cr);
+    hs_draw_set_color (cr, hs_color_fade (style->series[1], 0.8));
+    cairo_fill_preserve (cr);
+    hs_draw_set_color (cr, style->series[1]);
+    cairo_set_line_width (cr, 1);
+    cairo_stroke (cr);
+}
+
 static void draw_levels (cairo_t *cr, const struct hs_draw_style *style,
                          const struct hs_time_plot *plot, const struct hs_timeline *timeline,
                          const struct hs_timeline_look *look)
@@ -294,6 +326,19 @@ static double draw_gap_legend (cairo_t *cr, const struct hs_draw_style *style,
                           look->gap_text);
 }
 
+/* Likewise. */
+static double draw_row_legend (cairo_t *cr, const struct hs_draw_style *style,
+                               const struct hs_timeline_look *look, double x, double y)
+{
+    hs_draw_set_color (cr, hs_color_fade (style->series[1], 0.8));
+    cairo_rectangle (cr, x + 24, floor (y - 5), 10, 10);
+    cairo_fill (cr);
+    return x + 40 +
+           hs_draw_label (cr, style,
+                          &(struct hs_text_spot){ .x = x + 40, .y = y, .color = style->dim },
+                          look->row_text);
+}
+
 static void draw_legend (cairo_t *cr, const struct hs_draw_style *style,
                          const struct hs_time_plot *plot, const struct hs_timeline *timeline,
                          const struct hs_timeline_look *look)
@@ -307,6 +352,8 @@ static void draw_legend (cairo_t *cr, const struct hs_draw_style *style,
         cr, style,
         &(struct hs_text_spot){ .x = x, .y = y, .is_bold = true, .color = style->foreground },
         look->title);
+    if (has_row (look))
+        x = draw_row_legend (cr, style, look, x, y);
     for (size_t i = 0; i < look->n_gaps; i++) {
         if (is_seen (plot, &look->gaps[i])) {
             x = draw_gap_legend (cr, style, look, x, y);
@@ -352,6 +399,8 @@ void hs_draw_timeline (cairo_t *cr, const struct hs_draw_style *style,
         cairo_stroke (cr);
         if (look->unit == HS_UNIT_BYTES)
             draw_band (cr, style, plot, timeline, &axis);
+        if (has_row (look))
+            draw_row (cr, style, plot, &axis, look);
     }
     if (look->unit == HS_UNIT_BYTES)
         draw_levels (cr, style, plot, timeline, look);

@@ -7,6 +7,7 @@
 #define HS_DRAW_TIMELINE_PAINTER_H
 
 #include "analysis/call_tree.h"
+#include "analysis/row_curves.h"
 #include "analysis/timeline.h"
 #include "draw/plot.h"
 
@@ -35,6 +36,8 @@ struct hs_timeline_look {
     const char *gap_text; /* translated: "not recorded" */
     const struct hs_draw_span *gaps;
     size_t n_gaps;
+    const char *row_text;            /* translated: "chosen row" */
+    const struct hs_row_curves *row; /* its first curve is drawn inside the total; NULL: none */
 };
 
 /* Height above the plot that flags need. */

@@ -5,6 +5,7 @@
  * test is skipped. With --update the pictures are written anew.
  */
 #include "draw/histogram_painter.h"
+#include "draw/sparkline_painter.h"
 #include "draw/timeline_painter.h"
 
 #include <pango/pangocairo.h>
@@ -76,6 +77,26 @@ static void paint_timeline (cairo_t *cr, const struct hs_draw_style *style)
     hs_draw_timeline (cr, style, &plot, timeline, &look);
     hs_draw_time_range (cr, style, &plot, 8000, 20000);
     hs_draw_moment (cr, style, &plot, 26000);
+    free (timeline);
+}
+
+/* A row's part of the total, known for a part of the time. */
+static void paint_row (cairo_t *cr, const struct hs_draw_style *style)
+{
+    struct hs_row_value values[50];
+    struct hs_row_curve curve = { .max = 900000, .values = values };
+    struct hs_row_curves row = {
+        .from = 4000, .to = 30000, .n_columns = 50, .n_rows = 1, .curves = &curve
+    };
+    struct hs_timeline *timeline = make_timeline ();
+    struct hs_time_plot plot = make_plot (style, HS_TIMELINE_FLAGS, HS_PLOT_TIME_LABELS);
+    struct hs_timeline_look look = { .title = "Outstanding bytes",
+                                     .row_text = "chosen row",
+                                     .row = &row };
+
+    for (uint32_t i = 0; i < 50; i++)
+        values[i] = (struct hs_row_value){ i * 10000, (i % 8) * 50000 };
+    hs_draw_timeline (cr, style, &plot, timeline, &look);
     free (timeline);
 }
 
@@ -178,6 +199,31 @@ static void paint_shrinking (cairo_t *cr, const struct hs_draw_style *style)
     free (histogram);
 }
 
+/* Rows of a tree: leaks, is freed, both, came late and stays, nothing. */
+static void paint_sparklines (cairo_t *cr, const struct hs_draw_style *style)
+{
+    struct hs_row_value values[5][100];
+
+    for (uint32_t i = 0; i < 100; i++) {
+        values[0][i] = (struct hs_row_value){ 1000 + i * 70, 0 };
+        values[1][i] = (struct hs_row_value){ 0, (i % 25) * 40 };
+        values[2][i] = (struct hs_row_value){ i * 10, (i % 10) * 80 };
+        values[3][i] = (struct hs_row_value){ i < 60 ? 0 : 5, 0 };
+        values[4][i] = (struct hs_row_value){ 0, 0 };
+    }
+    for (int row = 0; row < 5; row++) {
+        struct hs_row_curve curve = { .values = values[row] };
+
+        for (int i = 0; i < 100; i++)
+            if (values[row][i].stays + values[row][i].freed > curve.max)
+                curve.max = values[row][i].stays + values[row][i].freed;
+        hs_draw_sparkline (cr, style, (struct hs_rect){ 10 + row * 80, 10 + row * 30, 70, 17 },
+                           &curve, 100);
+        hs_draw_sparkline (cr, style, (struct hs_rect){ 10, 10 + row * 30, 60, 17 }, &curve,
+                           row == 0 ? 0 : 100);
+    }
+}
+
 static const struct picture {
     const char *name;
     void (*paint) (cairo_t *cr, const struct hs_draw_style *style);
@@ -187,11 +233,14 @@ static const struct picture {
     { "timeline-light", paint_timeline, HS_DRAW_LIGHT, false },
     { "timeline-dark", paint_timeline, HS_DRAW_DARK, false },
     { "timeline-rtl", paint_timeline, HS_DRAW_LIGHT, true },
+    { "timeline-row", paint_row, HS_DRAW_LIGHT, false },
     { "timeline-zoomed", paint_zoomed, HS_DRAW_LIGHT, false },
     { "timeline-gaps", paint_gaps, HS_DRAW_LIGHT, false },
     { "timeline-gaps-dark", paint_gaps, HS_DRAW_DARK, false },
     { "rates", paint_rates, HS_DRAW_LIGHT, false },
     { "overview", paint_overview, HS_DRAW_LIGHT, false },
+    { "sparklines", paint_sparklines, HS_DRAW_LIGHT, false },
+    { "sparklines-dark", paint_sparklines, HS_DRAW_DARK, false },
     { "histogram-light", paint_histogram, HS_DRAW_LIGHT, false },
     { "histogram-dark", paint_histogram, HS_DRAW_DARK, false },
     { "histogram-shrinking", paint_shrinking, HS_DRAW_LIGHT, false },

@@ -127,6 +127,15 @@ def walk_demo(steps):
             if expected not in name:
                 raise Failure("mark %d: %r is not %r" % (i, name, columns[i]))
 
+    def sparklines():
+        table = viewer.find(ROLE.TREE_TABLE, "top-down")
+        rows = cli(BUILD, "tree", DEMO, "--depth", "1", "--metric", "outstanding")["rows"]
+        expected = {row["label"]: "%s at the end, of which %s stay" % (2 * (short(
+            row["inclusive"]["outstanding_bytes"]),)) for row in rows}
+        wait_for("curves of the rows", lambda: {
+            row[0].split(" ")[0]: row[-1].split(", ", 1)[-1] for row in table_rows(table, 99)
+            if row[0].split(" ")[0] in expected} == expected)
+
     def histogram():
         check_histogram(viewer, DEMO, *options_of(viewer))
 
@@ -226,6 +235,7 @@ def walk_demo(steps):
     steps.step("a trace given as argument is read, totals and tree as the command line's", loaded)
     steps.step("everything has an accessible name", names)
     steps.step("marks of the timeline tell the columns of `timeline`", marks)
+    steps.step("sparklines end with what is outstanding", sparklines)
     steps.step("bars of the histogram tell the classes of `histogram`", histogram)
     steps.step("a range by keyboard: figures, peak and tree of `--from --to`", selected)
     steps.step("the histogram of the range", histogram)

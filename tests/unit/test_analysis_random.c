@@ -753,7 +753,9 @@ static void check_curves (struct world *world, const struct hs_snapshot *snapsho
         }
         rows = hs_tree_rows_new (tree, nodes, n);
         hs_call_tree_unref (tree);
-        ck_assert_int_eq (hs_row_curves (snapshot, &filter, rows, &times, NULL, &curves, NULL),
+        ck_assert_int_eq (hs_row_curves (snapshot, &filter,
+                                         &(struct hs_row_curves_query){ rows, times }, NULL,
+                                         &curves, NULL),
                           HS_OK);
         ck_assert_uint_eq (curves->n_rows, n);
         check_root_curve (world, &filter, curves);

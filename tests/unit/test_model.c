@@ -252,7 +252,7 @@ static gpointer slow_work (const HsQuestion *question, const struct hs_cancel *c
     return answer;
 }
 
-static const HsQueryKind slow_kind = { slow_work, NULL, g_free, FALSE };
+static const HsQueryKind slow_kind = { .work = slow_work, .unref = g_free };
 
 static void on_answered (HsQuery *query, gboolean *is_answered)
 {

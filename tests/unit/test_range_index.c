@@ -188,7 +188,10 @@ static void get_curves (const struct hs_snapshot *snapshot, const struct hs_filt
         nodes[n] = n;
     }
     rows = hs_tree_rows_new (tree, nodes, n);
-    ck_assert_int_eq (hs_row_curves (snapshot, filter, rows, times, NULL, ret, NULL), HS_OK);
+    ck_assert_int_eq (hs_row_curves (snapshot, filter,
+                                     &(struct hs_row_curves_query){ rows, *times }, NULL, ret,
+                                     NULL),
+                      HS_OK);
     hs_tree_rows_unref (rows);
     hs_call_tree_unref (tree);
 }

@@ -44,6 +44,7 @@ static GParamSpec *properties[N_PROPS];
 static gboolean is_same_question (const HsQuestion *a, const HsQuestion *b)
 {
     return a->snapshot.trace == b->snapshot.trace && hs_filter_is_same (&a->filter, &b->filter) &&
+           a->subject_id == b->subject_id &&
            memcmp (a->parameters, b->parameters, sizeof a->parameters) == 0;
 }
 
@@ -61,6 +62,8 @@ static void clear_job (gpointer data)
 
     if (job->question.earlier != NULL)
         job->kind->unref (job->question.earlier);
+    if (job->question.subject != NULL)
+        job->kind->unref_subject (job->question.subject);
     hs_trace_hold_unref (job->hold);
     g_weak_ref_clear (&job->owner);
 }
@@ -110,6 +113,30 @@ static gboolean on_slow (gpointer data)
 
 static void on_worked (GObject *source, GAsyncResult *result, gpointer data);
 
+static void drop_waiting (HsQuery *self)
+{
+    self->has_waiting = FALSE;
+    if (self->waiting.subject != NULL)
+        self->kind->unref_subject (g_steal_pointer (&self->waiting.subject));
+}
+
+static void set_waiting (HsQuery *self, const HsQuestion *question)
+{
+    drop_waiting (self);
+    self->has_waiting = TRUE;
+    self->waiting = *question;
+    if (question->subject != NULL)
+        self->waiting.subject = self->kind->ref_subject (question->subject);
+}
+
+/* The question with what the job alone needs left out. */
+static void set_answered (HsQuery *self, const HsQuestion *question)
+{
+    self->answered = *question;
+    self->answered.earlier = self->answered.subject = NULL;
+    self->has_answered = TRUE;
+}
+
 static void start (HsQuery *self, const HsQuestion *question)
 {
     GTask *task = g_task_new (NULL, NULL, on_worked, NULL);
@@ -118,6 +145,8 @@ static void start (HsQuery *self, const HsQuestion *question)
     g_weak_ref_init (&self->running->owner, self);
     self->running->kind = self->kind;
     self->running->question = *question;
+    if (question->subject != NULL)
+        self->running->question.subject = self->kind->ref_subject (question->subject);
     if (self->answer != NULL && self->kind->ref != NULL)
         self->running->question.earlier = self->kind->ref (self->answer);
     self->running->hold = hs_trace_hold_ref (hs_document_get_hold (self->document));
@@ -144,22 +173,18 @@ static void on_worked (GObject *source, GAsyncResult *result, gpointer data)
         self->answer = g_steal_pointer (&answer);
         if (!self->has_answered || !is_same_question (&self->answered, &job->question))
             self->n_questions++;
-        self->answered = job->question;
-        self->answered.earlier = NULL; /* the job's */
-        self->has_answered = TRUE;
+        set_answered (self, &job->question);
     } else if (answer != NULL) {
         self->kind->unref (answer);
     } else if (!hs_cancel_is_set (&job->cancel)) {
         /* the old picture stays; asking just this again would fail again */
-        self->answered = job->question;
-        self->answered.earlier = NULL; /* the job's */
-        self->has_answered = TRUE;
+        set_answered (self, &job->question);
         g_message ("%s", job->error.text);
     }
     g_clear_pointer (&self->running, unref_job);
     if (self->has_waiting) {
-        self->has_waiting = FALSE;
         start (self, &self->waiting);
+        drop_waiting (self);
     } else {
         g_clear_handle_id (&self->busy_source, g_source_remove);
         set_busy (self, FALSE);
@@ -174,38 +199,46 @@ static gboolean is_answered (HsQuery *self, const HsQuestion *question)
            has_same_data (self->kind, &self->answered, question);
 }
 
-void hs_query_ask (HsQuery *self, const struct hs_filter *filter,
-                   const gint64 parameters[HS_QUERY_N_PARAMETERS])
+static void ask (HsQuery *self, const HsQuestion *question)
 {
-    HsQuestion question = { .filter = *filter };
+    gboolean is_same;
+
+    if (self->running == NULL) {
+        if (!is_answered (self, question))
+            start (self, question);
+        return;
+    }
+    is_same = is_same_question (&self->running->question, question);
+    if (is_answered (self, question)) /* what runs is taken back */
+        drop_waiting (self);
+    else if (is_same && !hs_cancel_is_set (&self->running->cancel) &&
+             has_same_data (self->kind, &self->running->question, question))
+        drop_waiting (self);
+    else /* newer, or asked, left, and asked again */
+        set_waiting (self, question);
+    if (!is_same || is_answered (self, question))
+        hs_cancel_set (&self->running->cancel);
+}
+
+void hs_query_ask_about (HsQuery *self, const struct hs_filter *filter,
+                         const gint64 parameters[HS_QUERY_N_PARAMETERS], gpointer subject,
+                         guint64 subject_id)
+{
+    HsQuestion question = { .filter = *filter, .subject = subject, .subject_id = subject_id };
 
     g_return_if_fail (HS_IS_QUERY (self));
     if (self->document == NULL || hs_document_get_hold (self->document) == NULL)
         return;
     memcpy (question.parameters, parameters, sizeof question.parameters);
     question.snapshot = *hs_document_get_snapshot (self->document);
-    if (question.snapshot.trace == NULL)
-        return;
-    if (self->running != NULL && is_answered (self, &question)) { /* what runs is taken back */
-        self->has_waiting = FALSE;
-        hs_cancel_set (&self->running->cancel);
-        return;
-    }
-    if (self->running != NULL) {
-        gboolean is_same = is_same_question (&self->running->question, &question);
+    if (question.snapshot.trace != NULL)
+        ask (self, &question);
+}
 
-        self->has_waiting =
-            !is_same || !has_same_data (self->kind, &self->running->question, &question);
-        self->waiting = question;
-        if (!is_same)
-            hs_cancel_set (&self->running->cancel);
-        else if (hs_cancel_is_set (&self->running->cancel)) /* asked, left, and asked again */
-            self->has_waiting = TRUE;
-        return;
-    }
-    if (is_answered (self, &question))
-        return;
-    start (self, &question);
+void hs_query_ask (HsQuery *self, const struct hs_filter *filter,
+                   const gint64 parameters[HS_QUERY_N_PARAMETERS])
+{
+    hs_query_ask_about (self, filter, parameters, NULL, 0);
 }
 
 gpointer hs_query_get_answer (HsQuery *self)
@@ -241,7 +274,7 @@ static void hs_query_dispose (GObject *object)
     HsQuery *self = HS_QUERY (object);
 
     g_clear_handle_id (&self->busy_source, g_source_remove);
-    self->has_waiting = FALSE;
+    drop_waiting (self);
     if (self->running != NULL)
         hs_cancel_set (&self->running->cancel);
     g_clear_pointer (&self->running, unref_job);

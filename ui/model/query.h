@@ -25,8 +25,9 @@ typedef struct {
     struct hs_snapshot snapshot;
     struct hs_filter filter;
     gint64 parameters[HS_QUERY_N_PARAMETERS];
-    gpointer
-        earlier; /* the answer that the slot had when it was asked, or NULL; kinds with `ref` */
+    gpointer earlier; /* the answer that the slot had, or NULL; kinds with `ref` */
+    gpointer subject; /* what it is about, beside the filter; NULL: nothing */
+    guint64 subject_id;
 } HsQuestion;
 
 /* What can be asked: a function of the question, run on a worker thread. */
@@ -36,6 +37,8 @@ typedef struct {
     gpointer (*ref) (gpointer answer);       /* NULL: earlier answers are of no use */
     void (*unref) (gpointer answer);
     gboolean has_names; /* of functions: to be asked again when more are known */
+    gpointer (*ref_subject) (gpointer subject); /* both NULL: it has none */
+    void (*unref_subject) (gpointer subject);
 } HsQueryKind;
 
 HsQuery *hs_query_new (const HsQueryKind *kind, HsDocument *document);
@@ -44,6 +47,12 @@ HsQuery *hs_query_new (const HsQueryKind *kind, HsDocument *document);
  * and what is under way is cancelled. */
 void hs_query_ask (HsQuery *self, const struct hs_filter *filter,
                    const gint64 parameters[HS_QUERY_N_PARAMETERS]);
+
+/* The same about a subject, of which a reference is taken. Subjects of one id are the same
+ * question; the newest is used. */
+void hs_query_ask_about (HsQuery *self, const struct hs_filter *filter,
+                         const gint64 parameters[HS_QUERY_N_PARAMETERS], gpointer subject,
+                         guint64 subject_id);
 
 /* The newest answer, lent until the next `answered`; NULL before the first. */
 gpointer hs_query_get_answer (HsQuery *self);

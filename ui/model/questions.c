@@ -23,6 +23,19 @@ static struct hs_timeline_query timeline_query (const struct hs_snapshot *snapsh
     return query;
 }
 
+void hs_question_part_of (HsTimeAxis *axis, gint64 parameters[HS_QUERY_N_PARAMETERS])
+{
+    gint64 from = hs_time_axis_get_from (axis), to = hs_time_axis_get_to (axis);
+
+    parameters[0] = hs_time_axis_is_whole (axis) ? HS_TIME_FIRST : from;
+    parameters[1] = hs_time_axis_is_at_end (axis) ? HS_TIME_NEWEST : to;
+    parameters[3] = 0;
+    if (hs_time_axis_is_at_end (axis) && !hs_time_axis_is_whole (axis)) {
+        parameters[0] = HS_TIME_FIRST;
+        parameters[3] = to - from;
+    }
+}
+
 static gpointer work_timeline (const HsQuestion *question, const struct hs_cancel *cancel,
                                struct hs_error *err)
 {
@@ -37,6 +50,35 @@ static gpointer work_timeline (const HsQuestion *question, const struct hs_cance
 static void unref_timeline (gpointer answer)
 {
     hs_timeline_unref (answer);
+}
+
+static gpointer work_row_curves (const HsQuestion *question, const struct hs_cancel *cancel,
+                                 struct hs_error *err)
+{
+    struct hs_row_curves_query query = {
+        .rows = question->subject,
+        .times = timeline_query (&question->snapshot, question->parameters,
+                                 (guint)question->parameters[2]),
+    };
+    struct hs_row_curves *answer = NULL;
+
+    (void)hs_row_curves (&question->snapshot, &question->filter, &query, cancel, &answer, err);
+    return answer;
+}
+
+static void unref_row_curves (gpointer answer)
+{
+    hs_row_curves_unref (answer);
+}
+
+static gpointer ref_tree_rows (gpointer rows)
+{
+    return hs_tree_rows_ref (rows);
+}
+
+static void unref_tree_rows (gpointer rows)
+{
+    hs_tree_rows_unref (rows);
 }
 
 static gpointer work_histogram (const HsQuestion *question, const struct hs_cancel *cancel,
@@ -163,10 +205,27 @@ static void unref_source_rows (gpointer answer)
     hs_source_rows_free (answer);
 }
 
-const HsQueryKind hs_question_timeline = { work_timeline, NULL, unref_timeline, FALSE };
-const HsQueryKind hs_question_histogram = { work_histogram, NULL, unref_histogram, FALSE };
-const HsQueryKind hs_question_call_tree = { work_call_tree, ref_call_tree, unref_call_tree, TRUE };
-const HsQueryKind hs_question_caller_path = { work_caller_path, NULL, unref_caller_path, TRUE };
-const HsQueryKind hs_question_source_lines = { work_source_lines, NULL, unref_source_rows, TRUE };
-const HsQueryKind hs_question_symbols = { work_symbols, NULL, unref_symbols, TRUE };
-const HsQueryKind hs_question_totals = { work_totals, NULL, g_free, FALSE };
+const HsQueryKind hs_question_timeline = { .work = work_timeline, .unref = unref_timeline };
+const HsQueryKind hs_question_histogram = { .work = work_histogram, .unref = unref_histogram };
+const HsQueryKind hs_question_call_tree = {
+    .work = work_call_tree,
+    .ref = ref_call_tree,
+    .unref = unref_call_tree,
+    .has_names = TRUE,
+};
+const HsQueryKind hs_question_caller_path = { .work = work_caller_path,
+                                              .unref = unref_caller_path,
+                                              .has_names = TRUE };
+const HsQueryKind hs_question_source_lines = { .work = work_source_lines,
+                                               .unref = unref_source_rows,
+                                               .has_names = TRUE };
+const HsQueryKind hs_question_symbols = { .work = work_symbols,
+                                          .unref = unref_symbols,
+                                          .has_names = TRUE };
+const HsQueryKind hs_question_totals = { .work = work_totals, .unref = g_free };
+const HsQueryKind hs_question_row_curves = {
+    .work = work_row_curves,
+    .unref = unref_row_curves,
+    .ref_subject = ref_tree_rows,
+    .unref_subject = unref_tree_rows,
+};

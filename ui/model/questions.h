@@ -5,10 +5,12 @@
 
 #include "analysis/caller_path.h"
 #include "analysis/histogram.h"
+#include "analysis/row_curves.h"
 #include "analysis/source_lines.h"
 #include "analysis/symbol_list.h"
 #include "analysis/timeline.h"
 #include "model/query.h"
+#include "model/time_axis.h"
 
 /* The filter's range in numbers. */
 typedef struct {
@@ -28,6 +30,9 @@ extern const HsQueryKind hs_question_source_lines; /* hs_source_path_key -> hs_s
 extern const HsQueryKind hs_question_symbols;      /* of the whole trace -> hs_symbol_list */
 extern const HsQueryKind hs_question_totals; /* from, to (ticks) of the peak -> HsRangeTotals */
 
+/* from, to, columns, before `to`, about hs_tree_rows -> hs_row_curves */
+extern const HsQueryKind hs_question_row_curves;
+
 /* How rows are made, as a parameter; the direction is put into it with |. */
 #define HS_TREE_SHOWS_ALLOCATORS 2
 #define HS_TREE_COLLAPSES_RECURSION 4
@@ -35,5 +40,8 @@ extern const HsQueryKind hs_question_totals; /* from, to (ticks) of the peak -> 
 /* For from and to: those of the newest snapshot. A trace that grows is then asked the same. */
 #define HS_TIME_FIRST G_MININT64
 #define HS_TIME_NEWEST G_MAXINT64
+
+/* What an axis shows as parameters 0, 1 and 3, in words that stay the same while a trace grows. */
+void hs_question_part_of (HsTimeAxis *axis, gint64 parameters[HS_QUERY_N_PARAMETERS]);
 
 #endif

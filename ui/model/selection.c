@@ -21,11 +21,18 @@ struct _HsSelection {
     gboolean is_process_chosen;
     char *hint;
     struct hs_tree_row row;
+    struct hs_row_curves *row_curves;
 };
 
 G_DEFINE_TYPE (HsSelection, hs_selection, G_TYPE_OBJECT)
 
-enum { SIGNAL_CHANGED, SIGNAL_HINT_CHANGED, SIGNAL_ROW_CHANGED, N_SIGNALS };
+enum {
+    SIGNAL_CHANGED,
+    SIGNAL_HINT_CHANGED,
+    SIGNAL_ROW_CHANGED,
+    SIGNAL_ROW_CURVES_CHANGED,
+    N_SIGNALS
+};
 static guint signals[N_SIGNALS];
 
 static gboolean is_same_state (const HsQueryState *a, const HsQueryState *b)
@@ -299,6 +306,21 @@ struct hs_tree_row hs_selection_get_row (HsSelection *self)
     return self->row;
 }
 
+void hs_selection_set_row_curves (HsSelection *self, struct hs_row_curves *curves)
+{
+    g_return_if_fail (HS_IS_SELECTION (self));
+    if (curves == self->row_curves)
+        return;
+    hs_row_curves_unref (self->row_curves);
+    self->row_curves = curves != NULL ? hs_row_curves_ref (curves) : NULL;
+    g_signal_emit (self, signals[SIGNAL_ROW_CURVES_CHANGED], 0);
+}
+
+const struct hs_row_curves *hs_selection_get_row_curves (HsSelection *self)
+{
+    return self->row_curves;
+}
+
 double hs_selection_seconds (HsSelection *self, gint64 ticks)
 {
     return hs_snapshot_seconds (hs_document_get_snapshot (self->document), ticks);
@@ -428,6 +450,7 @@ static void hs_selection_finalize (GObject *object)
     g_array_unref (self->past);
     g_array_unref (self->future);
     g_free (self->hint);
+    hs_row_curves_unref (self->row_curves);
     G_OBJECT_CLASS (hs_selection_parent_class)->finalize (object);
 }
 
@@ -443,6 +466,9 @@ static void hs_selection_class_init (HsSelectionClass *class)
         "hint-changed", HS_TYPE_SELECTION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
     signals[SIGNAL_ROW_CHANGED] = g_signal_new ("row-changed", HS_TYPE_SELECTION, G_SIGNAL_RUN_LAST,
                                                 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+    signals[SIGNAL_ROW_CURVES_CHANGED] =
+        g_signal_new ("row-curves-changed", HS_TYPE_SELECTION, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                      NULL, G_TYPE_NONE, 0);
 }
 
 static void hs_selection_init (HsSelection *self)

@@ -4,13 +4,14 @@
  * change is one step back and forward, and one chip that can be removed. Main thread.
  *
  * Signals: `changed` - the query is another; `hint-changed` - what is pointed at is another;
- * `row-changed` - another row of a call tree is chosen.
+ * `row-changed` - another row of a call tree is chosen; `row-curves-changed`.
  */
 #ifndef HS_MODEL_SELECTION_H
 #define HS_MODEL_SELECTION_H
 
 #include "analysis/caller_path.h"
 #include "analysis/filter_words.h"
+#include "analysis/row_curves.h"
 #include "model/document.h"
 #include "model/time_axis.h"
 
@@ -98,6 +99,10 @@ const char *hs_selection_get_hint (HsSelection *self);
 /* The row of a call tree that was chosen last; depth 0: none. No part of the query. */
 void hs_selection_set_row (HsSelection *self, struct hs_tree_row row);
 struct hs_tree_row hs_selection_get_row (HsSelection *self);
+
+/* That row's bytes over time, as a view found them out; NULL: not known. A reference is taken. */
+void hs_selection_set_row_curves (HsSelection *self, struct hs_row_curves *curves);
+const struct hs_row_curves *hs_selection_get_row_curves (HsSelection *self);
 
 double hs_selection_seconds (HsSelection *self, gint64 ticks);
 

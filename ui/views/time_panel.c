@@ -31,20 +31,6 @@ static gint64 columns_of (HsTimeChart *chart)
     return MAX (1, (gint64)hs_time_chart_get_plot (chart)->inside.width);
 }
 
-/* What the charts show, in words that stay the same while a trace grows. */
-static void part_of (HsTimeAxis *axis, gint64 parameters[HS_QUERY_N_PARAMETERS])
-{
-    gint64 from = hs_time_axis_get_from (axis), to = hs_time_axis_get_to (axis);
-
-    parameters[0] = hs_time_axis_is_whole (axis) ? HS_TIME_FIRST : from;
-    parameters[1] = hs_time_axis_is_at_end (axis) ? HS_TIME_NEWEST : to;
-    parameters[3] = 0;
-    if (hs_time_axis_is_at_end (axis) && !hs_time_axis_is_whole (axis)) {
-        parameters[0] = HS_TIME_FIRST;
-        parameters[3] = to - from;
-    }
-}
-
 static void refresh (GtkWidget *widget)
 {
     HsTimePanel *self = HS_TIME_PANEL (widget);
@@ -53,7 +39,7 @@ static void refresh (GtkWidget *widget)
     gint64 part[HS_QUERY_N_PARAMETERS];
     gint64 whole[HS_QUERY_N_PARAMETERS] = { HS_TIME_FIRST, HS_TIME_NEWEST };
 
-    part_of (axis, part);
+    hs_question_part_of (axis, part);
     hs_chart_do_layout (HS_CHART (self->timeline));
     hs_chart_do_layout (HS_CHART (self->overview));
     part[2] = columns_of (self->timeline);
@@ -79,6 +65,11 @@ static void on_progress (HsTimePanel *self)
         return;
     self->state = state;
     repaint (self);
+}
+
+static void repaint_timeline (HsTimePanel *self)
+{
+    hs_chart_invalidate (HS_CHART (self->timeline));
 }
 
 /* The old picture moves along until the answer is there. */
@@ -156,6 +147,8 @@ void hs_time_panel_set_selection (HsTimePanel *self, HsSelection *selection)
     g_signal_connect_object (hs_selection_get_axis (selection), "changed",
                              G_CALLBACK (on_axis_changed), self, G_CONNECT_SWAPPED);
     g_signal_connect_object (selection, "changed", G_CALLBACK (repaint), self, G_CONNECT_SWAPPED);
+    g_signal_connect_object (selection, "row-curves-changed", G_CALLBACK (repaint_timeline), self,
+                             G_CONNECT_SWAPPED);
     g_signal_connect_object (document, "progress", G_CALLBACK (on_progress), self,
                              G_CONNECT_SWAPPED);
     hs_busy_line_watch (self->busy_line, self->part);

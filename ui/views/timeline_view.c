@@ -115,6 +115,8 @@ static void hs_timeline_view_paint (HsChart *chart, cairo_t *cr, const struct hs
         .gap_text = _ ("not recorded"),
         .gaps = (const struct hs_draw_span *)(void *)gaps->data,
         .n_gaps = gaps->len,
+        .row_text = _ ("chosen row"),
+        .row = hs_selection_get_row_curves (selection),
     };
     const char *message = message_of (self);
 

@@ -7,6 +7,7 @@
 #include "views/call_tree_model.h"
 #include "views/refresh.h"
 #include "views/tree_columns.h"
+#include "views/tree_curves.h"
 #include "views/tree_memory.h"
 
 #include <glib/gi18n.h>
@@ -30,6 +31,7 @@ struct _HsTreeView {
     HsQueryState shown; /* what the columns are of */
     HsQuery *query;
     HsTreeMemory *memory;
+    HsTreeCurves *curves;  /* the tree's; NULL: of frees there are none */
     hs_process_id process; /* of the tree shown; HS_NO_PROCESS - 1: none yet */
     gboolean is_restoring;
     gboolean is_touched; /* somebody opened, closed or chose a row */
@@ -44,6 +46,12 @@ static struct hs_call_tree *answer_of (HsTreeView *self)
     GtkTreeModel *model = gtk_tree_view_get_model (self->tree);
 
     return model != NULL ? hs_call_tree_model_get_tree (HS_CALL_TREE_MODEL (model)) : NULL;
+}
+
+static void queue_curves (HsTreeView *self)
+{
+    if (self->curves != NULL)
+        hs_tree_curves_queue (self->curves);
 }
 
 /* Nobody freed what is outstanding: there all blocks of the range count. */
@@ -158,6 +166,7 @@ static void touch (HsTreeView *self)
 
 static void remember_open (HsTreeView *self, GtkTreeIter *iter, gboolean is_open)
 {
+    queue_curves (self);
     touch (self);
     if (!self->is_restoring && answer_of (self) != NULL)
         hs_tree_memory_set_open (self->memory, answer_of (self),
@@ -203,6 +212,7 @@ static void tell_row (HsTreeView *self)
     if (node != 0 && self->stacks_of == HS_STACKS_OF_BIRTHS &&
         gtk_widget_get_mapped (GTK_WIDGET (self)))
         hs_selection_set_row (self->selection, hs_call_tree_row (answer_of (self), node));
+    queue_curves (self);
 }
 
 static void on_selected (GtkTreeSelection *selection, HsTreeView *self)
@@ -415,12 +425,16 @@ static void on_answered (HsTreeView *self)
         show_model (self, model);
     }
     update_placeholder (self);
+    queue_curves (self);
 }
 
 gboolean hs_tree_view_is_settled (GtkWidget *widget)
 {
     HsTreeView *self = HS_TREE_VIEW (widget);
 
+    if (gtk_widget_get_mapped (widget) && self->curves != NULL &&
+        !hs_tree_curves_are_settled (self->curves))
+        return FALSE;
     return hs_query_is_settled (self->query) &&
            (hs_query_get_answer (self->query) != NULL || !gtk_widget_get_mapped (widget));
 }
@@ -430,6 +444,7 @@ static void hs_tree_view_dispose (GObject *object)
     HsTreeView *self = HS_TREE_VIEW (object);
 
     self->is_restoring = TRUE; /* rows that go away are not news */
+    self->curves = NULL;
     g_clear_object (&self->query);
     g_clear_object (&self->selection);
     G_OBJECT_CLASS (hs_tree_view_parent_class)->dispose (object);
@@ -483,6 +498,8 @@ static GtkWidget *make (HsSelection *selection, enum hs_tree_direction direction
     atk_object_set_name (gtk_widget_get_accessible (GTK_WIDGET (self->tree)), name);
     set_shown (self);
     hs_tree_columns_add (self->tree, &self->shown);
+    if (stacks_of == HS_STACKS_OF_BIRTHS)
+        self->curves = hs_tree_curves_new (self->tree, selection);
     /* the first column's title: rows are callers or callees of each other */
     gtk_tree_view_column_set_title (gtk_tree_view_get_column (self->tree, 0), _ ("Function"));
     hs_tree_columns_update (self->tree);
