@@ -29,6 +29,11 @@ def report(name, path, closed_at):
         found = json.load(read)
     shown = [(ms, at) for at, ms in found["worst"] if START_SECONDS <= at < closed_at] + [(0, 0)]
     around = [ms for at, ms in found["worst"] if not START_SECONDS <= at < closed_at] + [0]
+    frames = found["frames_ms"]
+    if frames:
+        print("%-22s %d finished frames of a drag: median %.1f ms after the pointer, p90 %.1f ms, "
+              "worst %.1f ms" % (name, len(frames), frames[len(frames) // 2],
+                                 frames[len(frames) * 9 // 10], frames[-1]))
     print("%-22s %5d turns, worst %5.2f ms (at %.1f s), %d over 16 ms, p99 %5.2f ms (time %.2f "
           "ms), %.2f s CPU; opening and closing the window: worst %.2f ms" % (
               name, found["turns"], *max(shown), sum(ms > 16 for ms, _ in shown), found["p99_ms"],
@@ -43,6 +48,23 @@ def measure(name, folder, arguments, drive):
     closed_at = time.monotonic() - began
     viewer.close()
     report(name, path, closed_at)
+
+
+def drag_by_pointer(viewer):
+    """A range is drawn across the chart and back, a motion each 60th of a second."""
+    box = viewer.find(Atspi.Role.CHART, CHART).get_extents(Atspi.CoordType.SCREEN)
+    y, left, width = box.y + box.height // 2, box.x + 90, box.width - 120
+    Atspi.generate_mouse_event(left, y, "abs")
+    Atspi.generate_mouse_event(left, y, "b1p")
+    steps = [*range(0, 100), *range(100, 30, -1)]
+    for step in steps:
+        Atspi.generate_mouse_event(left + step * width // 100, y, "abs")
+        time.sleep(1 / 60)
+    Atspi.generate_mouse_event(left + width // 3, y, "b1r")
+    time.sleep(1)
+    viewer.rest_pointer()
+    viewer.focus(Atspi.Role.CHART, CHART)
+    press("Escape")
 
 
 def drag(viewer):
@@ -81,6 +103,18 @@ def main():
 
         measure("reading", folder, [trace], read)
         measure("reading, then ranges", folder, [trace], read_and_drag)
+        indexed = os.path.join(folder, "large.hst")
+        subprocess.run([os.environ["HEAPSTRATA_PROGRAM"], "convert", trace, indexed], check=True)
+        os.remove(trace)
+
+        def pointer(viewer):
+            time.sleep(2)
+            wait_for("the end of reading", lambda: is_read(viewer))
+            time.sleep(1)
+            for _ in range(2):
+                drag_by_pointer(viewer)
+
+        measure("dragging by pointer", folder, [indexed], pointer)
 
         program = subprocess.Popen(
             [os.environ["HEAPSTRATA_PROGRAM"], "record", "-o", recording, "--", "/usr/bin/python3",

@@ -297,7 +297,7 @@ START_TEST (the_newest_question_wins)
     wait_ms (50);
     ask (query, 2);
     ask (query, 3);
-    wait_ms (50);
+    wait_ms (200); /* the first one had its grace */
     ck_assert (!is_answered);
     may_answer = true;
     run_until (&is_answered);
@@ -307,6 +307,25 @@ START_TEST (the_newest_question_wins)
     ck_assert (hs_query_is_settled (query));
     ask (query, 3); /* answered already */
     ck_assert (hs_query_is_settled (query));
+}
+END_TEST
+
+START_TEST (quick_questions_are_answered_while_others_come)
+{
+    g_autoptr (HsDocument) document = open_trace ();
+    g_autoptr (HsQuery) query = hs_query_new (&slow_kind, document);
+    gboolean is_answered = FALSE;
+
+    g_signal_connect (query, "answered", G_CALLBACK (on_answered), &is_answered);
+    ask (query, 1);
+    ask (query, 2); /* a pointer that moves on */
+    may_answer = true;
+    run_until (&is_answered);
+    ck_assert_int_eq (*(gint64 *)hs_query_get_answer (query), 1);
+    is_answered = FALSE;
+    run_until (&is_answered);
+    ck_assert_int_eq (*(gint64 *)hs_query_get_answer (query), 2);
+    ck_assert_int_eq (n_cancelled, 0);
 }
 END_TEST
 
@@ -576,6 +595,7 @@ int main (int argc, char **argv)
     tcase_add_test (tests, each_term_has_a_chip);
     tcase_add_test (tests, sizes_reach_the_ends);
     tcase_add_test (tests, the_newest_question_wins);
+    tcase_add_test (tests, quick_questions_are_answered_while_others_come);
     tcase_add_test (tests, a_left_question_asked_again_is_answered);
     tcase_add_test (tests, a_question_taken_back_ends_at_once);
     tcase_add_test (tests, busy_is_told_after_a_while);

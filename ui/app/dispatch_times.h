@@ -11,7 +11,9 @@
 void hs_dispatch_times_begin (void);
 
 /* Writes what was seen as JSON: turns, p99_ms, cpu_seconds, and the worst turns as pairs: when, in
- * seconds since the beginning, and how long, in ms. */
+ * seconds since the beginning, and how long, in ms; and frames_ms, of each motion of the pointer
+ * with its button pressed until the frame that shows the answers of all views (motions that come
+ * before it are counted with the first), ascending. */
 void hs_dispatch_times_end (void);
 
 #endif

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #define BUSY_AFTER_MS 300
+/* A question that another one replaces may go on for so long: else, while a range is dragged, none
+ * would ever be answered that takes longer than from one motion to the next. */
+#define GRACE_MS 100
 #define POOL_THREADS 3
 
 /* What the worker owns, but for `cancel`, which the slot sets. */
@@ -29,11 +32,15 @@ struct _HsQuery {
     HsQuestion waiting, answered;
     gpointer answer;
 
+    gint64 started_at; /* monotonic */
+    guint cancel_source;
     guint busy_source;
     gboolean is_busy;
 };
 
 G_DEFINE_TYPE (HsQuery, hs_query, G_TYPE_OBJECT)
+
+static guint n_running; /* of kinds without a subject */
 
 enum { SIGNAL_ANSWERED, N_SIGNALS };
 static guint signals[N_SIGNALS];
@@ -150,6 +157,8 @@ static void start (HsQuery *self, const HsQuestion *question)
     if (self->answer != NULL && self->kind->ref != NULL)
         self->running->question.earlier = self->kind->ref (self->answer);
     self->running->hold = hs_trace_hold_ref (hs_document_get_hold (self->document));
+    n_running += self->kind->ref_subject == NULL;
+    self->started_at = g_get_monotonic_time ();
     g_task_set_task_data (task, g_atomic_rc_box_acquire (self->running), unref_job);
     g_thread_pool_push (worker_pool (), task, NULL);
     if (self->busy_source == 0 && !self->is_busy)
@@ -162,6 +171,7 @@ static void on_worked (GObject *source, GAsyncResult *result, gpointer data)
     gpointer answer = g_task_propagate_pointer (G_TASK (result), NULL);
     g_autoptr (HsQuery) self = g_weak_ref_get (&job->owner);
 
+    n_running -= job->kind->ref_subject == NULL;
     if (self == NULL || self->running != job) {
         if (answer != NULL)
             job->kind->unref (answer);
@@ -182,6 +192,7 @@ static void on_worked (GObject *source, GAsyncResult *result, gpointer data)
         g_message ("%s", job->error.text);
     }
     g_clear_pointer (&self->running, unref_job);
+    g_clear_handle_id (&self->cancel_source, g_source_remove);
     if (self->has_waiting) {
         start (self, &self->waiting);
         drop_waiting (self);
@@ -199,25 +210,46 @@ static gboolean is_answered (HsQuery *self, const HsQuestion *question)
            has_same_data (self->kind, &self->answered, question);
 }
 
+static gboolean on_grace_over (gpointer data)
+{
+    HsQuery *self = data;
+
+    self->cancel_source = 0;
+    if (self->running != NULL)
+        hs_cancel_set (&self->running->cancel);
+    return G_SOURCE_REMOVE;
+}
+
+/* Something else is waiting. */
+static void cancel_soon (HsQuery *self)
+{
+    gint64 age_ms = (g_get_monotonic_time () - self->started_at) / 1000;
+
+    if (age_ms >= GRACE_MS)
+        hs_cancel_set (&self->running->cancel);
+    else if (self->cancel_source == 0)
+        self->cancel_source = g_timeout_add ((guint)(GRACE_MS - age_ms), on_grace_over, self);
+}
+
 static void ask (HsQuery *self, const HsQuestion *question)
 {
-    gboolean is_same;
-
     if (self->running == NULL) {
         if (!is_answered (self, question))
             start (self, question);
-        return;
-    }
-    is_same = is_same_question (&self->running->question, question);
-    if (is_answered (self, question)) /* what runs is taken back */
+    } else if (is_answered (self, question)) { /* what runs is taken back */
         drop_waiting (self);
-    else if (is_same && !hs_cancel_is_set (&self->running->cancel) &&
-             has_same_data (self->kind, &self->running->question, question))
-        drop_waiting (self);
-    else /* newer, or asked, left, and asked again */
-        set_waiting (self, question);
-    if (!is_same || is_answered (self, question))
         hs_cancel_set (&self->running->cancel);
+    } else if (!is_same_question (&self->running->question, question)) {
+        set_waiting (self, question);
+        cancel_soon (self);
+    } else {
+        g_clear_handle_id (&self->cancel_source, g_source_remove);
+        if (hs_cancel_is_set (&self->running->cancel) || /* asked, left, and asked again */
+            !has_same_data (self->kind, &self->running->question, question))
+            set_waiting (self, question);
+        else
+            drop_waiting (self);
+    }
 }
 
 void hs_query_ask_about (HsQuery *self, const struct hs_filter *filter,
@@ -251,6 +283,11 @@ guint hs_query_get_question (HsQuery *self)
     return self->n_questions;
 }
 
+gboolean hs_query_are_all_answered (void)
+{
+    return n_running == 0;
+}
+
 gboolean hs_query_is_settled (HsQuery *self)
 {
     return self->running == NULL && !self->has_waiting;
@@ -274,6 +311,7 @@ static void hs_query_dispose (GObject *object)
     HsQuery *self = HS_QUERY (object);
 
     g_clear_handle_id (&self->busy_source, g_source_remove);
+    g_clear_handle_id (&self->cancel_source, g_source_remove);
     drop_waiting (self);
     if (self->running != NULL)
         hs_cancel_set (&self->running->cancel);

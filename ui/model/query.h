@@ -2,9 +2,10 @@
 /*
  * One slot for one view's question to the trace, answered on a small pool of threads.
  *
- * A new question (another filter or other parameters) cancels what the slot is doing: the newest
- * wins. New data does not: it waits until the running question has answered, else a slow question
- * on a growing trace would never finish. The worker has private copies of snapshot, filter and
+ * A new question (another filter or other parameters) cancels what the slot is doing once that has
+ * had a tenth of a second: the newest wins, and quick answers come while it changes all the time.
+ * New data does not: it waits until the running question has answered, else a slow question on a
+ * growing trace would never finish. The worker has private copies of snapshot, filter and
  * parameters. Main thread only.
  *
  * Signals: `answered`. Property: `busy`, true when an answer takes longer than 300 ms.
@@ -59,6 +60,9 @@ gpointer hs_query_get_answer (HsQuery *self);
 
 /* The number of the question that the answer is to: it stays when only the data is newer. */
 guint hs_query_get_question (HsQuery *self);
+
+/* Whether no slot at all waits for an answer about the filter alone; for measuring. */
+gboolean hs_query_are_all_answered (void);
 
 /* Whether the answer is to what was asked last, with nothing under way. */
 gboolean hs_query_is_settled (HsQuery *self);

@@ -17,6 +17,7 @@ struct _HsHistogramPanel {
     GtkProgressBar *busy_line;
 
     HsSelection *selection;
+    HsQueryState shown; /* what the picture is of */
     HsQuery *query;
 };
 
@@ -55,8 +56,17 @@ static void refresh (GtkWidget *widget)
     update_legend (self);
 }
 
+/* A range that is dragged is seen when its answer comes. */
 static void on_selection_changed (HsHistogramPanel *self)
 {
+    const HsQueryState *state = hs_selection_get_state (self->selection);
+    HsQueryState *shown = &self->shown;
+
+    if (state->unit == shown->unit && state->metric == shown->metric &&
+        state->terms.size_min == shown->terms.size_min &&
+        state->terms.size_max == shown->terms.size_max)
+        return;
+    *shown = *state;
     hs_chart_invalidate (HS_CHART (self->view));
 }
 

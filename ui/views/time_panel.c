@@ -17,6 +17,8 @@ struct _HsTimePanel {
     HsTimeChart *overview, *timeline, *rates;
     GtkProgressBar *busy_line;
 
+    enum hs_metric_unit unit; /* that the pictures are of */
+    hs_process_id process;
     HsSelection *selection;
     HsQuery *part, *whole; /* of what is shown; of the whole trace */
     HsQuery *range;        /* of the selected range, when its peak is wanted */
@@ -65,6 +67,21 @@ static void on_progress (HsTimePanel *self)
         return;
     self->state = state;
     repaint (self);
+}
+
+/* A range that is dragged is laid over the pictures: these show the unit and one process. */
+static void on_selection_changed (HsTimePanel *self)
+{
+    const HsQueryState *state = hs_selection_get_state (self->selection);
+
+    if (state->unit != self->unit || state->process != self->process) {
+        self->unit = state->unit;
+        self->process = state->process;
+        repaint (self);
+    }
+    hs_chart_redraw_overlay (HS_CHART (self->timeline));
+    hs_chart_redraw_overlay (HS_CHART (self->rates));
+    hs_chart_redraw_overlay (HS_CHART (self->overview));
 }
 
 static void repaint_timeline (HsTimePanel *self)
@@ -146,7 +163,8 @@ void hs_time_panel_set_selection (HsTimePanel *self, HsSelection *selection)
                              G_CONNECT_SWAPPED);
     g_signal_connect_object (hs_selection_get_axis (selection), "changed",
                              G_CALLBACK (on_axis_changed), self, G_CONNECT_SWAPPED);
-    g_signal_connect_object (selection, "changed", G_CALLBACK (repaint), self, G_CONNECT_SWAPPED);
+    g_signal_connect_object (selection, "changed", G_CALLBACK (on_selection_changed), self,
+                             G_CONNECT_SWAPPED);
     g_signal_connect_object (selection, "row-curves-changed", G_CALLBACK (repaint_timeline), self,
                              G_CONNECT_SWAPPED);
     g_signal_connect_object (document, "progress", G_CALLBACK (on_progress), self,
