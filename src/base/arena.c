@@ -66,3 +66,24 @@ void hs_arena_clear (struct hs_arena *arena)
     }
     *arena = (struct hs_arena){ 0 };
 }
+
+void hs_arena_reset (struct hs_arena *arena)
+{
+    struct hs_arena_block *block = arena->newest, *kept = NULL;
+
+    while (block != NULL) {
+        struct hs_arena_block *older = block->older;
+
+        if (kept == NULL && block->size == BLOCK_BYTES)
+            kept = block;
+        else
+            hs_free (block);
+        block = older;
+    }
+    *arena = (struct hs_arena){ .newest = kept };
+    if (kept != NULL) {
+        kept->older = NULL;
+        kept->used = 0;
+        arena->n_bytes = sizeof *kept + kept->size;
+    }
+}

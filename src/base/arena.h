@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Bump memory that is freed as a whole. Pointers stay valid until hs_arena_clear.
- * One thread at a time.
+ * Bump memory that is freed as a whole. Pointers stay valid until hs_arena_clear or
+ * hs_arena_reset. One thread at a time.
  */
 #ifndef HS_BASE_ARENA_H
 #define HS_BASE_ARENA_H
@@ -23,5 +23,8 @@ char *hs_arena_strndup (struct hs_arena *arena, const char *text, size_t n);
 
 /* Frees everything; the arena can be used again. A zeroed arena is valid. */
 void hs_arena_clear (struct hs_arena *arena);
+
+/* As hs_arena_clear, for what is filled again soon: one block of the usual size is kept. */
+void hs_arena_reset (struct hs_arena *arena);
 
 #endif

@@ -25,7 +25,7 @@ void hs_batch_reset (struct hs_event_batch *batch)
 {
     batch->n = 0;
     batch->is_out_of_memory = false;
-    hs_arena_clear (&batch->arena);
+    hs_arena_reset (&batch->arena);
 }
 
 struct hs_text hs_batch_text (struct hs_event_batch *batch, const char *bytes, size_t length)

@@ -40,6 +40,29 @@ START_TEST (span_checks_do_not_wrap)
 }
 END_TEST
 
+START_TEST (arena_reset_keeps_one_block)
+{
+    struct hs_arena arena = { 0 };
+    size_t one_block;
+    void *first;
+
+    ck_assert_ptr_nonnull (hs_arena_alloc (&arena, 8));
+    one_block = arena.n_bytes;
+    for (int i = 0; i < 10; i++)
+        ck_assert_ptr_nonnull (hs_arena_alloc (&arena, one_block / 8 * (size_t)(i + 1)));
+    ck_assert_uint_gt (arena.n_bytes, 2 * one_block);
+    hs_arena_reset (&arena);
+    ck_assert_uint_eq (arena.n_bytes, one_block);
+    first = hs_arena_alloc (&arena, 8);
+    hs_arena_reset (&arena);
+    ck_assert_ptr_eq (hs_arena_alloc (&arena, 8), first); /* used from its beginning again */
+    ck_assert_uint_eq (arena.n_bytes, one_block);
+    hs_arena_clear (&arena);
+    hs_arena_reset (&arena);
+    ck_assert_ptr_null (arena.newest);
+}
+END_TEST
+
 START_TEST (idmap_equals_a_plain_table_under_churn)
 {
     enum { N_KEYS = 500, N_STEPS = 20000 };
@@ -183,6 +206,7 @@ int main (void)
 
     tcase_add_test (rules, reader_remembers_overrun);
     tcase_add_test (rules, span_checks_do_not_wrap);
+    tcase_add_test (rules, arena_reset_keeps_one_block);
     tcase_add_test (rules, idmap_equals_a_plain_table_under_churn);
     tcase_add_test (rules, intern_gives_each_text_one_number);
     tcase_add_test (rules, column_values_never_move);

@@ -7,6 +7,7 @@
 #include "capture/ring/ring.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -70,6 +71,14 @@ int hs_follow_fd (const struct hs_follow *follow)
     return follow->listener;
 }
 
+/* An accept that finds nobody has made a socket for nothing. */
+static bool is_anybody_there (const struct hs_follow *follow)
+{
+    struct pollfd polled = { follow->listener, POLLIN, 0 };
+
+    return poll (&polled, 1, 0) > 0;
+}
+
 bool hs_follow_next (struct hs_follow *follow, struct hs_follow_request *ret)
 {
     struct timeval patience = { 0, HELLO_US };
@@ -78,7 +87,8 @@ bool hs_follow_next (struct hs_follow *follow, struct hs_follow_request *ret)
     socklen_t size = sizeof peer;
     int fd;
 
-    while ((fd = accept4 (follow->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+    while (is_anybody_there (follow) &&
+           (fd = accept4 (follow->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
         (void)setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == geteuid () &&
             recv (fd, &hello, sizeof hello, 0) == sizeof hello && hello.magic == HS_ARENA_MAGIC &&

@@ -205,8 +205,12 @@ enum hs_status hs_ring_reader_drain (struct hs_ring_reader *reader, uint64_t *re
         enum hs_status status;
         uint64_t stamp;
 
-        if (atomic_load (&ring->owner) == 0)
+        if (atomic_load (&ring->owner) == 0) {
+            /* rings are taken in turn: whoever has a later one took it after this look */
+            if (atomic_load (&ring->state) == HS_RING_FREE)
+                break;
             continue;
+        }
         if (queue->is_broken) { /* its thread shall not wait for us */
             atomic_store (&ring->tail, atomic_load (&ring->head));
             continue;

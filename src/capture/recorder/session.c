@@ -18,7 +18,8 @@
 
 #define SHORTEST_WAIT_NS 500000
 #define LONGEST_WAIT_NS 10000000
-#define BUSY_BYTES (UINT64_C (64) << 10)   /* more than this in a drain: look again soon */
+#define CALM_BYTES (UINT64_C (128) << 10)  /* less than this in a drain: look later */
+#define BUSY_BYTES (UINT64_C (256) << 10)  /* more than this: look sooner; a ring holds 1 MiB */
 #define HURRY_BYTES (UINT64_C (512) << 10) /* more than this: at once */
 #define SLICE_NS 200000
 #define SAMPLE_NS 100000000 /* resident set; what was drained gets into the file */
@@ -273,14 +274,19 @@ static bool is_over (struct hs_session *session)
            (options->max_bytes > 0 && hs_session_file_bytes (session) >= options->max_bytes);
 }
 
-/* Between drains: none after a big one, and longer and longer when nothing comes. */
+/* Between drains: none after a big one, else as long as it takes until a drain is worth its own
+ * cost (some 20 us) and no ring comes near its end. */
 static int64_t next_wait (int64_t wait_ns, uint64_t n_bytes)
 {
     if (n_bytes > HURRY_BYTES)
         return 0;
-    if (n_bytes > BUSY_BYTES || wait_ns == 0)
+    if (n_bytes > BUSY_BYTES)
+        wait_ns /= 2;
+    else if (n_bytes < CALM_BYTES)
+        wait_ns *= 2;
+    if (wait_ns < SHORTEST_WAIT_NS)
         return SHORTEST_WAIT_NS;
-    return wait_ns * 2 < LONGEST_WAIT_NS ? wait_ns * 2 : LONGEST_WAIT_NS;
+    return wait_ns < LONGEST_WAIT_NS ? wait_ns : LONGEST_WAIT_NS;
 }
 
 static void reap (struct hs_session *session)
