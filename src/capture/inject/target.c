@@ -204,21 +204,29 @@ const struct hs_target_map *hs_target_map_named (const struct hs_target *target,
     return NULL;
 }
 
-uint64_t hs_task_status_number (pid_t pid, pid_t tid, const char *key, int base)
+/* What the kernel says of a task in a file of /proc; "" when it is gone. */
+static void read_task_file (pid_t pid, pid_t tid, const char *name, char *text, size_t size)
 {
-    char path[64], text[4096];
-    const char *line;
-    size_t n = strlen (key);
-    ssize_t got;
+    char path[64];
+    ssize_t got = 0;
     int fd;
 
-    (void)snprintf (path, sizeof path, "/proc/%d/task/%d/status", (int)pid, (int)tid);
+    (void)snprintf (path, sizeof path, "/proc/%d/task/%d/%s", (int)pid, (int)tid, name);
     fd = open (path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    got = read (fd, text, sizeof text - 1);
-    (void)close (fd);
+    if (fd >= 0) {
+        got = read (fd, text, size - 1);
+        (void)close (fd);
+    }
     text[got > 0 ? got : 0] = '\0';
+}
+
+uint64_t hs_task_status_number (pid_t pid, pid_t tid, const char *key, int base)
+{
+    char text[4096];
+    const char *line;
+    size_t n = strlen (key);
+
+    read_task_file (pid, tid, "status", text, sizeof text);
     for (line = text; line != NULL; line = strchr (line, '\n')) {
         line += *line == '\n';
         if (strncmp (line, key, n) == 0 && line[n] == ':')
@@ -231,18 +239,10 @@ uint64_t hs_task_status_number (pid_t pid, pid_t tid, const char *key, int base)
 
 char hs_task_state (pid_t pid, pid_t tid)
 {
-    char path[64], text[512];
+    char text[512];
     const char *end;
-    ssize_t got;
-    int fd;
 
-    (void)snprintf (path, sizeof path, "/proc/%d/task/%d/stat", (int)pid, (int)tid);
-    fd = open (path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    got = read (fd, text, sizeof text - 1);
-    (void)close (fd);
-    text[got > 0 ? got : 0] = '\0';
+    read_task_file (pid, tid, "stat", text, sizeof text);
     end = strrchr (text, ')'); /* the name before it may hold anything */
     return end != NULL && end[1] == ' ' ? end[2] : '\0';
 }
