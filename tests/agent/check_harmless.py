@@ -2,8 +2,8 @@
 """Programs that are recorded live as they do without: test suites of others, run both ways.
 
 Usage: check_harmless.py HEAPSTRATA SCRATCH short|long [STATIC]. Each test of Python's own modules
-must end with and without a recording as the same result; programs that cannot be recorded run all
-the same, and the user is told why in one sentence.
+and of GLib's installed tests must end with and without a recording as the same result; programs
+that cannot be recorded run all the same, and the user is told why in one sentence.
 """
 import glob
 import os
@@ -12,6 +12,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from tap import Results  # noqa: E402
@@ -31,6 +32,13 @@ MODULES_LONG = ["test_threading", "test_subprocess", "test_signal", "test_os", "
                 "test_sqlite3", "test_json", "test_pickle", "test_re", "test_set", "test_unicode",
                 "test_generators", "test_coroutines", "test_faulthandler", "test_queue",
                 "test_selectors", "test_tempfile", "test_shutil", "test_wait4"]
+GLIB = "/usr/libexec/installed-tests/glib"
+GLIB_TESTS = ["thread", "once", "asyncqueue", "environment", "hash", "keyfile", "logging",
+              "markup-parse", "mem-overflow", "memchunk", "module-test-library", "signals",
+              "spawn-path-search", "spawn-singlethread", "strfuncs", "testing", "utils"]
+GLIB_SLOW = ["1bit-mutex", "gmenumodel", "gsubprocess", "slice-malloc", "slice-eager-freeing",
+             "socket", "gdbus-export", "gdbus-proxy"]  # natively five seconds and more
+GLIB_RESULT = re.compile(r"^(ok|not ok) \d+ (?:- )?(.*)$", re.M)
 RESULT = re.compile(r"^(test\w+ \(.*\)|[\w.]+).* \.\.\. (.*)$")
 
 
@@ -82,6 +90,46 @@ def python_suites():
                           (differ, native.returncode, ours.returncode))
 
 
+def glib_names():
+    """In the long test all that have a program of their own."""
+    if not IS_LONG:
+        return GLIB_TESTS
+    names = (os.path.basename(path)[:-5] for path in glob.glob(
+        "/usr/share/installed-tests/glib/*.test"))
+    found = []
+    for name in sorted(set(names) - set(GLIB_SLOW)):
+        path = os.path.join(GLIB, name)
+        if os.access(path, os.X_OK):
+            with open(path, "rb") as file:
+                found += [name] if file.read(4) == b"\x7fELF" else []
+    return found
+
+
+def glib_results(done):
+    """Exit status, and what became of each test."""
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode, sorted(
+        match[::-1] for match in GLIB_RESULT.findall(done.stdout))
+
+
+def glib_suites():
+    if not os.path.exists(os.path.join(GLIB, "thread")):
+        RESULTS.skip("GLib's installed tests", "libglib2.0-tests is not installed")
+        return
+    n = 0
+    for name in glib_names():
+        command = [os.path.join(GLIB, name), "--tap"]
+        options = ["--follow"] if name.startswith(("spawn", "unix")) else []
+        for _ in range(3):  # some wait for a time that a crowded machine does not keep
+            native = glib_results(run(command))
+            ours = glib_results(run(command, trace_of("glib-" + name), options))
+            if native == ours:
+                break
+        n += len(native[1])
+        RESULTS.check(f"GLib's {name}: {len(native[1])} tests end as without us", native == ours,
+                      (native[0], ours[0], set(native[1]) ^ set(ours[1])))
+    RESULTS.check(f"GLib's tests ran: {n}", n > 200, n)
+
+
 def says(label, command, sentence, status, user=None):
     """A program that cannot be recorded: it runs, and the sentence is told."""
     name = label.replace(" ", "-")
@@ -115,7 +163,16 @@ def unseen_programs():
     shutil.copy("/usr/bin/true", program)
     os.chmod(program, 0o4755)
     says("setuid", [program], "gains rights", 0, NOBODY)
+    # started by what is recorded: no sentence then, and nothing that waits for it
+    trace = os.path.join(tempfile.gettempdir(), f"harmless-{os.getpid()}.hst")
+    done = run(["/bin/sh", "-c", f"{program} && {program}; exit 5"], trace, ["--follow"], NOBODY)
+    RESULTS.check("setuid programs started by a followed one", done.returncode == 5, done.stderr)
+    os.unlink(trace)
+    shutil.copy("/usr/bin/false", program)
+    os.chmod(program, 0o2755)
+    says("setgid", [program], "gains rights", 1, NOBODY)
     os.chmod(program, 0o755)
+    shutil.copy("/usr/bin/true", program)
     if shutil.which("setcap") and subprocess.run(["setcap", "cap_net_raw+ep", program],
                                                  check=False).returncode == 0:
         says("capabilities", [program], "gains rights", 0, NOBODY)
@@ -136,6 +193,7 @@ def main():
     unseen_programs()
     small_limits()
     python_suites()
+    glib_suites()
     sys.exit(RESULTS.end())
 
 
