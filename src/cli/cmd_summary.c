@@ -137,7 +137,8 @@ static void print_processes (const struct summary *summary)
     text_table_free (table);
 }
 
-/* Address space of the processes that have VirtualAlloc records. */
+/* Address space of the processes that have VirtualAlloc records; one that only gave back what it
+ * had from before the recording would be a row of zeros. */
 static void print_virtual (const struct summary *summary)
 {
     const char *const headings[] = {
@@ -152,7 +153,7 @@ static void print_virtual (const struct summary *summary)
         const struct hs_process_info *process = &tables->processes.items[summary->order[i]];
         const struct hs_virtual_counters *counters = &process->virtual_memory;
 
-        if (!process->has_virtual)
+        if (!process->has_virtual || (counters->peak_commit | counters->peak_reserve) == 0)
             continue;
         add_pid (table, process);
         text_table_add (table, hs_intern_text (&tables->strings, process->image));

@@ -185,7 +185,14 @@ static void add_label (GtkTreeView *view)
     gtk_tree_view_append_column (view, column);
 }
 
-static void add_number (GtkTreeView *view, Cell cell)
+static const char *tooltip_of (Cell cell, enum hs_stacks_of stacks_of)
+{
+    if (cell == CELL_SELF && stacks_of == HS_STACKS_OF_ENDS)
+        return _ ("Freed by this function itself");
+    return _ (cells[cell].tooltip);
+}
+
+static void add_number (GtkTreeView *view, Cell cell, enum hs_stacks_of stacks_of)
 {
     GtkCellRenderer *renderer = gtk_cell_renderer_text_new ();
     GtkTreeViewColumn *column = gtk_tree_view_column_new ();
@@ -196,7 +203,7 @@ static void add_number (GtkTreeView *view, Cell cell)
     gtk_cell_renderer_set_fixed_size (renderer, -1, ROW_HEIGHT);
     g_object_set (renderer, "xalign", 1.0, "xpad", 5, "ypad", 0, "attributes", attributes, NULL);
     pango_attr_list_unref (attributes);
-    gtk_widget_set_tooltip_text (title, _ (cells[cell].tooltip));
+    gtk_widget_set_tooltip_text (title, tooltip_of (cell, stacks_of));
     gtk_widget_show (title);
     gtk_tree_view_column_set_widget (column, title);
     gtk_tree_view_column_pack_start (column, renderer, TRUE);
@@ -209,11 +216,11 @@ static void add_number (GtkTreeView *view, Cell cell)
     gtk_tree_view_append_column (view, column);
 }
 
-void hs_tree_columns_add (GtkTreeView *view, const HsQueryState *state)
+void hs_tree_columns_add (GtkTreeView *view, const HsQueryState *state, enum hs_stacks_of stacks_of)
 {
     add_label (view);
     for (Cell cell = 0; cell < N_CELLS; cell++)
-        add_number (view, cell);
+        add_number (view, cell, stacks_of);
     g_object_set_data (G_OBJECT (view), "hs-query-state", (gpointer)state);
 }
 

@@ -8,7 +8,8 @@
 #include <gtk/gtk.h>
 
 /* Adds all columns; `state` is read when cells are drawn and must outlive the view. */
-void hs_tree_columns_add (GtkTreeView *view, const HsQueryState *state);
+void hs_tree_columns_add (GtkTreeView *view, const HsQueryState *state,
+                          enum hs_stacks_of stacks_of);
 
 /* Titles and visibility for the query. */
 void hs_tree_columns_update (GtkTreeView *view);

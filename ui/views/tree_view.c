@@ -497,7 +497,7 @@ static GtkWidget *make (HsSelection *selection, enum hs_tree_direction direction
                              G_CONNECT_SWAPPED);
     atk_object_set_name (gtk_widget_get_accessible (GTK_WIDGET (self->tree)), name);
     set_shown (self);
-    hs_tree_columns_add (self->tree, &self->shown);
+    hs_tree_columns_add (self->tree, &self->shown, stacks_of);
     if (stacks_of == HS_STACKS_OF_BIRTHS)
         self->curves = hs_tree_curves_new (self->tree, selection);
     /* the first column's title: rows are callers or callees of each other */
