@@ -324,11 +324,12 @@ static void write_etl (FILE *out, struct history *h, uint64_t n_events)
     free (etl);
 }
 
-/* ---- as an interpreted heaptrack file ---------------------------------------------------------
+/* ---- as a heaptrack file ----------------------------------------------------------------------
  */
 
 struct heaptrack {
     FILE *out;
+    bool is_raw; /* frames are addresses, not functions */
     uint32_t n_nodes, n_infos;
     uint32_t node[DEPTH][N_STACKS];
     uint32_t info[N_STACKS][N_SIZES]; /* number + 1 */
@@ -342,12 +343,15 @@ static uint32_t node_of (struct heaptrack *ht, uint32_t stack, uint32_t level)
     if (*node != 0)
         return *node;
     parent = level > 0 ? node_of (ht, stack, level - 1) : 0;
-    ht->n_nodes++;
+    *node = ++ht->n_nodes;
+    if (ht->is_raw) {
+        (void)fprintf (ht->out, "t %llx %x\n", (unsigned long long)frame_at (stack, level), parent);
+        return *node;
+    }
     (void)fprintf (ht->out, "s function_%u_%u\n", level, stack % width_at (level));
     (void)fprintf (ht->out, "i %llx 1 %x\n", (unsigned long long)frame_at (stack, level) - 1,
-                   ht->n_nodes + 1);
-    (void)fprintf (ht->out, "t %x %x\n", ht->n_nodes, parent);
-    *node = ht->n_nodes;
+                   *node + 1);
+    (void)fprintf (ht->out, "t %x %x\n", *node, parent);
     return *node;
 }
 
@@ -381,21 +385,6 @@ static void write_heaptrack (FILE *out, struct history *h, uint64_t n_events)
     free (ht);
 }
 
-/* ---- as a raw heaptrack file ------------------------------------------------------------------
- */
-
-static uint32_t raw_node_of (struct heaptrack *ht, uint32_t stack, uint32_t level)
-{
-    uint32_t *node = &ht->node[level][stack % width_at (level)];
-    uint32_t parent;
-
-    if (*node != 0)
-        return *node;
-    parent = level > 0 ? raw_node_of (ht, stack, level - 1) : 0;
-    (void)fprintf (ht->out, "t %llx %x\n", (unsigned long long)frame_at (stack, level), parent);
-    return *node = ++ht->n_nodes;
-}
-
 static void write_raw (FILE *out, struct history *h, uint64_t n_events)
 {
     struct heaptrack *ht = calloc (1, sizeof *ht);
@@ -404,6 +393,7 @@ static void write_raw (FILE *out, struct history *h, uint64_t n_events)
     if (ht == NULL)
         return;
     ht->out = out;
+    ht->is_raw = true;
     (void)fprintf (out, "v 10400 2\nx /bench\nX bench\nI 1000 100000\nm -\n");
     for (uint64_t i = 0; i < n_events; i++) {
         struct step step = next_step (h);
@@ -418,7 +408,7 @@ static void write_raw (FILE *out, struct history *h, uint64_t n_events)
         else
             (void)fprintf (out, "+ %llx %x %llx\n",
                            (unsigned long long)size_of (step.block.stack, step.block.size_choice),
-                           raw_node_of (ht, step.block.stack, DEPTH - 1), address);
+                           node_of (ht, step.block.stack, DEPTH - 1), address);
     }
     free (ht);
 }
