@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A program with known allocations is compiled, recorded and printed: the tree has the names of its
 functions, with the bytes that they are known to allocate. Every frame of recordings of python3,
-git, C++ and Rust has the names and lines that llvm-symbolizer says."""
+git, C++ and Rust has the names and lines that llvm-symbolizer and eu-addr2line say; of a stripped
+program those of its debug file, beside it or from a server on loopback."""
 
+import http.server
 import json
 import os
 import random
@@ -12,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 
 import check_names as oracle
 
@@ -180,34 +183,93 @@ def first_address(path):
     return min(int(a, 16) for a in re.findall(r"^  LOAD +\w+ (\w+)", headers, re.M)) & ~0xfff
 
 
+def functions_of(heapstrata, trace, name, *options):
+    """The rows of one module, by what they are called."""
+    functions = json.loads(heapstrata("tree", "--functions", "--limit", "0", "--json",
+                                      "--show-allocator-frames", *options, trace))["functions"]
+    return {row["label"] for row in functions
+            if row["module"] == name or row["label"].startswith(name + "+0x")}
+
+
 def check_recording(heapstrata, label, command):
-    """Every frame of the program: its names and lines as llvm-symbolizer says, in the tree, too."""
+    """Every frame of the program: its names and lines as the others say, in the tree, too."""
     trace, path = label + ".hst", os.path.realpath(command[0])
     heapstrata("record", "-o", trace, "--", *command)
-    functions = ["--functions", "--limit", "0", "--show-allocator-frames", "--json", trace]
-    places = [row["label"] for row in json.loads(heapstrata("tree", "--no-symbols",
-                                                            *functions))["functions"]]
     first, name = first_address(path), os.path.basename(path)
     # a frame is where its call returns to: the call is before it
-    addresses = sorted(int(p.rsplit("+", 1)[1], 16) + first - 1 for p in places
-                       if p.startswith(name + "+0x"))
+    addresses = sorted(int(place.rsplit("+", 1)[1], 16) + first - 1
+                       for place in functions_of(heapstrata, trace, name, "--no-symbols"))
     mine, _ = oracle.ours(heapstrata.path, path, addresses)
     theirs = oracle.llvm(path, addresses)
-    if all(frames[0][0] in ("", "??") for frames in theirs.values() if frames):
-        results.check("recorded %s: %d addresses, none has a name" % (label, len(addresses)),
-                      addresses and not any(mine.values()), list(mine.items())[:2])
+    reason = oracle.why_no_elfutils(path, label) if label in ("c++", "rust") else ""
+    if reason:
+        results.skip("recorded %s, eu-addr2line" % label, reason)
+    elif all(frames[0][0] in ("", "??") for frames in theirs.values() if frames):
+        also = oracle.elfutils(path, addresses)
+        results.check("recorded %s: %d addresses, none has a name, nor for eu-addr2line" % (
+            label, len(addresses)), addresses and not any(mine.values()) and
+            all(frames[0][0] == "??" for frames in also.values()), list(mine.items())[:2])
         return
-    oracle.compare("recorded %s" % label, mine, theirs, oracle.alias_table(path), False)
+    else:
+        oracle.compare_elfutils("recorded " + label, mine, oracle.elfutils(path, addresses),
+                                oracle.alias_table(path))
+    oracle.compare("recorded %s, llvm-symbolizer" % label, mine, theirs, oracle.alias_table(path),
+                   False)
     named = {f["function"] for frames in mine.values() for f in frames if f["function"]}
-    shown = {row["label"] for row in json.loads(heapstrata("tree", *functions))["functions"]
-             if row["module"] == name and not row["label"].startswith(name + "+0x")}
+    shown = {label for label in functions_of(heapstrata, trace, name)
+             if not label.startswith(name + "+0x")}
     results.check("recorded %s: the tree has these %d functions" % (label, len(named)),
                   named and named == shown, sorted(named ^ shown)[:5])
 
 
+class DebugServer(http.server.BaseHTTPRequestHandler):
+    content = {}
+
+    def do_GET(self):
+        body = self.content.get(self.path)
+        if body is None:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+def check_stripped(heapstrata, folder, program):
+    """As distributions have git: the program stripped, its names and lines in a debug file."""
+    path, debug = os.path.join(folder, "bare"), os.path.join(folder, "bare.debug")
+    oracle.run("objcopy", "--only-keep-debug", program, debug)
+    oracle.run("strip", "-o", path, program)
+    oracle.run("objcopy", "--add-gnu-debuglink=" + debug, path)
+    heapstrata("record", "-o", "bare.hst", "--", path)
+    wanted = functions_of(heapstrata, "c++.hst", os.path.basename(program))
+    results.check("recorded stripped: .gnu_debuglink has all %d names" % len(wanted),
+                  wanted and functions_of(heapstrata, "bare.hst", "bare") == wanted)
+    build_id = re.search(r"Build ID: (\w+)", oracle.run("readelf", "-n", path))[1]
+    with open(debug, "rb") as file:
+        DebugServer.content["/buildid/%s/debuginfo" % build_id] = file.read()
+    os.remove(debug)
+    bare = functions_of(heapstrata, "bare.hst", "bare")
+    results.check("recorded stripped: without the debug file module and offset",
+                  bare and all(label.startswith("bare+0x") for label in bare), bare)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), DebugServer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    os.environ["DEBUGINFOD_URLS"] = "http://127.0.0.1:%d" % server.server_address[1]
+    os.environ["DEBUGINFOD_CACHE_PATH"] = os.path.join(folder, "debuginfod")
+    results.check("recorded stripped: debuginfod has them all",
+                  functions_of(heapstrata, "bare.hst", "bare") == wanted)
+    server.shutdown()
+    server.server_close()
+    del os.environ["DEBUGINFOD_URLS"], os.environ["DEBUGINFOD_CACHE_PATH"]
+
+
 def check_recordings(heapstrata, folder):
-    if not shutil.which("llvm-symbolizer"):
-        results.skip("recordings", "llvm is not installed")
+    if not shutil.which("llvm-symbolizer") or not shutil.which("eu-addr2line"):
+        results.skip("recordings", "llvm or elfutils is not installed")
         return
     programs = {"python3": ["/usr/bin/python3", "-c", "import json"],
                 "git": ["/usr/bin/git", "--version"],  # Debian's exports next to nothing
@@ -223,6 +285,7 @@ def check_recordings(heapstrata, folder):
             check_recording(heapstrata, label, command)
         else:
             results.skip(label, "not there")
+    check_stripped(heapstrata, folder, programs["c++"][0])
 
 
 def main():
@@ -230,6 +293,7 @@ def main():
         print("1..0 # SKIP g++ is not installed")
         return 0
     with tempfile.TemporaryDirectory() as folder:
+        os.environ.pop("DEBUGINFOD_URLS", None)
         heapstrata = Program(os.path.abspath(sys.argv[1]), folder)
         program = compile_subject(folder, "program", "-O2")
         heapstrata("record", "-o", "trace.hst", "--", program)
