@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Two columns left of a text: outstanding and allocated bytes of each line. */
+/* Columns left of a text: outstanding and allocated bytes of each line, and its number. */
 #ifndef HS_VIEWS_SOURCE_GUTTER_H
 #define HS_VIEWS_SOURCE_GUTTER_H
 
@@ -11,6 +11,9 @@ void hs_source_gutter_add (GtkSourceView *view);
 
 /* The theme's colours of text and of what is behind it. */
 void hs_source_gutter_set_colours (GtkSourceView *view, const GdkRGBA *text, const GdkRGBA *base);
+
+/* Makes room for the numbers of so many lines. */
+void hs_source_gutter_set_n_lines (GtkSourceView *view, guint n);
 
 /* `rows` are lines, lent until the next call; NULL: none. */
 void hs_source_gutter_set_rows (GtkSourceView *view, const struct hs_source_rows *rows);

@@ -139,6 +139,8 @@ static void show_text (HsSourceView *self, const char *bytes, gsize n)
 
     gtk_source_buffer_set_language (GTK_SOURCE_BUFFER (buffer_of (self)), language);
     gtk_text_buffer_set_text (buffer_of (self), text, -1);
+    hs_source_gutter_set_n_lines (self->text,
+                                  (guint)gtk_text_buffer_get_line_count (buffer_of (self)));
     update_scheme (self);
     gtk_stack_set_visible_child_name (self->stack, "text");
     gtk_widget_set_visible (self->edit_button, TRUE);
