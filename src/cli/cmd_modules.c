@@ -93,6 +93,15 @@ static void add_names (struct text_table *table, const struct context *context,
         text_table_add (table, _ (hs_symbol_state_title ((enum hs_symbol_state)image->state)));
 }
 
+/* Names of a file of which nothing says that it is the one that ran. */
+static bool has_unsure_names (const struct context *context, const struct hs_module_info *module)
+{
+    const struct hs_image *image = image_of (context, module);
+
+    return module->build_id_size == 0 && image != NULL && image->found_id_size > 0 &&
+           hs_symbol_state_has_names ((enum hs_symbol_state)image->state);
+}
+
 static void put_module (struct json_out *json, const struct context *context,
                         const struct hs_module_info *module)
 {
@@ -152,7 +161,7 @@ static void add_module (struct text_table *table, const struct context *context,
     else
         text_table_add (table, "-");
     add_names (table, context, module);
-    text_table_add (table, build_id);
+    text_table_add (table, has_unsure_names (context, module) ? _ ("unknown") : build_id);
     text_table_add (table, hs_intern_text (strings, module->path));
 }
 

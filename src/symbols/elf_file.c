@@ -15,10 +15,19 @@
 
 #include <elfutils/libdwelf.h>
 
+static const char unsure_text[] = "not known to be the build that ran: ";
+
+/* A trace that does not know the build takes what lies at the path, and says so. */
 static bool is_wanted_id (const struct hs_elf_wanted *wanted, const uint8_t *id, uint32_t size)
 {
-    return wanted->any_build_id ||
+    return wanted->any_build_id || wanted->build_id_size == 0 ||
            (wanted->build_id_size == size && memcmp (wanted->build_id, id, size) == 0);
+}
+
+/* Whether nothing says that the file is the one that ran. */
+static bool is_unsure (const struct hs_elf_file *file, const struct hs_elf_wanted *wanted)
+{
+    return !wanted->any_build_id && wanted->build_id_size == 0 && file->build_id_size > 0;
 }
 
 /* Only plain files: opening a device or a pipe may do things, or never end. */
@@ -268,8 +277,12 @@ enum hs_symbol_state hs_elf_file_open (struct hs_elf_file *file, const struct hs
     fd = open_path (places, wanted, path);
     if (fd >= 0) {
         state = check_file (file, fd, wanted);
-        if (state == HS_SYMBOLS_FUNCTIONS)
-            return report_file (file, fd, path);
+        if (state == HS_SYMBOLS_FUNCTIONS) {
+            state = report_file (file, fd, path);
+            if (state == HS_SYMBOLS_FUNCTIONS && is_unsure (file, wanted))
+                (void)snprintf (file->detail, sizeof file->detail, "%s%.400s", unsure_text, path);
+            return state;
+        }
         (void)close (fd);
     } else {
         (void)snprintf (file->detail, sizeof file->detail, "%s", strerror (-fd));

@@ -24,8 +24,8 @@ struct hs_elf_places {
 struct hs_elf_wanted {
     const char *path;
     uint8_t build_id[HS_BUILD_ID_MAX];
-    uint32_t build_id_size;
-    bool any_build_id; /* the path was named by the user, not by a trace */
+    uint32_t build_id_size; /* 0: unknown; the file at the path is taken, and told to be unsure */
+    bool any_build_id;      /* the path was named by the user, not by a trace */
 };
 
 struct hs_elf_file {
