@@ -158,4 +158,27 @@ static inline bool hs_scan_passes (const struct hs_scan *scan, const struct hs_r
            hs_scan_lifetime_passes (scan, run->first + i);
 }
 
+/* Row i of a run of survivors, in one piece. */
+struct hs_survivor_row {
+    uint64_t size;
+    uint32_t stack;          /* as the row's column has it */
+    hs_event_no ended, gone; /* gone: hs_scan_gone */
+    bool passes;             /* where blocks answer for the filter at all */
+};
+
+static inline struct hs_survivor_row hs_survivor_at (const struct hs_scan *scan,
+                                                     const struct hs_survivor_run *run, uint32_t i)
+{
+    const struct hs_rows *rows = scan->snapshot.rows;
+    struct hs_survivor_row row;
+
+    row.stack = hs_column_peek (&rows->stack, run->row[i]);
+    row.ended = hs_column_peek (&rows->end, run->row[i]);
+    row.gone = hs_scan_gone (scan, run->context[i], row.ended);
+    row.size = run->size[i] != HS_SIZE_LARGE ? run->size[i] : hs_rows_size (rows, run->row[i]);
+    row.passes = (scan->passes_all || scan->context_passes[run->context[i]]) &&
+                 hs_scan_stack_passes (scan, row.stack);
+    return row;
+}
+
 #endif

@@ -13,13 +13,50 @@ struct replay {
 /* Ends lie anywhere among the deltas: they are asked for ahead. */
 #define PREFETCH_ROWS 16u
 
-/* The walk is given and returned by value, so that it stays in registers. */
+/* Rows born before the range that live into it. */
+static inline void add_earlier (struct replay *replay, hs_event_no gone, uint64_t size)
+{
+    replay->start += size;
+    if (gone - replay->begin < replay->end - replay->begin)
+        replay->deltas[gone - replay->begin] -= size;
+}
+
+static void replay_earlier (struct replay *replay, const struct hs_scan *scan,
+                            const struct hs_row_run *run)
+{
+    for (uint32_t i = 0; i < run->n; i++) {
+        hs_event_no gone = hs_scan_gone (scan, run->context[i], hs_run_peek (run->end, i));
+        uint64_t size;
+
+        if (gone >= replay->begin && hs_scan_passes (scan, run, i, &size))
+            add_earlier (replay, gone, size);
+    }
+}
+
+/* Whatever else is in a block from before the range was over by then. */
+static void replay_survivors (struct replay *replay, const struct hs_scan *scan,
+                              const struct hs_range_block *block)
+{
+    uint64_t first = block->first_survivor, end = first + block->n_survivors;
+
+    for (struct hs_survivor_run run; first < end; first += run.n) {
+        run = hs_survivor_run_at (&scan->snapshot, first, end);
+        for (uint32_t i = 0; i < run.n; i++) {
+            struct hs_survivor_row row = hs_survivor_at (scan, &run, i);
+
+            if (row.passes && row.gone >= replay->begin)
+                add_earlier (replay, row.gone, row.size);
+        }
+    }
+}
+
+/* Rows born in the range. The walk is given and returned by value, so that it stays in registers.
+ */
 static struct hs_birth_walk replay_run (struct replay *replay, const struct hs_scan *scan,
                                         const struct hs_row_run *run, struct hs_birth_walk births)
 {
     const hs_event_no begin = replay->begin, n = replay->end - begin;
     uint64_t *const deltas = replay->deltas;
-    uint64_t start = replay->start;
 
     for (uint32_t i = 0; i < run->n; i++) {
         hs_event_no birth = hs_birth_walk_next (&births);
@@ -32,38 +69,61 @@ static struct hs_birth_walk replay_run (struct replay *replay, const struct hs_s
             if (ahead < n)
                 __builtin_prefetch (&deltas[ahead], 1);
         }
-        if (gone < begin || !hs_scan_passes (scan, run, i, &size))
+        if (!hs_scan_passes (scan, run, i, &size))
             continue;
-        if (birth < begin)
-            start += size;
-        else
-            deltas[birth - begin] += size; /* births come no later than the range's end */
+        deltas[birth - begin] += size; /* births come no later than the range's end */
         if (gone - begin < n)
             deltas[gone - begin] -= size;
     }
-    replay->start = start;
     return births;
+}
+
+static enum hs_status replay_rows (struct replay *replay, const struct hs_scan *scan,
+                                   const struct hs_cancel *cancel)
+{
+    const struct hs_snapshot *snapshot = &scan->snapshot;
+    hs_row_no row_begin = hs_snapshot_rows_before (snapshot, replay->begin);
+    hs_row_no row_end = hs_snapshot_rows_before (snapshot, replay->end), row;
+    struct hs_birth_walk births;
+    struct hs_row_run run;
+    uint32_t n;
+
+    if (row_begin < snapshot->first_row)
+        row_begin = snapshot->first_row;
+    for (row = snapshot->first_row; row < row_begin; row += n) {
+        const struct hs_range_block *block = hs_scan_block (scan, row, row_begin, &run);
+
+        if (hs_cancel_is_set (cancel))
+            return HS_CANCELLED;
+        n = block != NULL ? block->n_rows : run.n;
+        if (block != NULL)
+            replay_survivors (replay, scan, block);
+        else
+            replay_earlier (replay, scan, &run);
+    }
+    births = hs_birth_walk_init (snapshot, row_begin);
+    for (row = row_begin; row < row_end; row += run.n) {
+        if (hs_cancel_is_set (cancel))
+            return HS_CANCELLED;
+        run = hs_row_run_at (snapshot, row, row_end);
+        births = replay_run (replay, scan, &run, births);
+    }
+    return HS_OK;
 }
 
 enum hs_status hs_replay (const struct hs_scan *scan, hs_event_no begin, hs_event_no end,
                           const struct hs_cancel *cancel, uint64_t **ret, uint64_t *ret_start)
 {
-    const struct hs_snapshot *snapshot = &scan->snapshot;
     struct replay replay = { .begin = begin, .end = end };
-    hs_row_no row_end = hs_snapshot_rows_before (snapshot, end);
-    struct hs_birth_walk births = hs_birth_walk_init (snapshot, snapshot->first_row);
-    struct hs_row_run run;
+    enum hs_status status;
 
     replay.deltas = hs_alloc_zeroed (end - begin, sizeof *replay.deltas);
     if (replay.deltas == NULL)
         return HS_NO_MEMORY;
-    for (hs_row_no row = snapshot->first_row; row < row_end; row += run.n) {
-        if (hs_cancel_is_set (cancel)) {
-            hs_free (replay.deltas);
-            return HS_CANCELLED;
-        }
-        run = hs_row_run_at (snapshot, row, row_end);
-        births = replay_run (&replay, scan, &run, births);
+    status = replay_rows (&replay, scan, cancel);
+    if (status != HS_OK) {
+        hs_free (replay.deltas);
+        return status;
     }
     *ret = replay.deltas;
     *ret_start = replay.start;

@@ -257,20 +257,16 @@ static void scan_survivors (struct build *build, const struct hs_range_block *bl
                             uint32_t column)
 {
     const struct hs_scan *scan = &build->scan;
-    const struct hs_rows *rows = scan->snapshot.rows;
     uint64_t first = block->first_survivor, end = first + block->n_survivors;
 
     while (first < end) {
         struct hs_survivor_run run = hs_survivor_run_at (&scan->snapshot, first, end);
 
         for (uint32_t i = 0; i < run.n; i++) {
-            hs_row_no row = run.row[i];
-            uint32_t stack = hs_column_peek (&rows->stack, row);
+            struct hs_survivor_row row = hs_survivor_at (scan, &run, i);
 
-            if ((scan->passes_all || scan->context_passes[run.context[i]]) &&
-                hs_scan_stack_passes (scan, stack))
-                add_block (build, column, run.context[i], stack, hs_column_peek (&rows->end, row),
-                           hs_rows_size (rows, row));
+            if (row.passes)
+                add_block (build, column, run.context[i], row.stack, row.ended, row.size);
         }
         first += run.n;
     }

@@ -70,20 +70,107 @@ static void scan_run (struct build *build, const struct hs_row_run *run, uint32_
     }
 }
 
+struct amount {
+    uint64_t count, bytes;
+};
+
+/* All rows of a block that pass. */
+static struct amount block_amount (const struct hs_scan *scan, const struct hs_range_block *block)
+{
+    uint64_t first = block->first_sum, end = first + block->n_sums;
+    struct amount all = { 0, 0 };
+
+    for (unsigned k = 0; scan->passes_all && scan->slot_passes == NULL && k < HS_N_SIZE_CLASSES;
+         k++) {
+        all.count += block->classes[k].count;
+        all.bytes += block->classes[k].bytes;
+    }
+    if (scan->passes_all && scan->slot_passes == NULL)
+        return all;
+    while (first < end) {
+        struct hs_sum_run run = hs_sum_run_at (&scan->snapshot, first, end);
+
+        for (uint32_t i = 0; i < run.n; i++) {
+            if ((!scan->passes_all && run.process[i] != scan->process) ||
+                !hs_scan_stack_passes (scan, run.slot[i] & HS_ROW_SLOT_MASK))
+                continue;
+            all.count += run.count[i];
+            all.bytes += run.bytes[i];
+        }
+        first += run.n;
+    }
+    return all;
+}
+
+/* Those of a block that were not over when its last row was born; returns how many pass. */
+static struct amount scan_survivors (struct build *build, const struct hs_range_block *block,
+                                     uint32_t column)
+{
+    const struct hs_scan *scan = &build->scan;
+    struct hs_timeline *timeline = build->timeline;
+    hs_event_no begin = build->borders[0], last = build->borders[timeline->n_columns];
+    uint64_t first = block->first_survivor, end = first + block->n_survivors;
+    struct amount all = { 0, 0 };
+
+    for (struct hs_survivor_run run; first < end; first += run.n) {
+        run = hs_survivor_run_at (&scan->snapshot, first, end);
+        for (uint32_t i = 0; i < run.n; i++) {
+            struct hs_survivor_row row = hs_survivor_at (scan, &run, i);
+
+            if (!row.passes || (column == UINT32_MAX && row.gone < begin))
+                continue;
+            all.count++;
+            all.bytes += row.size;
+            if (row.gone < last) {
+                struct hs_timeline_column *over =
+                    &timeline->columns[hs_event_columns_at (&build->columns, row.gone)];
+
+                over->ends++;
+                over->end_bytes += row.size;
+            }
+        }
+    }
+    return all;
+}
+
+/* A block whose rows were all born in one column: but for its survivors they ended in it, too. */
+static void add_block (struct build *build, const struct hs_range_block *block, uint32_t column)
+{
+    struct amount survivors = scan_survivors (build, block, column), all;
+    struct hs_timeline *timeline = build->timeline;
+
+    if (column == UINT32_MAX) {
+        timeline->start_count += survivors.count;
+        timeline->start_bytes += survivors.bytes;
+        return;
+    }
+    all = block_amount (&build->scan, block);
+    timeline->columns[column].births += all.count;
+    timeline->columns[column].birth_bytes += all.bytes;
+    timeline->columns[column].ends += all.count - survivors.count;
+    timeline->columns[column].end_bytes += all.bytes - survivors.bytes;
+}
+
 static enum hs_status scan_rows (struct build *build, const struct hs_cancel *cancel)
 {
     const struct hs_snapshot *snapshot = &build->scan.snapshot;
-    uint32_t n = build->timeline->n_columns, column = UINT32_MAX;
+    uint32_t n = build->timeline->n_columns, column = UINT32_MAX, n_rows;
     hs_row_no row = snapshot->first_row, next = build->row_borders[0];
-    struct hs_row_run run;
 
-    for (; row < build->row_borders[n]; row += run.n) {
+    for (; row < build->row_borders[n]; row += n_rows) {
+        const struct hs_range_block *block;
+        struct hs_row_run run;
+
         while (row >= next)
             next = build->row_borders[++column + 1];
-        run = hs_row_run_at (snapshot, row, next);
         if (hs_cancel_is_set (cancel))
             return HS_CANCELLED;
-        scan_run (build, &run, column);
+        block = hs_scan_block (&build->scan, row, next, &run);
+        n_rows = block != NULL ? block->n_rows : run.n;
+        if (block != NULL)
+            add_block (build, block, column);
+        else
+            scan_run (build, &run, column);
     }
     return HS_OK;
 }
@@ -210,9 +297,9 @@ static enum hs_status build_all (struct build *build, const struct hs_filter *fi
     return HS_OK;
 }
 
-enum hs_status hs_timeline (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
-                            const struct hs_timeline_query *query, const struct hs_cancel *cancel,
-                            struct hs_timeline **ret, struct hs_error *err)
+static enum hs_status answer (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                              const struct hs_timeline_query *query, const struct hs_cancel *cancel,
+                              struct hs_timeline **ret, struct hs_error *err)
 {
     struct hs_filter whole = *filter;
     uint32_t n = query->n_columns < MAX_COLUMNS ? query->n_columns : MAX_COLUMNS;
@@ -247,6 +334,19 @@ enum hs_status hs_timeline (const struct hs_snapshot *snapshot, const struct hs_
     else
         hs_free (build.timeline);
     return status;
+}
+
+enum hs_status hs_timeline (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                            const struct hs_timeline_query *query, const struct hs_cancel *cancel,
+                            struct hs_timeline **ret, struct hs_error *err)
+{
+    bool was_off = hs_range_index_is_off (snapshot);
+    enum hs_status status = answer (snapshot, filter, query, cancel, ret, err);
+
+    if (status != HS_OK || was_off || !hs_range_index_is_off (snapshot))
+        return status;
+    hs_timeline_unref (*ret); /* a part of the index was damaged: once more, without it */
+    return answer (snapshot, filter, query, cancel, ret, err);
 }
 
 struct hs_timeline *hs_timeline_ref (struct hs_timeline *timeline)

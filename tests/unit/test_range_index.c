@@ -148,10 +148,18 @@ static void end_process (struct pair *pair, hs_process_id process)
     pair->is_over[process] = true;
 }
 
+/* Of the events: nobody tells such a trace its last time. */
+static uint64_t span_of (const struct hs_snapshot *snapshot)
+{
+    return snapshot->n_events == 0
+               ? 2
+               : (uint64_t)hs_snapshot_event_time (snapshot, snapshot->n_events - 1) + 2;
+}
+
 static struct hs_filter draw_filter (const struct hs_snapshot *snapshot)
 {
     struct hs_filter filter = hs_filter_all ();
-    uint64_t span = (uint64_t)snapshot->last_time + 2;
+    uint64_t span = span_of (snapshot);
 
     filter.has_range = draw (5) > 0;
     filter.from = (int64_t)draw (span) - 1;
@@ -199,7 +207,7 @@ static void get_curves (const struct hs_snapshot *snapshot, const struct hs_filt
 static void compare_curves (const struct hs_snapshot *one, const struct hs_snapshot *other,
                             const struct hs_filter *filter)
 {
-    uint64_t span = (uint64_t)one->last_time + 2;
+    uint64_t span = span_of (one);
     struct hs_timeline_query times = { .from = (int64_t)draw (span) - 1,
                                        .n_columns = 1 + (uint32_t)draw (20) };
     enum hs_tree_direction direction = (enum hs_tree_direction)draw (2);
@@ -218,6 +226,24 @@ static void compare_curves (const struct hs_snapshot *one, const struct hs_snaps
     }
     hs_row_curves_unref (curves[0]);
     hs_row_curves_unref (curves[1]);
+}
+
+static void compare_timelines (const struct hs_snapshot *one, const struct hs_snapshot *other,
+                               const struct hs_filter *filter)
+{
+    uint64_t span = span_of (one);
+    struct hs_timeline_query query = { .from = (int64_t)draw (span) - 1,
+                                       .n_columns = 1 + (uint32_t)draw (20),
+                                       .max_replay_events = draw (2) == 0 ? 1 : 0 };
+    struct hs_timeline *timelines[2];
+
+    query.to = query.from + (int64_t)draw (span);
+    ck_assert_int_eq (hs_timeline (one, filter, &query, NULL, &timelines[0], NULL), HS_OK);
+    ck_assert_int_eq (hs_timeline (other, filter, &query, NULL, &timelines[1], NULL), HS_OK);
+    ck_assert_mem_eq (timelines[0], timelines[1],
+                      sizeof *timelines[0] + query.n_columns * sizeof timelines[0]->columns[0]);
+    hs_timeline_unref (timelines[0]);
+    hs_timeline_unref (timelines[1]);
 }
 
 static void compare (const struct hs_snapshot *one, const struct hs_snapshot *other)
@@ -247,6 +273,7 @@ static void compare (const struct hs_snapshot *one, const struct hs_snapshot *ot
         hs_stack_sums_free (sums[i]);
         hs_histogram_unref (histograms[i]);
     }
+    compare_timelines (one, other, &filter);
     if (draw (4) == 0)
         compare_curves (one, other, &filter);
 }
