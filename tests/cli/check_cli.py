@@ -282,8 +282,26 @@ def check_agreement(path):
            len({len(line) for line in run("timeline", path)[1].splitlines()}), 1)
 
 
+def check_drawing():
+    with open(PROGRAM, "rb") as file:
+        expect("what draws is not loaded by other commands", b"libcairo.so" in file.read(), False)
+    with tempfile.TemporaryDirectory() as folder:
+        for chart, name, begin in (("timeline", "chart.svg", b"<?xml"),
+                                   ("histogram", "chart.png", b"\x89PNG")):
+            path = os.path.join(folder, name)
+            # fontconfig keeps what it has read
+            expect("draw " + chart,
+                   run("draw", chart, DEMO, "-o", path, ASAN_OPTIONS="detect_leaks=0"), (0, "", ""))
+            with open(path, "rb") as file:
+                expect(chart + " is a picture", file.read().startswith(begin), True)
+        missing = os.path.join(folder, "missing", "chart.svg")
+        status, _, err = run("draw", "timeline", DEMO, "-o", missing)
+        expect("draw where nothing can be written", (status, missing in err), (1, True))
+
+
 def main():
     check_usage()
+    check_drawing()
     check_damage()
     check_help()
     check_allocators()
