@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`./dev bench capture`: what recording costs, beside heaptrack and LTTng in the same run.
 
-Every round runs the program natively and then under each tool; figures are medians of the rounds'
-differences, so that a slow minute of the machine hits both sides. CPU is user + system. The
+Every round runs the program under each tool, and natively before and after; figures are medians of
+the rounds' differences to what the program would have taken between the two, so that a slow minute
+of the machine hits both sides. CPU is user + system. Where rounds differ by much the note says so:
+of programs that run for seconds some ns/event are less than the machine's own unrest. The
 workloads come from the measuring kit in $HEAPSTRATA_SHARED/bench (default: ../shared/bench).
 Nothing here passes or fails; the verdicts say where the goals stand.
 """
@@ -74,6 +76,9 @@ class Bench:
         result["bytes"] = sum(size_of(path) for path in files)
         if is_ours:
             result.update(self.contents(files[0]))
+        if tool == "libunwind":
+            result["held"], result["frames"] = self.probed()
+            result["lost"] = 0
         for path in files:
             shutil.rmtree(path) if os.path.isdir(path) else os.path.exists(path) and os.remove(path)
         return result
@@ -94,20 +99,26 @@ class Bench:
         command, environment, _ = workload
         self.run(command, {**environment, "BENCH_PRELOAD": self.kit.path("count.so"),
                            "PROBE_STATS": "1"})
+        return self.probed()[0]
+
+    def probed(self):
+        """(heap calls, frames walked) that the kit's interposer told of in the run just made."""
         with open(os.path.join(self.folder, "stderr"), encoding="utf-8") as file:
-            lines = [line for line in file if line.startswith("PROBE")]
-        return max(sum(int(x.split("=")[1]) for x in line.split()[1:4]) for line in lines)
+            lines = [[int(x.split("=")[1]) for x in line.split()[1:5]]
+                     for line in file if line.startswith("PROBE")]
+        return max(((sum(line[:3]), line[3]) for line in lines), default=(0, 0))
 
     def measure(self, workload, name, tools, rounds):
         """The figures of each tool on one workload."""
         count = self.events(workload)
         program = os.path.basename(workload[0][0])[:15]
         rows = {tool: [] for tool in tools}
+        native = self.one(None, workload)
         for _ in range(rounds):
-            native = self.one(None, workload)
-            for tool in tools:
-                result = self.one(tool, workload)
-                result["native"] = native
+            results = [self.one(tool, workload) for tool in tools]
+            before, native = native, self.one(None, workload)
+            for place, (tool, result) in enumerate(zip(tools, results), 1):
+                result["native"] = between(before, native, place / (len(tools) + 1))
                 rows[tool].append(result)
         return {tool: figures(results, count, program, workload[2], name)
                 for tool, results in rows.items()}
@@ -120,10 +131,19 @@ def size_of(path):
                for folder, _, names in os.walk(path) for name in names)
 
 
+def between(before, after, share):
+    """A native run at that place between two."""
+    return dict(before, **{what: before[what] + (after[what] - before[what]) * share
+                           for what in ("cpu", "wall")})
+
+
 def figures(results, count, program, threads, workload):
     """Medians over the rounds, per heap event where that makes sense."""
     def median(figure):
         return statistics.median(figure(result) for result in results)
+
+    def added_ns(result):
+        return (result["target_cpu"] - result["native"]["cpu"]) / count * 1e9
 
     def peak_of(result, name):
         return next((kib for process, kib in result["peaks"].items() if process.startswith(name)),
@@ -143,7 +163,8 @@ def figures(results, count, program, threads, workload):
         "events": count,
         "threads": threads,
         "native_ms": median(lambda r: r["native"]["cpu"]) * 1e3,
-        "target_ns": median(lambda r: (r["target_cpu"] - r["native"]["cpu"]) / count) * 1e9,
+        "target_ns": median(added_ns),
+        "spread_ns": (max(map(added_ns, results)) - min(map(added_ns, results))) / 2,
         "recorder_ns": median(lambda r: r["recorder_cpu"] / count) * 1e9,
         "wall_ratio": median(lambda r: r["wall"] / r["native"]["wall"]),
         "cpu_ratio": median(lambda r: r["target_cpu"] / max(r["native"]["cpu"], 1e-4)),
@@ -151,11 +172,13 @@ def figures(results, count, program, threads, workload):
         "added_mib": median(added_memory),
         "helper_mib": median(helper_memory),
         "lost": max(r.get("lost", 0) for r in results),
+        "frames": min((r["frames"] for r in results if "frames" in r), default=None),
         "told": min((r["held"] + r["lost"] for r in results if "held" in r), default=None),
         "failed": sorted({r["status"] for r in results if r["status"] != r["native"]["status"]}),
     }
 
 
+UNREST_NS, UNREST_SHARE = 10, 0.25  # rounds that differ by more are told of
 HEAD = ("%-12s %-17s %9s %9s %9s %9s %7s %7s %7s %8s %9s  %s" % (
     "workload", "tool", "events", "native ms", "target ns", "helper ns", "wall x", "CPU x",
     "B/event", "+RSS MiB", "lost", "note"))
@@ -168,6 +191,10 @@ def line(tool, f):
     # the counter's own variables are in the environment, which programs copy
     if f["told"] is not None and f["told"] < f["events"] * 0.9999:
         notes.append("tells nothing of %d counted events" % (f["events"] - f["told"]))
+    if f["frames"] == 0:
+        notes.append("walked no stack")
+    if f["spread_ns"] > max(UNREST_NS, f["target_ns"] * UNREST_SHARE):
+        notes.append("target +- %.0f ns" % f["spread_ns"])
     return ("%-12s %-17s %9d %9.0f %9.1f %9.1f %7.2f %7.2f %7.2f %8.1f %9d  %s" % (
         f["workload"], tool, f["events"], f["native_ms"], f["target_ns"], f["recorder_ns"],
         f["wall_ratio"], f["cpu_ratio"], f["bytes"], f["added_mib"], f["lost"],

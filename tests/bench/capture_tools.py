@@ -106,7 +106,8 @@ def tools(kit, build, helps_free_stacks):
     else:
         skipped.append("ours-free-stacks: record has no --free-stacks")
     if os.path.exists(kit.path("unw.so")):
-        found["libunwind"] = lambda out: ([], {"BENCH_PRELOAD": kit.path("unw.so")}, [])
+        found["libunwind"] = lambda out: (
+            [], {"BENCH_PRELOAD": kit.path("unw.so"), "PROBE_STATS": "1"}, [])
     preload = os.path.join(HEAPTRACK, "libheaptrack_preload.so")
     if os.path.exists(preload):
         found["heaptrack-raw"] = lambda out: (
