@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-from desktop import Atspi, Failure, Viewer, Walk, equal, press, table_rows, wait_for
+from desktop import Atspi, Failure, Viewer, Walk, cli, equal, press, table_rows, wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = sys.argv[1]
@@ -154,6 +154,56 @@ def walk_allocators(steps, folder, trace):
     viewer.kill()
 
 
+def walk_recursion(steps, folder, source):
+    """The switch in the menu: what the tree says with it, and without."""
+    program, trace = os.path.join(folder, "recursive"), os.path.join(folder, "recursive.hst")
+    subprocess.run(["gcc", "-g", "-O0", "-o", program, source], check=True)
+    subprocess.run([os.path.join(BUILD, "src/cli/heapstrata"), "record", "-o", trace, "--",
+                    program], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    viewer = Viewer(BUILD, trace, **settings(os.path.join(folder, "recursion")))
+
+    def known(*options):
+        """What called the function that allocates, and what called that."""
+        rows = cli(BUILD, "tree", "--bottom-up", "--limit", "0", *options, trace)["rows"]
+        at = next(i for i, r in enumerate(rows) if r["label"] == "new_node" and r["depth"] == 1)
+        return [r["label"] for r in rows[at + 1:at + 3]]
+
+    def names():
+        rows = table_rows(viewer.find(ROLE.TREE_TABLE, "bottom-up"), 30)
+        return [row[0].split(" ")[0] for row in rows]  # the module is behind it
+
+    def shown(callers):
+        def is_shown():
+            found = names()
+            at = found.index("new_node") if "new_node" in found else len(found)
+            return found[at + 1:at + 3] == callers
+        wait_for("new_node < " + " < ".join(callers), is_shown)
+
+    def switched():
+        press("Alt+2")
+        equal("a function below itself", known(), ["insert", "insert"])
+        equal("the caller of both", known("--collapse-recursion"), ["insert", "main"])
+        wait_for("the names", lambda: "new_node" in names())
+        viewer.focus(ROLE.TREE_TABLE, "bottom-up")
+        press("Home")
+        for _ in range(names().index("new_node")):
+            press("Down")
+        for _ in range(2):
+            press("Shift+Right")
+            press("Down")
+        shown(["insert", "insert"])
+        viewer.click(ROLE.TOGGLE_BUTTON, "^Main menu$")
+        viewer.click(ROLE.CHECK_BOX, "^Collapse Recursion$")
+        shown(["insert", "main"])
+        viewer.click(ROLE.CHECK_BOX, "^Collapse Recursion$")
+        shown(["insert", "insert"])
+        press("Escape")  # the menu
+
+    steps.step("recursion, collapsed and shown again", switched)
+    steps.step("no complaints (recursion)", viewer.close)
+    viewer.kill()
+
+
 def walk_empty(steps, folder, trace):
     viewer = Viewer(BUILD, trace, "--range", "0:0.000001", **settings(os.path.join(folder, "no")))
 
@@ -256,6 +306,7 @@ def main():
         walk_allocators(steps, folder, trace)
         walk_empty(steps, folder, trace)
         walk_first_rows(steps, folder)
+        walk_recursion(steps, folder, os.path.join(HERE, "..", "symbols", "subject.c"))
         walk_elsewhere(steps, folder, trace, source)
     steps.end()
 
