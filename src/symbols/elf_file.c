@@ -15,7 +15,7 @@
 
 #include <elfutils/libdwelf.h>
 
-static const char unsure_text[] = "not known to be the build that ran: ";
+static const char unsure_text[] = "build unknown: ";
 
 /* A trace that does not know the build takes what lies at the path, and says so. */
 static bool is_wanted_id (const struct hs_elf_wanted *wanted, const uint8_t *id, uint32_t size)

@@ -16,7 +16,7 @@ import check_names as oracle
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 INTERPRET = "/usr/lib/heaptrack/libexec/heaptrack_interpret"
-CAUTION = "not known to be the build that ran: "
+CAUTION = "build unknown: "
 
 results = oracle.results
 
