@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -178,6 +179,52 @@ static void busy (int n_threads)
     obey ();
     is_over = 1;
     for (int i = 0; i <= n_threads; i++)
+        (void)pthread_join (threads[i], NULL);
+    say ("done\n");
+}
+
+#define PLACES 6u
+#define PLACES_APART (UINT64_C (1) << 31) /* the agent looks at the bits below */
+#define PLACE_BYTES (UINT64_C (1) << 18)
+
+/* Threads on the stack at `data`, one after the other. */
+static void *come_and_go_at (void *data)
+{
+    pthread_attr_t attributes;
+
+    (void)pthread_attr_init (&attributes);
+    (void)pthread_attr_setstack (&attributes, data, PLACE_BYTES);
+    while (!is_over) {
+        pthread_t thread;
+        void *block;
+
+        if (pthread_create (&thread, &attributes, allocate_one, (void *)7007) != 0 ||
+            pthread_join (thread, &block) != 0)
+            continue;
+        free (block);
+        n_rounds++;
+    }
+    (void)pthread_attr_destroy (&attributes);
+    return NULL;
+}
+
+/* Threads that come and go, and all have the same place in a table that is looked up by address. */
+static void one_place (void)
+{
+    pthread_t threads[PLACES];
+    uint8_t *at = mmap (NULL, PLACES * PLACES_APART, PROT_NONE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    for (unsigned i = 0; i < PLACES; i++) {
+        if (at == MAP_FAILED ||
+            mprotect (at + i * PLACES_APART, PLACE_BYTES, PROT_READ | PROT_WRITE) != 0)
+            _exit (3);
+        (void)pthread_create (&threads[i], NULL, come_and_go_at, at + i * PLACES_APART);
+    }
+    say ("ready\n");
+    wait_for_test ();
+    is_over = 1;
+    for (unsigned i = 0; i < PLACES; i++)
         (void)pthread_join (threads[i], NULL);
     say ("done\n");
 }
@@ -414,6 +461,8 @@ int main (int argc, char **argv)
         known ();
     else if (strcmp (name, "busy") == 0)
         busy (argc > 2 ? (int)strtol (argv[2], NULL, 10) & 15 : 4);
+    else if (strcmp (name, "one_place") == 0)
+        one_place ();
     else if (strcmp (name, "blocked") == 0)
         blocked ();
     else if (strcmp (name, "in_malloc") == 0)

@@ -247,6 +247,21 @@ def case_namespaces():
     target.end()
 
 
+def case_one_place():
+    """What is kept of threads that are gone must not be looked at when others take their place."""
+    target = Target("one_place")
+    target.expect("ready")
+    for turn in range(4):
+        attached = Attached(target.pid, "one_place", "--duration=0.3")
+        check("one_place", f"attach {turn}", attached.wait() == 0, attached.said)
+    seen = attached.sizes()
+    check("one_place", "blocks of 7007", seen[7007] > 100, seen[7007])
+    target.go_on()
+    target.expect("done")
+    check("one_place", "the target ends well", target.process.wait(10) == 0)
+    target.end()
+
+
 def case_target_ends():
     target = Target("known")
     target.expect("ready")

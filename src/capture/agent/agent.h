@@ -45,8 +45,7 @@ struct agent_thread {
     const void *resized;     /* the old block of a sampled realloc, NULL = it is not recorded */
     uint64_t chance;         /* of sampling */
     int has_no_ring;
-    uintptr_t outer_sp;       /* of the caller of the hook that made it busy */
-    uintptr_t thread_pointer; /* of an attached process's thread: fs:0 */
+    uintptr_t outer_sp; /* of the caller of the hook that made it busy */
     uint32_t module_generation;
     uintptr_t stack_begin, stack_end; /* the proven interval */
     uint32_t n_stacks;                /* told; their ids are 1 to this */
@@ -101,6 +100,9 @@ void agent_forget_self (void) AGENT_HIDDEN;
 void *agent_find_real (const char *name) AGENT_HIDDEN;
 /* The body of ring `number`, mapped twice in a row; NULL when that fails. */
 uint8_t *agent_map_body (uint32_t number) AGENT_HIDDEN;
+
+/* agent_ring.c: what all threads share that found no ring */
+struct agent_thread *agent_without_ring (void) AGENT_HIDDEN;
 
 /* agent_ring.c: now, by the clock that is not the TSC */
 uint64_t agent_slow_now (void) AGENT_HIDDEN;

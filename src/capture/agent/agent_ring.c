@@ -75,14 +75,19 @@ static struct agent_thread *take_memory (uint32_t number)
     return thread;
 }
 
+struct agent_thread *agent_without_ring (void)
+{
+    without_ring.has_no_ring = 1;
+    return &without_ring;
+}
+
 static struct agent_thread *give_up_thread (struct hs_ring_head *ring)
 {
     if (ring != NULL) {
         atomic_fetch_add (&ring->owner, 1); /* no ring before one in use looks as if never taken */
         atomic_store (&ring->state, HS_RING_FREE);
     }
-    without_ring.has_no_ring = 1;
-    return &without_ring;
+    return agent_without_ring ();
 }
 
 static struct agent_thread *make_thread (void)

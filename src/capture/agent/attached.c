@@ -4,7 +4,9 @@
  * TLS and no dlsym. Everything comes from the head that the injector filled in.
  *
  * Threads are found by what fs:0 points to and by their id in it: the address alone is used again
- * for the next thread on the same stack. Entries of threads that are gone are taken over.
+ * for the next thread on the same stack. Entries of threads that are gone are taken over. Whose an
+ * entry is, its ring's head tells, which is there for ever; the memory of a thread that is gone is
+ * given to another, or back to the system.
  */
 #include "capture/agent/agent.h"
 
@@ -18,10 +20,12 @@
 #define PROBES 16u
 #define BEING_WRITTEN 1u
 
+#define NO_RING UINT32_MAX
+
 struct entry {
     _Atomic uintptr_t pointer; /* fs:0; 0 = never used */
     _Atomic uint32_t tid;
-    struct agent_thread *thread;
+    _Atomic uint32_t ring; /* its number */
 };
 
 struct agent agent;
@@ -97,6 +101,17 @@ static struct entry *entry_at (uintptr_t pointer, uint32_t i)
     return &table[((pointer >> 6 ^ pointer >> 12 ^ pointer >> 21) + i) & (TABLE - 1)];
 }
 
+/* Whether the thread that the entry was made for has its ring still. */
+static int has_ring (uint32_t number, uint32_t tid)
+{
+    const struct hs_ring_head *ring;
+
+    if (number >= HS_RINGS)
+        return 0;
+    ring = (const void *)((const uint8_t *)agent.rings + (size_t)number * HS_ARENA_PAGE);
+    return atomic_load (&ring->state) == HS_RING_OWNED && atomic_load (&ring->tid) == tid;
+}
+
 struct agent_thread *agent_find_self (void)
 {
     uintptr_t pointer = thread_pointer ();
@@ -104,39 +119,40 @@ struct agent_thread *agent_find_self (void)
 
     for (uint32_t i = 0; i < PROBES; i++) {
         struct entry *entry = entry_at (pointer, i);
+        uint32_t number;
 
-        if (atomic_load_explicit (&entry->pointer, memory_order_acquire) == pointer &&
-            atomic_load_explicit (&entry->tid, memory_order_relaxed) == tid &&
-            (entry->thread->has_no_ring || entry->thread->thread_pointer == pointer))
-            return entry->thread;
+        if (atomic_load_explicit (&entry->pointer, memory_order_acquire) != pointer ||
+            atomic_load_explicit (&entry->tid, memory_order_relaxed) != tid)
+            continue;
+        /* without a ring it is for others to take, also just now */
+        number = atomic_load_explicit (&entry->ring, memory_order_relaxed);
+        if (number == NO_RING)
+            return agent_without_ring ();
+        if (has_ring (number, tid))
+            return agent.threads[number];
     }
     return NULL;
-}
-
-static int is_stale (const struct entry *entry)
-{
-    const struct agent_thread *thread = entry->thread;
-
-    return thread->has_no_ring || atomic_load (&thread->ring->state) != HS_RING_OWNED ||
-           atomic_load (&thread->ring->tid) != atomic_load (&entry->tid);
 }
 
 /* When no entry is free the thread is met as a new one each time: it then finds no ring either. */
 void agent_keep_self (struct agent_thread *thread)
 {
     uintptr_t pointer = thread_pointer ();
+    uint32_t number = NO_RING;
 
     if (!thread->has_no_ring)
-        thread->thread_pointer = pointer;
+        number = (uint32_t)(((uintptr_t)thread->ring - (uintptr_t)agent.rings) / HS_ARENA_PAGE);
     for (uint32_t i = 0; i < PROBES; i++) {
         struct entry *entry = entry_at (pointer, i);
         uintptr_t found = atomic_load_explicit (&entry->pointer, memory_order_acquire);
 
-        if (found == BEING_WRITTEN || (found != 0 && found != pointer && !is_stale (entry)) ||
+        if (found == BEING_WRITTEN ||
+            (found != 0 && found != pointer &&
+             has_ring (atomic_load (&entry->ring), atomic_load (&entry->tid))) ||
             !atomic_compare_exchange_strong (&entry->pointer, &found, BEING_WRITTEN))
             continue;
         atomic_store (&entry->tid, thread_id (pointer));
-        entry->thread = thread;
+        atomic_store (&entry->ring, number);
         atomic_store_explicit (&entry->pointer, pointer, memory_order_release);
         return;
     }
