@@ -262,6 +262,25 @@ def case_one_place():
     target.end()
 
 
+def case_killed_any_time():
+    """The recorder is killed while it puts the agent in, or soon after."""
+    for turn in range(40):
+        target = Target("one_place")
+        target.expect("ready")
+        attached = Attached(target.pid, "killed_any_time")
+        time.sleep(turn * 0.0015)
+        attached.process.kill()
+        attached.process.communicate()
+        time.sleep(0.01)
+        target.go_on()
+        target.process.wait(10)
+        if target.process.returncode != 0:
+            break
+        target.end()
+    check("killed_any_time", f"the target ends well, {turn + 1} times",
+          target.process.returncode == 0, (turn, target.process.returncode))
+
+
 def case_target_ends():
     target = Target("known")
     target.expect("ready")

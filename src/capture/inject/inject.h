@@ -6,7 +6,7 @@
  * The agent's code stays in the process after a removal, since threads may be inside it, and is
  * used again by the next injection. Nothing else stays: no descriptor, no signal handler, no slot.
  *
- * One thread, which is not the tracer: stops are made by threads of their own (stop.h).
+ * One thread, which is not the tracer: stops are made by processes of their own (stop.h).
  */
 #ifndef HS_CAPTURE_INJECT_INJECT_H
 #define HS_CAPTURE_INJECT_INJECT_H

@@ -4,9 +4,11 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -22,6 +24,7 @@
 #define FIRST_PAUSE_NS 5000000 /* between tries; doubled each time */
 #define LONGEST_PAUSE_NS 200000000
 #define ALL_TRIES_NS INT64_C (5000000000)
+#define STACK_BYTES (UINT64_C (1) << 20)
 
 struct
 try {
@@ -304,8 +307,9 @@ static void begin_again (const struct hs_stop *stop, struct hs_stopped_task *tas
 }
 
 /*
- * Makes the tasks ready to go on. They go when the thread that traces them ends: all at once, while
- * one after the other the first would take the processor from us and keep the others standing.
+ * Makes the tasks ready to go on. They go when the process that traces them ends: all at once,
+ * while one after the other the first would take the processor from us and keep the others
+ * standing.
  */
 static void make_ready (struct hs_stop *stop)
 {
@@ -346,12 +350,13 @@ static void release_each (struct hs_stop *stop)
     } while (n_waiting > 0 && now_ns () - begin < LATEST_NS);
 }
 
-static void *run_try (void *data)
+static int run_try (void *data)
 {
     struct try *try = data;
 
+    (void)setpgid (0, 0); /* whoever kills our group does not mean us */
     /* where we may, before others: the process stands still for as long as we do */
-    (void)setpriority (PRIO_PROCESS, (id_t)syscall (SYS_gettid), -20);
+    (void)setpriority (PRIO_PROCESS, 0, -20);
     try->status = try->extent == HS_STOP_ALL ? stop_all (try) : stop_one (try);
     if (try->status == HS_OK) {
         try->status = try->work (&try->stop, try->data, &try->err);
@@ -361,17 +366,38 @@ static void *run_try (void *data)
         try->stopped_ns = try->is_whole ? now_ns () - try->begin_ns : 0;
         release_each (&try->stop);
     }
-    return NULL;
+    return 0;
 }
 
-static enum hs_status run_in_thread (struct try *try, struct hs_error *err)
+/*
+ * The try's process shares our memory and descriptors, and our thread's own data: we wait for it.
+ * When we are killed in the middle it still comes to its end: a task that we have borrowed would
+ * go on where it was sent, and bring the program down.
+ */
+static enum hs_status run_in_process (struct try *try, struct hs_error *err)
 {
-    pthread_t thread;
-    int error = pthread_create (&thread, NULL, run_try, try);
+    uint8_t *stack = mmap (NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+    sigset_t all, before;
+    int status = 0, error;
+    pid_t process;
 
-    if (error != 0)
-        return hs_error_set_errno (err, error, "cannot make a thread");
-    (void)pthread_join (thread, NULL);
+    if (stack == MAP_FAILED)
+        return hs_error_no_memory (err);
+    (void)sigfillset (&all);
+    (void)pthread_sigmask (SIG_SETMASK, &all, &before);
+    process = clone (run_try, stack + STACK_BYTES, CLONE_VM | CLONE_FS | CLONE_FILES, try);
+    error = errno;
+    while (process > 0 && waitpid (process, &status, __WALL) < 0 && errno == EINTR)
+        ;
+    (void)pthread_sigmask (SIG_SETMASK, &before, NULL);
+    (void)munmap (stack, STACK_BYTES);
+    if (process < 0)
+        return hs_error_set_errno (err, error, "cannot make a process");
+    if (WIFSIGNALED (status))
+        return hs_error_set (err, HS_IO, HS_NO_OFFSET,
+                             "process %d was let go of in the middle: what stopped it was killed",
+                             (int)try->stop.target->pid);
     if (err != NULL && try->status != HS_OK)
         *err = try->err;
     return try->status;
@@ -386,9 +412,13 @@ enum hs_status hs_stop_run (const struct hs_target *target, enum hs_stop_extent 
     *ret_stopped_ns = 0;
     for (unsigned number = 0;; number++) {
         struct try try = {
-            .stop.target = target, .extent = extent, .number = number, .work = work, .data = data
+            .stop.target = target,
+            .extent = extent,
+            .number = number,
+            .work = work,
+            .data = data,
         };
-        enum hs_status status = run_in_thread (&try, err);
+        enum hs_status status = run_in_process (&try, err);
 
         hs_array_clear (&try.stop.tasks);
         if ((uint64_t)try.stopped_ns > *ret_stopped_ns)

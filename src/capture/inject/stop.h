@@ -5,8 +5,8 @@
  * time.
  *
  * A try stops the process for 10 ms at most before the work begins, then gives up, lets it run and
- * comes again later. Each try is made by a thread of its own, whose end releases every task that is
- * still held, whatever happened.
+ * comes again later. Each try is made by a process of its own (which shares our memory): its end
+ * releases every task that is still held, whatever happened, and it comes to it when we are killed.
  */
 #ifndef HS_CAPTURE_INJECT_STOP_H
 #define HS_CAPTURE_INJECT_STOP_H
@@ -33,7 +33,8 @@ enum hs_stop_extent {
     HS_STOP_ONE, /* some task, rather one that sleeps: the others go on running */
 };
 
-/* Called with the tasks stopped, in a thread that traces them. HS_AGAIN: not now, come again. */
+/* Called with the tasks stopped, in a process that traces them, while the caller's thread waits.
+ * HS_AGAIN: not now, come again. */
 typedef enum hs_status (*hs_stop_work) (struct hs_stop *stop, void *data, struct hs_error *err);
 
 /* *ret_stopped_ns: how long the process stood still in the longest of the tries; of one task among
