@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 
+import pdb_file
 from windows_tools import Server, build, functions_of, line_starts, llvm, plain
 
 PROGRAM = sys.argv[1]
@@ -143,6 +144,32 @@ def places(folder, image):
     server.shutdown()
 
 
+def put_together(folder, image):
+    """What other linkers do: blocks of other sizes, in any order; ids of other modules."""
+    pdb, there = image[:-3] + "pdb", os.path.join(folder, "again.pdb")
+    addresses = [a for begin, size, _ in functions_of(pdb) for a in range(begin, begin + size)]
+    wanted, _ = ours(pdb, addresses)
+    n_inlined = sum(len(frames) > 1 for frames in wanted.values())
+    for size in (512, 1024, 2048, 8192, 32768, 65536):
+        pdb_file.write_streams(there, pdb_file.read_streams(pdb), size)
+        check("blocks of %d bytes" % size, ours(there, addresses)[0] == wanted)
+
+    streams = pdb_file.read_streams(pdb)
+    modules = {os.path.basename(m.name): m for m in pdb_file.modules(streams[pdb_file.DBI])}
+    names = subprocess.run(["llvm-pdbutil", "dump", "--streams", pdb], text=True, check=True,
+                           capture_output=True).stdout
+    names = int(re.search(r"Stream +(\d+) .*Named Stream \"/names\"", names)[1])
+    name = pdb_file.add_name(streams, names, "* LINKER *")  # as they are: in another case
+    n = pdb_file.import_inlinees(streams, modules["made.obj"], modules["* Linker *"], name)
+    pdb_file.write_streams(there, streams, 4096)
+    shown = subprocess.run(["llvm-pdbutil", "dump", "--xmi", "--xme", there], text=True, check=True,
+                           capture_output=True).stdout
+    check("%d inlined functions of another module; llvm-pdbutil has the first list, and theirs" % n,
+          n > 1 and " | 0x80007777\n" in shown and "\n0x80001007 | 0x" in shown, shown)
+    check("their names at %d addresses" % n_inlined,
+          n_inlined > 10 and ours(there, addresses)[0] == wanted)
+
+
 def damage(folder, image):
     """Bytes turned round all over: an answer, a state, never the end of the program."""
     pdb = image[:-3] + "pdb"
@@ -175,6 +202,7 @@ def main():
             compare("clang, x64", image, image[:-3] + "pdb")
             image32 = build(x86, "i686-pc-windows-msvc")
             compare("clang, x86", image32, image32[:-3] + "pdb")
+            put_together(folder, image)
             places(folder, image)
             damage(folder, image)
         pairs = sorted(glob.glob(os.path.join(SHARED, "data", "pdb", "*.pdb")))

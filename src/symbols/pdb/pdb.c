@@ -8,7 +8,7 @@
 #include "base/array.h"
 #include "symbols/pdb/codeview.h"
 #include "symbols/pdb/pdb_ids.h"
-#include "symbols/pdb/pdb_module.h"
+#include "symbols/pdb/pdb_modules.h"
 #include "symbols/pdb/undecorate.h"
 
 #include <stdlib.h>
@@ -36,13 +36,6 @@ struct contribution { /* a piece of code of one module */
     uint32_t offset, size;
 };
 
-struct module_place {
-    uint16_t stream;
-    bool is_tried;
-    uint32_t n_symbols, n_c11, n_c13;
-    struct hs_pdb_module *module; /* read on first use */
-};
-
 struct public_symbol {
     uint16_t section;
     uint32_t offset, record;
@@ -56,6 +49,7 @@ struct hs_pdb {
     struct hs_msf msf;
     struct hs_pdb_identity identity;
     struct hs_pdb_ids ids;
+    struct hs_pdb_modules modules;
     uint8_t *symbols; /* the stream of symbol records; NULL until publics are asked for */
     uint8_t *names;   /* the stream "/names" */
     struct hs_span name_bytes;
@@ -63,7 +57,6 @@ struct hs_pdb {
     bool has_publics;
     HS_ARRAY (struct section) sections;
     HS_ARRAY (struct contribution) contributions;
-    HS_ARRAY (struct module_place) modules;
     HS_ARRAY (struct public_symbol) publics;
     HS_ARRAY (struct omap) omap; /* empty for most: address in the image -> as linked */
     char texts[DEEPEST_INLINING + 1][NAME_BYTES];
@@ -130,34 +123,6 @@ static enum hs_status read_info (struct hs_pdb *pdb, struct hs_error *err)
             pdb->name_bytes = hs_span_part (names, 12, hs_span_u32_at (names, 8));
     }
     return HS_OK;
-}
-
-static bool read_modules (struct hs_pdb *pdb, struct hs_span part)
-{
-    struct hs_reader reader = hs_reader_init (part);
-
-    while (reader.rest.size >= 64) {
-        const uint8_t *at = hs_reader_take (&reader, 64);
-        struct module_place place = { .stream = hs_get_u16 (at + 34),
-                                      .n_symbols = hs_get_u32 (at + 36),
-                                      .n_c11 = hs_get_u32 (at + 40),
-                                      .n_c13 = hs_get_u32 (at + 44) };
-
-        for (unsigned text = 0; text < 2; text++) { /* its name, its object file's */
-            const uint8_t *end =
-                reader.rest.size > 0 ? memchr (reader.rest.data, 0, reader.rest.size) : NULL;
-
-            (void)hs_reader_take (&reader,
-                                  end != NULL ? (size_t)(end - reader.rest.data) + 1 : SIZE_MAX);
-        }
-        if (reader.has_overrun)
-            break;
-        (void)hs_reader_take (&reader, (size_t)(part.data - reader.rest.data) & 3);
-        if (!hs_array_reserve (&pdb->modules, 1))
-            return false;
-        pdb->modules.items[pdb->modules.n++] = place;
-    }
-    return true;
 }
 
 static int compare_contributions (const void *a, const void *b)
@@ -270,7 +235,7 @@ static enum hs_status read_dbi (struct hs_pdb *pdb, struct hs_span dbi, struct h
     n_skipped = (uint64_t)hs_get_u32 (dbi.data + 32) + hs_get_u32 (dbi.data + 36) +
                 hs_get_u32 (dbi.data + 40) + hs_get_u32 (dbi.data + 52);
     n_debug = hs_get_u32 (dbi.data + 48);
-    if (!read_modules (pdb, hs_span_part (dbi, at, n_modules)) ||
+    if (!hs_pdb_modules_read (&pdb->modules, hs_span_part (dbi, at, n_modules)) ||
         !read_contributions (pdb, hs_span_part (dbi, at + n_modules, n_contributions)))
         return hs_error_no_memory (err);
     at += n_modules + n_contributions + n_skipped;
@@ -306,11 +271,9 @@ void hs_pdb_close (struct hs_pdb *pdb)
 {
     if (pdb == NULL)
         return;
-    for (size_t i = 0; i < pdb->modules.n; i++)
-        hs_pdb_module_free (pdb->modules.items[i].module);
+    hs_pdb_modules_clear (&pdb->modules);
     hs_array_clear (&pdb->sections);
     hs_array_clear (&pdb->contributions);
-    hs_array_clear (&pdb->modules);
     hs_array_clear (&pdb->publics);
     hs_array_clear (&pdb->omap);
     hs_pdb_ids_clear (&pdb->ids);
@@ -380,27 +343,6 @@ static const struct contribution *contribution_of (const struct hs_pdb *pdb, uin
                        pdb->contributions.items[high].size
                ? &pdb->contributions.items[high]
                : NULL;
-}
-
-static const struct hs_pdb_module *module_of (struct hs_pdb *pdb, uint16_t number)
-{
-    struct module_place *place;
-    uint64_t n_wanted;
-    uint8_t *bytes;
-
-    if (number >= pdb->modules.n)
-        return NULL;
-    place = &pdb->modules.items[number];
-    if (place->is_tried)
-        return place->module;
-    place->is_tried = true;
-    n_wanted = (uint64_t)place->n_symbols + place->n_c11 + place->n_c13;
-    if (place->stream == NO_STREAM || n_wanted == 0 ||
-        n_wanted > hs_msf_stream_size (&pdb->msf, place->stream) ||
-        hs_msf_read (&pdb->msf, place->stream, &bytes, NULL) != HS_OK)
-        return NULL;
-    place->module = hs_pdb_module_new_take (bytes, place->n_symbols, place->n_c11, place->n_c13);
-    return place->module;
 }
 
 static int compare_publics (const void *a, const void *b)
@@ -481,8 +423,10 @@ static size_t look_in_module (struct hs_pdb *pdb, const struct hs_pdb_module *mo
         n = hs_pdb_module_sites (module, proc, offset, sites, DEEPEST_INLINING);
     for (size_t i = 0; i < n; i++) { /* sites are outermost first */
         const struct hs_pdb_site *site = &sites[n - 1 - i];
+        uint32_t id =
+            hs_pdb_modules_id (&pdb->modules, &pdb->msf, pdb->name_bytes, module, site->id);
 
-        hs_pdb_ids_name (&pdb->ids, &pdb->msf, site->id, pdb->texts[i], NAME_BYTES);
+        hs_pdb_ids_name (&pdb->ids, &pdb->msf, id, pdb->texts[i], NAME_BYTES);
         ret[i] = (struct hs_pdb_frame){ pdb->texts[i], file_name (pdb, module, site->file),
                                         site->line, true };
     }
@@ -510,7 +454,7 @@ size_t hs_pdb_look_up (struct hs_pdb *pdb, uint32_t address, struct hs_pdb_frame
     if (section == 0)
         return 0;
     piece = contribution_of (pdb, section, offset);
-    module = piece != NULL ? module_of (pdb, piece->module) : NULL;
+    module = piece != NULL ? hs_pdb_modules_get (&pdb->modules, &pdb->msf, piece->module) : NULL;
     if (module != NULL)
         n = look_in_module (pdb, module, section, offset, frames);
     if (n == 0 || *frames[n - 1].function == '\0') {

@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define C13_IGNORE 0x80000000u
 #define C13_LINES 0xf2u
 #define C13_CHECKSUMS 0xf4u
 #define C13_INLINEES 0xf6u
+#define C13_IMPORTS 0xf7u
+#define C13_EXPORTS 0xf8u
 #define LINES_HAVE_COLUMNS 1u
 #define INLINEES_HAVE_FILES 1u
+#define ID_IS_IMPORTED 0x80000000u /* then 11 bits: from which module; 20: which of its ids */
 #define LINE_MASK 0xffffffu
 #define LINE_NEVER_STEP_INTO 0xfeefeeu
 #define LINE_ALWAYS_STEP_INTO 0xf00f00u
@@ -138,6 +140,10 @@ static bool read_c13 (struct hs_pdb_module *module, struct hs_span c13)
             is_done = read_inlinees (module, part);
         else if (kind == C13_CHECKSUMS)
             module->checksums = part;
+        else if (kind == C13_IMPORTS)
+            module->imports = part;
+        else if (kind == C13_EXPORTS)
+            module->exports = part;
         if (!is_done)
             return false;
         (void)hs_reader_take (&reader, ((size_t)size + 3) & ~(size_t)3);
@@ -287,4 +293,36 @@ bool hs_pdb_module_file (const struct hs_pdb_module *module, uint32_t file, uint
         return false;
     *ret_name = hs_get_u32 (module->checksums.data + file);
     return true;
+}
+
+bool hs_pdb_module_import (const struct hs_pdb_module *module, uint32_t id, uint32_t *ret_name,
+                           uint32_t *ret_local)
+{
+    struct hs_reader reader = hs_reader_init (module->imports);
+    uint32_t from = (id & ~ID_IS_IMPORTED) >> 20, which = id & 0xfffffu;
+
+    if ((id & ID_IS_IMPORTED) == 0)
+        return false;
+    for (uint32_t i = 0; reader.rest.size >= 8; i++) {
+        uint32_t name = hs_reader_u32 (&reader), n = hs_reader_u32 (&reader);
+
+        if (i == from) {
+            *ret_name = name;
+            *ret_local = hs_span_u32_at (reader.rest, 4 * (size_t)which);
+            return which < n && hs_span_has (reader.rest, 4 * (size_t)which, 4);
+        }
+        (void)hs_reader_take (&reader, 4 * (size_t)n);
+    }
+    return false;
+}
+
+bool hs_pdb_module_export (const struct hs_pdb_module *module, uint32_t local, uint32_t *ret_id)
+{
+    for (size_t at = 0; hs_span_has (module->exports, at, 8); at += 8) {
+        if (hs_get_u32 (module->exports.data + at) == local) {
+            *ret_id = hs_get_u32 (module->exports.data + at + 4);
+            return true;
+        }
+    }
+    return false;
 }

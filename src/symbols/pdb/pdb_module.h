@@ -36,6 +36,8 @@ struct hs_pdb_module {
     uint8_t *bytes;
     struct hs_span symbols;   /* part of bytes */
     struct hs_span checksums; /* likewise */
+    struct hs_span imports;   /* ids of other modules */
+    struct hs_span exports;   /* ids for other modules */
     HS_ARRAY (struct hs_pdb_proc) procs;
     HS_ARRAY (struct hs_pdb_line) lines;
     HS_ARRAY (struct hs_pdb_inlinee) inlinees;
@@ -67,5 +69,13 @@ size_t hs_pdb_module_sites (const struct hs_pdb_module *module, const struct hs_
 
 /* Where a file's name lies in the PDB's names; false when `file` is none. */
 bool hs_pdb_module_file (const struct hs_pdb_module *module, uint32_t file, uint32_t *ret_name);
+
+/* Whether `id` is another module's; *ret_name: where that one's name lies in the PDB's names, and
+ * *ret_local: what it calls it. */
+bool hs_pdb_module_import (const struct hs_pdb_module *module, uint32_t id, uint32_t *ret_name,
+                           uint32_t *ret_local);
+
+/* The number in the stream of item ids of what other modules know as `local`. */
+bool hs_pdb_module_export (const struct hs_pdb_module *module, uint32_t local, uint32_t *ret_id);
 
 #endif
