@@ -51,17 +51,19 @@ def measure(name, folder, arguments, drive):
 
 
 def drag_by_pointer(viewer):
-    """A range is drawn across the chart and back, a motion each 60th of a second."""
+    """A range is drawn across the chart and back: first with time between the motions, for the
+    frame that shows all answers to each, then with one each 60th of a second."""
     box = viewer.find(Atspi.Role.CHART, CHART).get_extents(Atspi.CoordType.SCREEN)
     y, left, width = box.y + box.height // 2, box.x + 90, box.width - 120
-    Atspi.generate_mouse_event(left, y, "abs")
-    Atspi.generate_mouse_event(left, y, "b1p")
-    steps = [*range(0, 100), *range(100, 30, -1)]
-    for step in steps:
-        Atspi.generate_mouse_event(left + step * width // 100, y, "abs")
-        time.sleep(1 / 60)
-    Atspi.generate_mouse_event(left + width // 3, y, "b1r")
-    time.sleep(1)
+    for pause in (0.3, 1 / 60):
+        Atspi.generate_mouse_event(left, y, "abs")
+        Atspi.generate_mouse_event(left, y, "b1p")
+        steps = [*range(0, 100), *range(100, 30, -1)]
+        for step in steps if pause < 0.1 else steps[::4]:
+            Atspi.generate_mouse_event(left + step * width // 100, y, "abs")
+            time.sleep(pause)
+        Atspi.generate_mouse_event(left + width // 3, y, "b1r")
+        time.sleep(1)
     viewer.rest_pointer()
     viewer.focus(Atspi.Role.CHART, CHART)
     press("Escape")
@@ -111,8 +113,7 @@ def main():
             time.sleep(2)
             wait_for("the end of reading", lambda: is_read(viewer))
             time.sleep(1)
-            for _ in range(2):
-                drag_by_pointer(viewer)
+            drag_by_pointer(viewer)
 
         measure("dragging by pointer", folder, [indexed], pointer)
 
