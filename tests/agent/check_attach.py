@@ -262,13 +262,13 @@ def case_one_place():
     target.end()
 
 
-def case_killed_any_time():
+def case_killed_any_time(n=40):
     """The recorder is killed while it puts the agent in, or soon after."""
-    for turn in range(40):
+    for turn in range(n):
         target = Target("one_place")
         target.expect("ready")
         attached = Attached(target.pid, "killed_any_time")
-        time.sleep(turn * 0.0015)
+        time.sleep(turn % 40 * 0.0015 + turn * 1e-6)
         attached.process.kill()
         attached.process.communicate()
         time.sleep(0.01)
