@@ -9,6 +9,7 @@ Lines inside inlined functions are compared where a range begins: there llvm-sym
 inside a range it says the next range's line. Names are compared without parameters, blanks and
 "class "; addresses lie in functions, not in the padding between."""
 
+import collections
 import glob
 import http.server
 import json
@@ -22,7 +23,7 @@ import tempfile
 import threading
 
 import pdb_file
-from windows_tools import Server, build, functions_of, line_starts, llvm, plain
+from windows_tools import CLANG, Server, build, functions_of, line_starts, line_tables, llvm, plain
 
 PROGRAM = sys.argv[1]
 SHARED = os.environ.get("HEAPSTRATA_SHARED") or os.path.join(
@@ -144,6 +145,124 @@ def places(folder, image):
     server.shutdown()
 
 
+FOLDED = """
+#include "folded.h"
+namespace {
+template <class T> __declspec(noinline) T same (T v) { counter++; return v + 1; }
+struct First { virtual ~First () { counter++; } virtual int one (int x) { return x + counter; } };
+struct Second { virtual ~Second () { counter--; } virtual int two (int x) { return x * counter; } };
+struct Both : First, Second {
+    int z;
+    Both (int a) : z (a) {}
+    ~Both () override { counter += z; }
+    int two (int x) override { return x - z; }
+};
+}
+__declspec(noinline) int plain_@ (int x) { return x + 1234; }
+__declspec(noinline) int other_@ (int y)
+{
+    return y
+           + 1234;
+}
+__declspec(noinline) int mixed_@ (int x)
+{
+#line 70001 "grammar_@.y"
+    int r = x * counter + 1@;
+    if (r > 9)
+        r = helper (r, x);
+#line 600 "folded_@.cpp"
+    counter += r;
+#include "folded_body.h"
+    return r;
+}
+extern "C" int run_@ (int x)
+{
+    Both *both = new Both (x);
+    int r = both->one (x) + same<unsigned> (x) + same<int> (x) + (int)same<long> (x);
+    Second *second = both;
+    r += second->two (x) + plain_@ (x) + other_@ (x) + mixed_@ (x);
+    delete second;
+    return r * 1@;
+}
+"""
+FOLDED_HEADER = """
+extern "C" int counter;
+typedef decltype (sizeof 0) size_t;
+void *operator new (size_t n);
+void operator delete (void *p, size_t n) noexcept;
+static inline int helper (int a, int b)
+{
+    counter += a;
+    return a * b
+           + counter;
+}
+"""
+FOLDED_MAIN = """
+#include "folded.h"
+int counter;
+static char heap[4096];
+void *operator new (size_t n) { return heap + (counter += (int)n); }
+void operator delete (void *, size_t) noexcept {}
+void operator delete (void *) noexcept {}
+extern "C" int _purecall () { return 0; }
+%s
+extern "C" int entry () { return %s; }
+"""
+N_FOLDED = 6
+
+
+def build_folded(folder, target):
+    """Several modules; functions that the linker folds into one, thunks, and functions with lines
+    of several files."""
+    runs = ["run_%d" % i for i in range(N_FOLDED)]
+    texts = {"folded_%d.cpp" % i: FOLDED.replace("@", str(i)) for i in range(N_FOLDED)}
+    texts["main.cpp"] = FOLDED_MAIN % (
+        "\n".join("extern \"C\" int %s (int);" % run for run in runs),
+        " + ".join("%s (counter)" % run for run in runs))
+    headers = {"folded.h": FOLDED_HEADER, "folded_body.h": "r += counter;\nr ^= x;\n"}
+    for name, text in [*texts.items(), *headers.items()]:
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    subprocess.run([*CLANG, "-std=c++17", "-ffunction-sections", "--target=" + target, "-c",
+                    *texts], cwd=folder, check=True)
+    subprocess.run(["lld-link", "/debug", "/nodefaultlib", "/entry:entry", "/subsystem:console",
+                    "/opt:icf", "/pdbaltpath:folded.pdb", "/out:folded.exe",
+                    *(["/safeseh:no"] if target.startswith("i686") else []),
+                    *(s[:-3] + "o" for s in texts)], cwd=folder, check=True)
+    return os.path.join(folder, "folded.pdb")
+
+
+def check_folded(label, pdb):
+    """Against llvm-pdbutil: llvm-symbolizer takes lines of several files for several functions. Of
+    functions in one place any name will do, if its line fits."""
+    functions, tables, wanted = functions_of(pdb), line_tables(pdb), {}
+    n_at = collections.Counter(begin for begin, _, _ in functions)
+    for begin, size, name in functions:
+        for address in range(begin, begin + size):
+            names = wanted.setdefault(address, set())
+            for lines in [t[2] for t in tables if t[0] <= address < t[1]]:
+                at = max((a for a in lines if a <= address), default=min(lines))
+                places = lines[at][:1] if at == address else lines[at][-1:]
+                if n_at[begin] > 1:  # tables of one module are not told apart
+                    places = sum((some for a, some in lines.items() if a <= address), [])
+                names.update((plain(name), *place) for place in places)
+    answers, run = ours(pdb, sorted(wanted))
+    wrong = [(hex(a), answers[a][-1:], sorted(w)) for a, w in wanted.items()
+             if w and not (answers[a] and (plain(answers[a][-1][0]), *answers[a][-1][1:]) in w)]
+    n_folded = len(functions) - len({begin for begin, _, _ in functions})
+    files = {os.path.basename(frames[-1][1]) for frames in answers.values() if frames}
+    check("%s: %d functions, %d folded, %d addresses" % (label, len(functions), n_folded,
+                                                         len(wanted)),
+          n_folded > 10 and {"grammar_3.y", "folded_3.cpp", "folded_body.h"} <= files and
+          not wrong, (len(wrong), wrong[:3], files, run.stderr))
+    lines = {"plain": (14, 14), "other": (15, 19)}
+    torn = [(hex(a), f[-1]) for a, f in answers.items() if f and f[-1][0][:5] in lines and
+            not lines[f[-1][0][:5]][0] <= f[-1][2] <= lines[f[-1][0][:5]][1]]
+    check("%s: name and line are those of one function" % label, not torn, torn[:3])
+    unread = sorted({f[0] for frames in answers.values() for f in frames if f[0].startswith("?")})
+    check("%s: no name stays decorated" % label, not unread, unread)
+
+
 def put_together(folder, image):
     """What other linkers do: blocks of other sizes, in any order; ids of other modules."""
     pdb, there = image[:-3] + "pdb", os.path.join(folder, "again.pdb")
@@ -202,6 +321,8 @@ def main():
             compare("clang, x64", image, image[:-3] + "pdb")
             image32 = build(x86, "i686-pc-windows-msvc")
             compare("clang, x86", image32, image32[:-3] + "pdb")
+            check_folded("folded, x64", build_folded(folder, "x86_64-pc-windows-msvc"))
+            check_folded("folded, x86", build_folded(x86, "i686-pc-windows-msvc"))
             put_together(folder, image)
             places(folder, image)
             damage(folder, image)

@@ -115,6 +115,33 @@ def line_starts(pdb):
     return starts
 
 
+def line_tables(pdb):
+    """(begin, end, {address: [(file, line)]}) of each piece of code; line 0 where the compiler says
+    that there is none."""
+    dump = subprocess.run(["llvm-pdbutil", "dump", "--section-headers", "-l", pdb],
+                          text=True, capture_output=True, check=True).stdout
+    sections = [int(a, 16) for a in re.findall(r"^\s+([0-9A-F]+) virtual address$", dump, re.M)]
+    tables, name = {}, ""
+    module = lines = base = None
+    for text in dump.splitlines():
+        head = re.match(r"\s+(\d{4}):([0-9A-F]{8})-([0-9A-F]{8})", text)
+        file = re.match(r"\s*(\S.*) \((?:MD5|SHA-?\d+|no checksum)", text)
+        if re.match(r"\s*Mod \d+ ", text):
+            module = text
+        elif head:
+            base = sections[int(head[1]) - 1]
+            key = module, base + int(head[2], 16), base + int(head[3], 16)
+            lines = tables.setdefault(key, {})
+        elif file:
+            name = file[1]
+        elif lines is not None:
+            for line, address in re.findall(r"(\d+) ([0-9A-F]{8})", text):
+                known = int(line) not in (0xfeefee, 0xf00f00)
+                lines.setdefault(base + int(address, 16), []).append(
+                    (name, int(line) if known else 0))
+    return [(begin, end, lines) for (_, begin, end), lines in tables.items() if lines]
+
+
 def build(folder, target):
     """A program of its own, small enough to know; the image's path."""
     source = os.path.join(folder, "made.cpp")

@@ -19,6 +19,16 @@
 #define LINE_NEVER_STEP_INTO 0xfeefeeu
 #define LINE_ALWAYS_STEP_INTO 0xf00f00u
 
+static int compare (uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static uint64_t key_of (uint16_t section, uint32_t offset)
+{
+    return (uint64_t)section << 32 | offset;
+}
+
 /* ---- symbols ---------------------------------------------------------------------------- */
 
 static bool is_proc (uint16_t kind)
@@ -62,27 +72,38 @@ static bool read_symbols (struct hs_pdb_module *module)
 
 /* ---- lines ------------------------------------------------------------------------------ */
 
-static bool add_line (struct hs_pdb_module *module, uint16_t section, uint32_t offset,
-                      uint32_t line, uint32_t file)
+static bool add_line (struct hs_pdb_module *module, uint32_t offset, uint32_t line, uint32_t file)
 {
     if (!hs_array_reserve (&module->lines, 1))
         return false;
     if (line == LINE_NEVER_STEP_INTO || line == LINE_ALWAYS_STEP_INTO)
         line = 0;
-    module->lines.items[module->lines.n++] = (struct hs_pdb_line){ section, offset, line, file };
+    module->lines.items[module->lines.n] =
+        (struct hs_pdb_line){ offset, line, file, (uint32_t)module->lines.n };
+    module->lines.n++;
     return true;
+}
+
+/* Of lines at one address their order counts. */
+static int compare_lines (const void *a, const void *b)
+{
+    const struct hs_pdb_line *x = a, *y = b;
+    int order = compare (x->offset, y->offset);
+
+    return order != 0 ? order : compare (x->number, y->number);
 }
 
 /* One subsection: a piece of code, its lines in blocks by file. */
 static bool read_lines (struct hs_pdb_module *module, struct hs_span part)
 {
     struct hs_reader reader = hs_reader_init (part);
-    uint32_t begin = hs_reader_u32 (&reader);
-    uint16_t section = hs_reader_u16 (&reader);
-    uint16_t flags = hs_reader_u16 (&reader);
-    uint32_t size = hs_reader_u32 (&reader);
-    bool is_first = true;
+    struct hs_pdb_table table = { .first_line = module->lines.n };
+    uint16_t flags;
 
+    table.offset = hs_reader_u32 (&reader);
+    table.section = hs_reader_u16 (&reader);
+    flags = hs_reader_u16 (&reader);
+    table.size = hs_reader_u32 (&reader);
     while (!reader.has_overrun && reader.rest.size > 0) {
         uint32_t file = hs_reader_u32 (&reader), n = hs_reader_u32 (&reader);
         uint32_t n_bytes = hs_reader_u32 (&reader);
@@ -94,16 +115,20 @@ static bool read_lines (struct hs_pdb_module *module, struct hs_span part)
             uint32_t offset = hs_get_u32 (reader.rest.data + 8 * (size_t)i);
             uint32_t line = hs_get_u32 (reader.rest.data + 8 * (size_t)i + 4) & LINE_MASK;
 
-            /* the first line holds from the beginning: what stands before it is inlined there */
-            if (is_first && offset > 0 && !add_line (module, section, begin, line, file))
+            if (!add_line (module, offset, line, file))
                 return false;
-            if (!add_line (module, section, begin + offset, line, file))
-                return false;
-            is_first = false;
         }
         (void)hs_reader_take (&reader, n_bytes - 12);
     }
-    return reader.has_overrun || add_line (module, section, begin + size, 0, HS_PDB_NO_FILE);
+    table.n_lines = module->lines.n - table.first_line;
+    if (table.n_lines == 0)
+        return true;
+    if (!hs_array_reserve (&module->tables, 1))
+        return false;
+    qsort (module->lines.items + table.first_line, table.n_lines, sizeof *module->lines.items,
+           compare_lines);
+    module->tables.items[module->tables.n++] = table;
+    return true;
 }
 
 static bool read_inlinees (struct hs_pdb_module *module, struct hs_span part)
@@ -153,31 +178,26 @@ static bool read_c13 (struct hs_pdb_module *module, struct hs_span c13)
 
 /* ---- order ------------------------------------------------------------------------------ */
 
-static int compare (uint64_t a, uint64_t b)
+static int compare_places (const struct hs_pdb_proc *x, const struct hs_pdb_proc *y)
 {
-    return a < b ? -1 : a > b;
-}
-
-static uint64_t key_of (uint16_t section, uint32_t offset)
-{
-    return (uint64_t)section << 32 | offset;
+    return compare (key_of (x->section, x->offset), key_of (y->section, y->offset));
 }
 
 static int compare_procs (const void *a, const void *b)
 {
     const struct hs_pdb_proc *x = a, *y = b;
-    int order = compare (key_of (x->section, x->offset), key_of (y->section, y->offset));
+    int order = compare_places (x, y);
 
     return order != 0 ? order : compare (x->record, y->record);
 }
 
-/* Where one piece of code ends and the next begins, the beginning comes last: it holds. */
-static int compare_lines (const void *a, const void *b)
+/* Functions that were folded into one have tables at one place: the first comes first. */
+static int compare_tables (const void *a, const void *b)
 {
-    const struct hs_pdb_line *x = a, *y = b;
+    const struct hs_pdb_table *x = a, *y = b;
     int order = compare (key_of (x->section, x->offset), key_of (y->section, y->offset));
 
-    return order != 0 ? order : compare (x->file != HS_PDB_NO_FILE, y->file != HS_PDB_NO_FILE);
+    return order != 0 ? order : compare (x->first_line, y->first_line);
 }
 
 static int compare_inlinees (const void *a, const void *b)
@@ -203,8 +223,9 @@ struct hs_pdb_module *hs_pdb_module_new_take (uint8_t *bytes, uint32_t n_symbols
     }
     if (module->procs.n > 0)
         qsort (module->procs.items, module->procs.n, sizeof *module->procs.items, compare_procs);
-    if (module->lines.n > 0)
-        qsort (module->lines.items, module->lines.n, sizeof *module->lines.items, compare_lines);
+    if (module->tables.n > 0)
+        qsort (module->tables.items, module->tables.n, sizeof *module->tables.items,
+               compare_tables);
     if (module->inlinees.n > 0)
         qsort (module->inlinees.items, module->inlinees.n, sizeof *module->inlinees.items,
                compare_inlinees);
@@ -217,6 +238,7 @@ void hs_pdb_module_free (struct hs_pdb_module *module)
         return;
     hs_array_clear (&module->procs);
     hs_array_clear (&module->lines);
+    hs_array_clear (&module->tables);
     hs_array_clear (&module->inlinees);
     hs_free (module->bytes);
     hs_free (module);
@@ -241,10 +263,14 @@ const struct hs_pdb_proc *hs_pdb_module_proc (const struct hs_pdb_module *module
     }
     if (low == 0)
         return NULL;
-    high = low - 1;
-    return module->procs.items[high].section == section &&
-                   offset - module->procs.items[high].offset < module->procs.items[high].size
-               ? &module->procs.items[high]
+    low--;
+    /* of several folded into one the first, as with lines */
+    while (low > 0 &&
+           compare_places (&module->procs.items[low - 1], &module->procs.items[low]) == 0)
+        low--;
+    return module->procs.items[low].section == section &&
+                   offset - module->procs.items[low].offset < module->procs.items[low].size
+               ? &module->procs.items[low]
                : NULL;
 }
 
@@ -258,33 +284,56 @@ const char *hs_pdb_proc_name (const struct hs_pdb_module *module, const struct h
     return hs_cv_text (record.body, record.kind == CV_S_THUNK32 ? CV_THUNK_NAME : CV_PROC_NAME);
 }
 
-const struct hs_pdb_line *hs_pdb_module_line (const struct hs_pdb_module *module, uint16_t section,
-                                              uint32_t offset)
+static const struct hs_pdb_table *table_of (const struct hs_pdb_module *module, uint16_t section,
+                                            uint32_t offset)
 {
     uint64_t key = key_of (section, offset);
-    size_t low = 0, high = module->lines.n;
+    const struct hs_pdb_table *tables = module->tables.items;
+    size_t low = 0, high = module->tables.n;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const struct hs_pdb_line *line = &module->lines.items[middle];
 
-        if (key_of (line->section, line->offset) <= key)
+        if (key_of (tables[middle].section, tables[middle].offset) <= key)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low == 0 || module->lines.items[low - 1].section != section ||
-        module->lines.items[low - 1].file == HS_PDB_NO_FILE)
+    if (low == 0)
         return NULL;
-    low--;
-    if (module->lines.items[low].offset != offset)
-        return &module->lines.items[low];
-    /* of several lines at just this address the first, as llvm-symbolizer has it */
-    while (low > 0 && module->lines.items[low - 1].section == section &&
-           module->lines.items[low - 1].offset == offset &&
-           module->lines.items[low - 1].file != HS_PDB_NO_FILE)
+    for (low--; low > 0 && tables[low - 1].section == tables[low].section &&
+                tables[low - 1].offset == tables[low].offset;)
         low--;
-    return &module->lines.items[low];
+    return tables[low].section == section && offset - tables[low].offset < tables[low].size
+               ? &tables[low]
+               : NULL;
+}
+
+const struct hs_pdb_line *hs_pdb_module_line (const struct hs_pdb_module *module, uint16_t section,
+                                              uint32_t offset)
+{
+    const struct hs_pdb_table *table = table_of (module, section, offset);
+    const struct hs_pdb_line *lines;
+    size_t low = 0, high;
+
+    if (table == NULL)
+        return NULL;
+    lines = module->lines.items + table->first_line;
+    offset -= table->offset;
+    for (high = table->n_lines; low < high;) {
+        size_t middle = low + (high - low) / 2;
+
+        if (lines[middle].offset <= offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 0) /* the first line holds from the beginning: what stands before it is inlined */
+        return &lines[0];
+    /* of several lines at just this address the first, as llvm-symbolizer has it */
+    for (low--; low > 0 && lines[low].offset == offset && lines[low - 1].offset == offset;)
+        low--;
+    return &lines[low];
 }
 
 bool hs_pdb_module_file (const struct hs_pdb_module *module, uint32_t file, uint32_t *ret_name)

@@ -12,7 +12,7 @@
 #include "base/array.h"
 #include "base/span.h"
 
-#define HS_PDB_NO_FILE UINT32_MAX
+#define HS_PDB_NO_FILE UINT32_MAX /* of a site whose function the module does not tell of */
 
 struct hs_pdb_proc {
     uint16_t section;
@@ -21,10 +21,16 @@ struct hs_pdb_proc {
 };
 
 struct hs_pdb_line {
-    uint16_t section;
-    uint32_t offset; /* holds until the next line's offset */
+    uint32_t offset; /* holds until the next line's offset, or its table's end */
     uint32_t line;   /* 0 = no source here */
-    uint32_t file;   /* offset in `checksums`, HS_PDB_NO_FILE where a table ends */
+    uint32_t file;   /* offset in `checksums` */
+    uint32_t number; /* in the order of the file */
+};
+
+struct hs_pdb_table { /* the lines of a piece of code; functions folded into one have one each */
+    uint16_t section;
+    uint32_t offset, size;
+    size_t first_line, n_lines; /* by offset */
 };
 
 struct hs_pdb_inlinee {
@@ -40,6 +46,7 @@ struct hs_pdb_module {
     struct hs_span exports;   /* ids for other modules */
     HS_ARRAY (struct hs_pdb_proc) procs;
     HS_ARRAY (struct hs_pdb_line) lines;
+    HS_ARRAY (struct hs_pdb_table) tables;
     HS_ARRAY (struct hs_pdb_inlinee) inlinees;
 };
 
