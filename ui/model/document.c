@@ -53,9 +53,23 @@ G_DEFINE_TYPE (HsDocument, hs_document, G_TYPE_OBJECT)
 enum { SIGNAL_CHANGED, SIGNAL_PROGRESS, N_SIGNALS };
 static guint signals[N_SIGNALS];
 
+static gpointer free_trace (gpointer trace)
+{
+    hs_trace_free (trace);
+    return NULL;
+}
+
+/* A large trace takes longer than a frame to be given back (50 ms with 10^8 events), and whoever
+ * lets go of it last may be the main thread. */
 static void clear_hold (gpointer data)
 {
-    hs_trace_free (((HsTraceHold *)data)->trace);
+    struct hs_trace *trace = ((HsTraceHold *)data)->trace;
+    GThread *thread = g_thread_try_new ("free-trace", free_trace, trace, NULL);
+
+    if (thread != NULL)
+        g_thread_unref (thread);
+    else
+        hs_trace_free (trace);
 }
 
 HsTraceHold *hs_trace_hold_ref (HsTraceHold *hold)
