@@ -19,70 +19,126 @@ static GArray *turns; /* Turn; NULL: not measuring */
 static GPollFunc next_poll;
 static gint64 busy_since_ns = -1, busy_since_us, began_us;
 
-static gint64 thread_cpu_ns (void)
+/* ---- from what the user does to the frame that shows all answers ---- */
+
+typedef struct {
+    float wall_ms, cpu_ms; /* CPU of all threads */
+} Wait;
+
+typedef struct {
+    const char *name;
+    GArray *waits;        /* Wait */
+    gint64 since_us;      /* what no frame has shown; 0: nothing */
+    GdkFrameClock *clock; /* of the window; a tooltip has its own */
+    gint64 since_cpu_ns;
+} Span;
+
+enum { MOTION, TYPING, N_SPANS };
+static Span spans[N_SPANS] = { { .name = "motion" }, { .name = "typing" } };
+static gboolean is_news; /* an answer that no frame has shown */
+static double first_picture_ms;
+
+static gint64 cpu_ns (clockid_t clock)
 {
     struct timespec now;
 
-    (void)clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
+    (void)clock_gettime (clock, &now);
     return (gint64)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* ---- from the motion of the pointer to the frame that shows all answers ---- */
-
-static GArray *frames;     /* double: ms */
-static gint64 moved_at_us; /* the first motion that no frame has shown; 0: none */
-static gulong paint_handler;
-
-static void on_after_paint (GdkFrameClock *clock, gpointer unused)
+static void begin_span (Span *span, GtkWidget *widget)
 {
-    double ms = (double)(g_get_monotonic_time () - moved_at_us) / 1e3;
-
-    if (moved_at_us == 0 || !hs_query_are_all_answered ())
-        return;
-    g_array_append_val (frames, ms);
-    moved_at_us = 0;
+    span->clock = gtk_widget_get_frame_clock (widget);
+    span->since_us = g_get_monotonic_time ();
+    span->since_cpu_ns = cpu_ns (CLOCK_PROCESS_CPUTIME_ID);
 }
 
-static gboolean on_motion (GSignalInvocationHint *hint, guint n_values, const GValue *values,
-                           gpointer unused)
+static void end_span (Span *span, const GdkFrameClock *clock)
 {
-    GtkWidget *widget = g_value_get_object (&values[0]);
-    const GdkEventMotion *event = g_value_get_boxed (&values[1]);
+    Wait wait = { (float)((double)(g_get_monotonic_time () - span->since_us) / 1e3),
+                  (float)((double)(cpu_ns (CLOCK_PROCESS_CPUTIME_ID) - span->since_cpu_ns) / 1e6) };
 
-    if ((event->state & GDK_BUTTON1_MASK) == 0 || frames == NULL)
-        return TRUE;
-    if (paint_handler == 0)
-        paint_handler = g_signal_connect (gtk_widget_get_frame_clock (widget), "after-paint",
-                                          G_CALLBACK (on_after_paint), NULL);
-    if (moved_at_us == 0)
-        moved_at_us = g_get_monotonic_time ();
+    if (span->since_us == 0 || span->clock != clock)
+        return;
+    g_array_append_val (span->waits, wait);
+    span->since_us = 0;
+}
+
+static gboolean on_answered (GSignalInvocationHint *hint, guint n_values, const GValue *values,
+                             gpointer unused)
+{
+    is_news = TRUE;
     return TRUE;
 }
 
-static void watch_pointer (void)
+static gboolean on_after_paint (GSignalInvocationHint *hint, guint n_values, const GValue *values,
+                                gpointer unused)
 {
-    frames = g_array_new (FALSE, FALSE, sizeof (double));
-    g_type_class_unref (g_type_class_ref (GTK_TYPE_WIDGET));
-    g_signal_add_emission_hook (g_signal_lookup ("motion-notify-event", GTK_TYPE_WIDGET), 0,
-                                on_motion, NULL, NULL);
+    const GdkFrameClock *clock = g_value_get_object (&values[0]);
+
+    if (is_news && first_picture_ms == 0)
+        first_picture_ms = (double)(g_get_monotonic_time () - began_us) / 1e3;
+    if (!hs_query_are_all_answered ())
+        return TRUE;
+    end_span (&spans[MOTION], clock);
+    if (is_news) /* it takes a moment until a question is made of what is typed */
+        end_span (&spans[TYPING], clock);
+    is_news = FALSE;
+    return TRUE;
 }
 
-static int by_value (gconstpointer a, gconstpointer b)
+/* Motions that come before the frame are counted with the first. */
+static gboolean on_motion (GSignalInvocationHint *hint, guint n_values, const GValue *values,
+                           gpointer unused)
 {
-    double left = *(const double *)a, right = *(const double *)b;
+    const GdkEventMotion *event = g_value_get_boxed (&values[1]);
 
-    return left > right ? 1 : -(left < right);
+    if ((event->state & GDK_BUTTON1_MASK) != 0 && spans[MOTION].since_us == 0)
+        begin_span (&spans[MOTION], g_value_get_object (&values[0]));
+    return TRUE;
 }
 
-static void tell_frames (GString *text)
+/* From the last letter. */
+static gboolean on_key (GSignalInvocationHint *hint, guint n_values, const GValue *values,
+                        gpointer unused)
 {
-    g_array_sort (frames, by_value);
-    g_string_append (text, "\"frames_ms\": [");
-    for (guint i = 0; i < frames->len; i++)
-        g_string_append_printf (text, "%s%.1f", i > 0 ? ", " : "",
-                                g_array_index (frames, double, i));
-    g_string_append (text, "], ");
-    g_clear_pointer (&frames, g_array_unref);
+    if (GTK_IS_ENTRY (g_value_get_object (&values[0]))) {
+        begin_span (&spans[TYPING], g_value_get_object (&values[0]));
+        is_news = FALSE;
+    }
+    return TRUE;
+}
+
+static void watch (GType type, const char *signal, GSignalEmissionHook hook)
+{
+    g_type_class_unref (g_type_class_ref (type));
+    g_signal_add_emission_hook (g_signal_lookup (signal, type), 0, hook, NULL, NULL);
+}
+
+static void begin_spans (void)
+{
+    for (guint i = 0; i < N_SPANS; i++)
+        spans[i].waits = g_array_new (FALSE, FALSE, sizeof (Wait));
+    watch (GTK_TYPE_WIDGET, "motion-notify-event", on_motion);
+    watch (GTK_TYPE_WIDGET, "key-press-event", on_key);
+    watch (GDK_TYPE_FRAME_CLOCK, "after-paint", on_after_paint);
+    watch (HS_TYPE_QUERY, "answered", on_answered);
+}
+
+static void tell_spans (GString *text)
+{
+    g_string_append_printf (text, "\"first_picture_ms\": %.1f, ", first_picture_ms);
+    for (guint i = 0; i < N_SPANS; i++) {
+        g_string_append_printf (text, "\"%s\": [", spans[i].name);
+        for (guint k = 0; k < spans[i].waits->len; k++) {
+            const Wait *wait = &g_array_index (spans[i].waits, Wait, k);
+
+            g_string_append_printf (text, "%s[%.1f, %.1f]", k > 0 ? ", " : "",
+                                    (double)wait->wall_ms, (double)wait->cpu_ms);
+        }
+        g_string_append (text, "], ");
+        g_clear_pointer (&spans[i].waits, g_array_unref);
+    }
 }
 
 /* ---- turns of the loop ---- */
@@ -93,7 +149,7 @@ static int measured_poll (GPollFD *fds, guint n, int timeout_ms)
 
     if (busy_since_ns >= 0) {
         gint64 now_us = g_get_monotonic_time ();
-        Turn turn = { (float)((double)(thread_cpu_ns () - busy_since_ns) / 1e6),
+        Turn turn = { (float)((double)(cpu_ns (CLOCK_THREAD_CPUTIME_ID) - busy_since_ns) / 1e6),
                       (float)((double)(now_us - busy_since_us) / 1e3),
                       (float)((double)(now_us - began_us) / 1e6) };
 
@@ -101,7 +157,7 @@ static int measured_poll (GPollFD *fds, guint n, int timeout_ms)
     }
     ret = next_poll (fds, n, timeout_ms);
     busy_since_us = g_get_monotonic_time ();
-    busy_since_ns = thread_cpu_ns ();
+    busy_since_ns = cpu_ns (CLOCK_THREAD_CPUTIME_ID);
     return ret;
 }
 
@@ -111,7 +167,7 @@ void hs_dispatch_times_begin (void)
         return;
     turns = g_array_new (FALSE, FALSE, sizeof (Turn));
     began_us = g_get_monotonic_time ();
-    watch_pointer ();
+    begin_spans ();
     next_poll = g_main_context_get_poll_func (NULL);
     g_main_context_set_poll_func (NULL, measured_poll);
 }
@@ -144,7 +200,7 @@ void hs_dispatch_times_end (void)
     for (guint i = 0; i < turns->len; i++)
         sum += (double)g_array_index (turns, Turn, i).ms;
     g_string_append_c (text, '{');
-    tell_frames (text);
+    tell_spans (text);
     g_string_append_printf (
         text,
         "\"turns\": %u, \"p99_ms\": %.2f, \"wall_p99_ms\": %.2f, \"cpu_seconds\": %.2f, "
