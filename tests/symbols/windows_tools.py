@@ -72,7 +72,7 @@ def llvm(path, addresses):
 
 def plain(name):
     """Without parameters and what differs in style only."""
-    depth = 0
+    depth, name = 0, re.sub(r"^\[thunk\]: ", "", name)
     for i, letter in enumerate(name):
         depth += {"<": 1, ">": -1}.get(letter, 0) if "operator" not in name[max(0, i - 10):i] else 0
         if letter == "(" and depth <= 0 and i > 0:

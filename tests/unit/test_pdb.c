@@ -134,6 +134,22 @@ static const char *const names[][2] = {
       "std::for_each<int *, void (__cdecl *)(int const &)>" },
     { "??$get@$0A@$0CK@$0?0@@YAXXZ", "get<0, 42, -1>" },
     { "?run@?A0x1c2d3e4f@@YAXXZ", "`anonymous namespace'::run" },
+    { "??_EBoth@lib@@W7EAAPEAXI@Z", "lib::Both::`vector deleting dtor'`adjustor{8}'" },
+    { "??_Eios@std@@$4PPPPPPPM@A@EAAPEAXI@Z", "std::ios::`vector deleting dtor'" },
+    { "??R<lambda_1>@?0??deep@In@?$T@_K@m2@@QEAAHH@Z@QEBA?A?<auto>@@H@Z",
+      "`m2::T<unsigned __int64>::In::deep'::`1'::<lambda_1>::operator()" },
+    { "??$grow@V<lambda_1>@?1??append@?$str@DU?$traits@D@std@@@std@@QEAAAEAV23@PEBD_K@Z@_K@?$str@DU"
+      "?$traits@D@std@@@std@@AEAAAEAV01@_KV<lambda_1>@?1??append@01@QEAAAEAV01@PEBD0@Z@1@Z",
+      "std::str<char, struct std::traits<char>>::grow<class `std::str<char, struct "
+      "std::traits<char>>::append'::`2'::<lambda_1>, unsigned __int64>" },
+    { "?data@?1??powers@crt@@YA_NAEAUbig@2@I@Z@4QBIB", "`crt::powers'::`2'::data" },
+    { "?options@?1??__local_options@@9@4_KA", "`__local_options'::`2'::options" },
+    { "??$wrap@$1?chain@lib@@YAHH@Z@lib@@YAHH@Z", "lib::wrap<&lib::chain>" },
+    { "??1?$owner@$$BY0A@D@std@@QEAA@XZ", "std::owner<char [0]>::~owner" },
+    { "??$emplace@AEBQEAUs@@@v@@QEAAXAEBQEAUs@@@Z", "v::emplace<struct s *const &>" },
+    { "?rows@@YAXPEAY02H@Z", "rows" },
+    { "?f@@YAXP8S@@EAAXXZ@Z", "f" }, /* a pointer to a member: only the name */
+    { "??$g@P8S@@EAAXXZ@@YAXXZ", "??$g@P8S@@EAAXXZ@@YAXXZ" },
     { "entry", "entry" },
     { "?", "?" },
     { "?broken", "?broken" },

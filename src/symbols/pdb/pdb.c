@@ -377,12 +377,9 @@ static void read_publics (struct hs_pdb *pdb)
 }
 
 /* The nearest public symbol at or before the address; NULL when none. */
-static const char *public_name (struct hs_pdb *pdb, uint16_t section, uint32_t offset)
+static const struct public_symbol *public_of (struct hs_pdb *pdb, uint16_t section, uint32_t offset)
 {
     size_t low = 0, high;
-    struct hs_cv_record record;
-    struct hs_span all;
-    uint32_t at;
 
     if (!pdb->has_publics)
         read_publics (pdb);
@@ -395,11 +392,42 @@ static const char *public_name (struct hs_pdb *pdb, uint16_t section, uint32_t o
         else
             high = middle;
     }
-    if (low == 0 || pdb->publics.items[low - 1].section != section)
-        return NULL;
-    all = (struct hs_span){ pdb->symbols, hs_msf_stream_size (&pdb->msf, pdb->symbols_stream) };
-    at = pdb->publics.items[low - 1].record;
-    return hs_cv_next (all, &at, &record) ? hs_cv_text (record.body, CV_PUBLIC_NAME) : NULL;
+    return low > 0 && pdb->publics.items[low - 1].section == section ? &pdb->publics.items[low - 1]
+                                                                     : NULL;
+}
+
+static void undecorate_public (struct hs_pdb *pdb, const struct public_symbol *symbol)
+{
+    struct hs_span all = { pdb->symbols, hs_msf_stream_size (&pdb->msf, pdb->symbols_stream) };
+    struct hs_cv_record record;
+    uint32_t at = symbol->record;
+
+    hs_undecorate (hs_cv_next (all, &at, &record) ? hs_cv_text (record.body, CV_PUBLIC_NAME) : "",
+                   pdb->texts[DEEPEST_INLINING], NAME_BYTES);
+}
+
+/* Modules know a function by its plain name. But clang tells them the decorated name of a thunk,
+ * and calls a destructor that frees, too, what it calls the one that does not. */
+static const char *proc_name (struct hs_pdb *pdb, const struct hs_pdb_module *module,
+                              const struct hs_pdb_proc *proc)
+{
+    const char *name = hs_pdb_proc_name (module, proc), *last = strrchr (name, ':');
+    size_t n_scopes = last != NULL ? (size_t)(last - name) + 1 : 0;
+    char *text = pdb->texts[DEEPEST_INLINING];
+    const struct public_symbol *symbol;
+
+    if (*name == '?') {
+        hs_undecorate (name, text, NAME_BYTES);
+        return text;
+    }
+    if (name[n_scopes] != '~')
+        return name;
+    symbol = public_of (pdb, proc->section, proc->offset);
+    if (symbol == NULL || symbol->offset != proc->offset)
+        return name;
+    undecorate_public (pdb, symbol);
+    return strncmp (text, name, n_scopes) == 0 && strstr (text, " deleting dtor'") != NULL ? text
+                                                                                           : name;
 }
 
 static const char *file_name (const struct hs_pdb *pdb, const struct hs_pdb_module *module,
@@ -433,7 +461,7 @@ static size_t look_in_module (struct hs_pdb *pdb, const struct hs_pdb_module *mo
     if (proc == NULL && line == NULL)
         return 0;
     ret[n] =
-        (struct hs_pdb_frame){ proc != NULL ? hs_pdb_proc_name (module, proc) : "", "", 0, false };
+        (struct hs_pdb_frame){ proc != NULL ? proc_name (pdb, module, proc) : "", "", 0, false };
     if (line != NULL) {
         ret[n].file = file_name (pdb, module, line->file);
         ret[n].line = line->line;
@@ -448,7 +476,7 @@ size_t hs_pdb_look_up (struct hs_pdb *pdb, uint32_t address, struct hs_pdb_frame
     uint16_t section = section_of (pdb, linked, &offset);
     const struct contribution *piece;
     const struct hs_pdb_module *module;
-    const char *name;
+    const struct public_symbol *symbol;
     size_t n = 0;
 
     if (section == 0)
@@ -457,14 +485,12 @@ size_t hs_pdb_look_up (struct hs_pdb *pdb, uint32_t address, struct hs_pdb_frame
     module = piece != NULL ? hs_pdb_modules_get (&pdb->modules, &pdb->msf, piece->module) : NULL;
     if (module != NULL)
         n = look_in_module (pdb, module, section, offset, frames);
-    if (n == 0 || *frames[n - 1].function == '\0') {
-        name = public_name (pdb, section, offset);
-        if (name != NULL) {
-            if (n == 0)
-                frames[n++] = (struct hs_pdb_frame){ "", "", 0, false };
-            hs_undecorate (name, pdb->texts[DEEPEST_INLINING], NAME_BYTES);
-            frames[n - 1].function = pdb->texts[DEEPEST_INLINING];
-        }
+    symbol = n == 0 || *frames[n - 1].function == '\0' ? public_of (pdb, section, offset) : NULL;
+    if (symbol != NULL) {
+        if (n == 0)
+            frames[n++] = (struct hs_pdb_frame){ "", "", 0, false };
+        undecorate_public (pdb, symbol);
+        frames[n - 1].function = pdb->texts[DEEPEST_INLINING];
     }
     if (n > max) /* the outermost is the one that exists */
         frames[max - 1] = frames[n - 1];

@@ -2,19 +2,24 @@
 /* A recursive descent over decorated names; see undecorate.h. */
 #include "symbols/pdb/undecorate.h"
 
+#include "symbols/pdb/undecorate_operators.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SCRATCH_BYTES 16384u
 #define DEEPEST 64u
 #define N_REMEMBERED 10u
 #define MOST_SCOPES 64u
+#define MOST_DIMENSIONS 16
 
 struct memory { /* what digits refer back to */
     const char *names[N_REMEMBERED];
-    unsigned n_names;
+    const char *types[N_REMEMBERED]; /* parameters of function types */
+    unsigned n_names, n_types;
 };
 
 struct parser {
@@ -22,8 +27,6 @@ struct parser {
     bool has_failed;
     unsigned depth;
     struct memory memory;
-    const char *types[N_REMEMBERED]; /* parameters of function types */
-    unsigned n_types;
     size_t used;
     char scratch[SCRATCH_BYTES]; /* all texts of this name */
 };
@@ -31,6 +34,7 @@ struct parser {
 static const char *parse_type (struct parser *p);
 static const char *parse_qualified (struct parser *p);
 static const char *parse_scope (struct parser *p);
+static const char *parse_symbol (struct parser *p);
 
 static const char *fail (struct parser *p)
 {
@@ -64,6 +68,13 @@ static bool accept (struct parser *p, const char *token)
         return false;
     p->at += n;
     return true;
+}
+
+static bool ends_in (const char *text, const char *end)
+{
+    size_t n = strlen (text), n_end = strlen (end);
+
+    return n >= n_end && strcmp (text + n - n_end, end) == 0;
 }
 
 static const char *remember (struct parser *p, const char *name)
@@ -129,8 +140,12 @@ static const char *parse_argument (struct parser *p)
         return parse_type (p);
     if (accept (p, "$0"))
         return parse_number (p);
+    if (accept (p, "$1"))
+        return keep (p, "&%s", parse_symbol (p));
+    if (accept (p, "$E"))
+        return parse_symbol (p);
     if (*p->at == '$' && p->at[1] != '$')
-        return fail (p); /* addresses of objects: too rare to be worth their grammar */
+        return fail (p); /* pointers to members: too rare to be worth their grammar */
     return parse_type (p);
 }
 
@@ -140,7 +155,7 @@ static const char *parse_template (struct parser *p, const char *(*parse_name) (
     struct memory outer = p->memory;
     const char *text, *between = "";
 
-    p->memory.n_names = 0;
+    p->memory.n_names = p->memory.n_types = 0;
     text = keep (p, "%s<", parse_name (p));
     while (!p->has_failed && !accept (p, "@")) {
         const char *argument = parse_argument (p);
@@ -204,14 +219,14 @@ static const char *parse_parameters (struct parser *p)
         if (*p->at >= '0' && *p->at <= '9') {
             unsigned number = (unsigned)(*p->at - '0');
 
-            if (number >= p->n_types)
+            if (number >= p->memory.n_types)
                 return fail (p);
-            type = p->types[number];
+            type = p->memory.types[number];
             p->at++;
         } else {
             type = parse_type (p);
-            if (p->at - begin > 1 && p->n_types < N_REMEMBERED)
-                p->types[p->n_types++] = type;
+            if (p->at - begin > 1 && p->memory.n_types < N_REMEMBERED)
+                p->memory.types[p->memory.n_types++] = type;
         }
         text = keep (p, "%s%s%s", text, between, type);
         between = ", ";
@@ -244,6 +259,20 @@ static const char *parse_function (struct parser *p, const char *inside)
     return keep (p, "%s (%s %s)(%s)", result, convention, inside, parameters);
 }
 
+/* After 'Y': how many dimensions, each, the type of an element. `inside` stands where the name
+ * would. */
+static const char *parse_array (struct parser *p, const char *inside)
+{
+    const char *sizes = "", *first = *p->at == '?' ? "" : parse_number (p);
+    long n = strtol (first, NULL, 10);
+
+    if (n < 1 || n > MOST_DIMENSIONS)
+        return fail (p);
+    for (long i = 0; i < n && !p->has_failed; i++)
+        sizes = keep (p, "%s[%s]", sizes, parse_number (p));
+    return keep (p, "%s%s%s", parse_type (p), inside, sizes);
+}
+
 static const char *parse_pointer (struct parser *p, const char *sign, const char *own_qualifiers)
 {
     const char *pointee, *space;
@@ -258,10 +287,12 @@ static const char *parse_pointer (struct parser *p, const char *sign, const char
     if (qualifiers < 0)
         return fail (p); /* a pointer to a member */
     p->at++;
-    if (*p->at == 'Y')
-        return fail (p); /* to an array */
+    if (accept (p, "Y"))
+        return parse_array (
+            p, keep (p, "%s (%s%s)", qualifier_texts[qualifiers], sign, own_qualifiers));
     pointee = parse_type (p);
-    pointee = keep (p, "%s%s", pointee, qualifier_texts[qualifiers]);
+    if (qualifiers != 1 || !ends_in (pointee, "const")) /* a pointer says so itself, too */
+        pointee = keep (p, "%s%s", pointee, qualifier_texts[qualifiers]);
     last = *pointee != '\0' ? pointee[strlen (pointee) - 1] : ' ';
     space = last == '*' || last == '&' ? "" : " ";
     return keep (p, "%s%s%s%s", pointee, space, sign, own_qualifiers);
@@ -313,17 +344,20 @@ static const char *parse_plain_type (struct parser *p)
     case 'V':
         p->at++;
         return keep (p, "class %s", parse_qualified (p));
+    case 'Y':
+        p->at++;
+        return parse_array (p, " ");
     case 'W':
         return accept (p, "W4") ? keep (p, "enum %s", parse_qualified (p)) : fail (p);
     case '_':
         name = extended_type (p->at[1]);
         p->at += name != NULL ? 2 : 0;
         return name != NULL ? name : fail (p);
-    case '?': /* a qualified result: "?AV" */
+    case '?': /* a qualified result: "?AV"; else a type by its name alone: "?<auto>@@" */
         qualifiers = qualifiers_of (p->at[1]);
+        p->at += qualifiers < 0 ? 1 : 2;
         if (qualifiers < 0)
-            return fail (p);
-        p->at += 2;
+            return parse_qualified (p);
         name = parse_type (p);
         return keep (p, "%s%s", name, qualifier_texts[qualifiers]);
     default:
@@ -346,72 +380,10 @@ static const char *parse_type (struct parser *p)
 
 /* ---- names ------------------------------------------------------------------------------ */
 
-#define CONSTRUCTOR "\1"
-#define DESTRUCTOR "\2"
-#define CONVERSION "operator"
-
-static const char *operator_name (const char *at, size_t *ret_length)
-{
-    static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    static const char *const plain[] = {
-        CONSTRUCTOR,  DESTRUCTOR,    "operator new", "operator delete", "operator=",  "operator>>",
-        "operator<<", "operator!",   "operator==",   "operator!=",      "operator[]", CONVERSION,
-        "operator->", "operator*",   "operator++",   "operator--",      "operator-",  "operator+",
-        "operator&",  "operator->*", "operator/",    "operator%",       "operator<",  "operator<=",
-        "operator>",  "operator>=",  "operator,",    "operator()",      "operator~",  "operator^",
-        "operator|",  "operator&&",  "operator||",   "operator*=",      "operator+=", "operator-=",
-    };
-    static const char *const underscored[] = {
-        "operator/=",
-        "operator%=",
-        "operator>>=",
-        "operator<<=",
-        "operator&=",
-        "operator|=",
-        "operator^=",
-        "`vftable'",
-        "`vbtable'",
-        "`vcall'",
-        "`typeof'",
-        NULL, /* guards and string literals are no functions */
-        NULL,
-        "`vbase dtor'",
-        "`vector deleting dtor'",
-        "`default ctor closure'",
-        "`scalar deleting dtor'",
-        "`vector ctor iterator'",
-        "`vector dtor iterator'",
-        "`vector vbase ctor iterator'",
-        "`virtual displacement map'",
-        "`eh vector ctor iterator'",
-        "`eh vector dtor iterator'",
-        "`eh vector vbase ctor iterator'",
-        "`copy ctor closure'",
-        NULL,
-        NULL,
-        NULL,
-        NULL,
-        NULL,
-        "operator new[]",
-        "operator delete[]",
-        NULL,
-        NULL,
-        NULL,
-        NULL,
-    };
-    bool is_underscored = at[0] == '_';
-    const char *letter = at[is_underscored] != '\0' ? strchr (letters, at[is_underscored]) : NULL;
-
-    *ret_length = is_underscored ? 2 : 1;
-    if (letter == NULL)
-        return NULL;
-    return is_underscored ? underscored[letter - letters] : plain[letter - letters];
-}
-
 static const char *parse_operator (struct parser *p)
 {
     size_t length;
-    const char *name = operator_name (p->at, &length);
+    const char *name = hs_undecorate_operator (p->at, &length);
 
     if (name == NULL)
         return fail (p);
@@ -446,8 +418,11 @@ static const char *parse_scope (struct parser *p)
         p->at = end + 1;
         return remember (p, "`anonymous namespace'");
     }
-    if (*p->at == '?')
-        return fail (p); /* inside a function: its whole decorated name would follow */
+    if (accept (p, "?")) { /* inside a function: which of its scopes, its whole decorated name */
+        const char *number = parse_number (p);
+
+        return accept (p, "?") ? keep (p, "`%s'::`%s'", parse_symbol (p), number) : fail (p);
+    }
     if (*p->at >= '0' && *p->at <= '9')
         return parse_back_reference (p);
     return parse_plain (p);
@@ -463,11 +438,12 @@ static const char *parse_scopes (struct parser *p, const char *leaf)
 
         if (n >= MOST_SCOPES)
             return fail (p);
-        if (strncmp (text, CONSTRUCTOR, 1) == 0 || strncmp (text, DESTRUCTOR, 1) == 0) {
+        if (strncmp (text, HS_OPERATOR_CONSTRUCTOR, 1) == 0 ||
+            strncmp (text, HS_OPERATOR_DESTRUCTOR, 1) == 0) {
             const char *end = strchr (scope, '<');
 
             /* a class template's constructor has its plain name */
-            text = keep (p, "%s%.*s%s", *text == *DESTRUCTOR ? "~" : "",
+            text = keep (p, "%s%.*s%s", *text == *HS_OPERATOR_DESTRUCTOR ? "~" : "",
                          (int)(end != NULL ? end - scope : (long)strlen (scope)), scope, text + 1);
         }
         text = keep (p, "%s::%s", scope, text);
@@ -487,40 +463,88 @@ static const char *parse_qualified (struct parser *p)
     return text;
 }
 
-/* A conversion's target is the function's result: access, this-qualifiers, convention, type. */
-static const char *parse_conversion (struct parser *p, const char *text)
+/* Access, qualifiers of `this`, convention, result, parameters; what a conversion converts to is
+ * its result. The name with what has to be added to it. */
+static const char *parse_member_type (struct parser *p, const char *text, bool is_conversion)
 {
-    bool is_static = *p->at == 'S' || *p->at == 'C' || *p->at == 'K' || *p->at == 'Y';
+    static const char thunks[] = "GHOPWX", statics[] = "CDKLSTYZ";
+    char access = *p->at++;
 
-    if (*p->at == '\0')
-        return fail (p);
-    p->at++;
-    if (!is_static) {
-        while (*p->at == 'E' || *p->at == 'F' || *p->at == 'I')
+    if (strchr (thunks, access) != NULL)
+        text = keep (p, "%s`adjustor{%s}'", text, parse_number (p));
+    if (strchr (statics, access) == NULL) {
+        while (*p->at >= 'E' && *p->at <= 'I') /* 64 bit, restrict, unaligned, & and && */
             p->at++;
         if (qualifiers_of (*p->at) < 0)
             return fail (p);
         p->at++;
     }
+    if (!is_conversion) {
+        (void)parse_function (p, "");
+        return text;
+    }
     if (*p->at == '\0')
         return fail (p);
     p->at++;
-    return keep (p, "%s %s", text, parse_type (p));
+    text = keep (p, "%s %s", text, parse_type (p));
+    (void)parse_parameters (p);
+    return accept (p, "Z") ? text : fail (p);
+}
+
+/* After the name: the type of what it names. The name with what has to be added to it. */
+static const char *parse_own_type (struct parser *p, const char *leaf, const char *text)
+{
+    if (*p->at == '\0')
+        return fail (p);
+    if (*p->at >= '0' && *p->at <= '4') { /* a variable */
+        p->at++;
+        (void)parse_type (p);
+        while (*p->at >= 'E' && *p->at <= 'I')
+            p->at++;
+        if (qualifiers_of (*p->at) < 0)
+            return fail (p);
+        p->at++;
+        return text;
+    }
+    if (accept (p, "9")) /* C: the name says nothing of its type */
+        return text;
+    return parse_member_type (p, text, strcmp (leaf, HS_OPERATOR_CONVERSION) == 0);
+}
+
+static const char *parse_name (struct parser *p, const char **ret_leaf)
+{
+    const char *text;
+
+    *ret_leaf = parse_leaf (p);
+    text = parse_scopes (p, *ret_leaf);
+    return p->has_failed || *text <= '\2' ? fail (p) : text;
+}
+
+static const char *parse_symbol (struct parser *p)
+{
+    const char *text, *leaf;
+
+    if (++p->depth > DEEPEST || !accept (p, "?"))
+        return fail (p);
+    text = parse_name (p, &leaf);
+    text = parse_own_type (p, leaf, text);
+    p->depth--;
+    return text;
 }
 
 void hs_undecorate (const char *name, char *ret, size_t size)
 {
     struct parser p = { .at = name };
-    const char *leaf, *text;
+    const char *text, *leaf, *whole;
 
     if (accept (&p, "?") && strncmp (p.at, "?_C@", 4) != 0) {
-        leaf = parse_leaf (&p);
-        text = parse_scopes (&p, leaf);
-        if (leaf == (const char *)CONVERSION || strcmp (leaf, CONVERSION) == 0)
-            text = parse_conversion (&p, text);
-        if (!p.has_failed && *text > '\2') {
-            (void)snprintf (ret, size, "%s", text);
-            return;
+        text = parse_name (&p, &leaf);
+        if (!p.has_failed) {
+            whole = parse_own_type (&p, leaf, text);
+            if (!p.has_failed || strcmp (leaf, HS_OPERATOR_CONVERSION) != 0) {
+                (void)snprintf (ret, size, "%s", p.has_failed ? text : whole);
+                return;
+            }
         }
     }
     (void)snprintf (ret, size, "%s", name);
