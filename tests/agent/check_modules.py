@@ -2,7 +2,9 @@
 """Libraries that come and go while a program is recorded: load and unload records, and frames that
 belong to the library of their time although another one had the address before.
 
-Usage: check_modules.py HEAPSTRATA PLUGGED FIRST.so SECOND.so SCRATCH
+A program whose parts have gaps between them is one module nevertheless, told once.
+
+Usage: check_modules.py HEAPSTRATA PLUGGED FIRST.so SECOND.so SCRATCH GAPPED
 """
 import json
 import os
@@ -12,7 +14,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from tap import Results  # noqa: E402
 
-HEAPSTRATA, PLUGGED, FIRST, SECOND, SCRATCH = [os.path.abspath(arg) for arg in sys.argv[1:6]]
+HEAPSTRATA, PLUGGED, FIRST, SECOND, SCRATCH, GAPPED = map(os.path.abspath, sys.argv[1:7])
 FUNCTIONS = {FIRST: "plugin_one", SECOND: "plugin_two"}
 results = Results()
 check = results.check
@@ -81,7 +83,33 @@ def turns(label, path, lines):
               found == [(FUNCTIONS[library], os.path.basename(library))], found)
 
 
+def loaded_parts(path):
+    """(begin, end) of each part, by another tool than ours."""
+    out = subprocess.run(["readelf", "-lW", path], capture_output=True, text=True,
+                         check=True).stdout
+    words = [line.split() for line in out.splitlines() if line.split()[:1] == ["LOAD"]]
+    return [(int(word[2], 16), int(word[2], 16) + int(word[5], 16)) for word in words]
+
+
+def gaps():
+    path = os.path.join(SCRATCH, "modules-gaps.hst")
+    subprocess.run([HEAPSTRATA, "record", "-o", path, "--", GAPPED], input="4321\n", text=True,
+                   capture_output=True, timeout=120, check=False)
+    parts = loaded_parts(GAPPED)
+    found = [module for module in json.loads(ask("modules", path))["modules"]
+             if module["path"] == GAPPED]
+    check("gaps: it has some", max(b - a for (_, a), (b, _) in zip(parts, parts[1:])) > 4096, parts)
+    check("gaps: one module, from its begin to its end",
+          [(int(module["base"], 16), module["size"]) for module in found] ==
+          [(parts[0][0], parts[-1][1] - parts[0][0])], (found, parts))
+    check("gaps: its build id", [module["build_id"] for module in found] == [build_id(GAPPED)],
+          found)
+    check("gaps: names", functions_of(path, 4321) == [("step", "gapped")],
+          functions_of(path, 4321))
+
+
 def main():
+    gaps()
     for extension in ("hst", "etl"):
         path = os.path.join(SCRATCH, f"modules.{extension}")
         done = subprocess.run([HEAPSTRATA, "record", "-o", path, "--", PLUGGED, FIRST, SECOND],

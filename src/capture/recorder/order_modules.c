@@ -3,9 +3,12 @@
 #include "capture/recorder/order_modules.h"
 
 #include "base/limits.h"
+#include "capture/recorder/module_file.h"
 #include "capture/recorder/order_private.h"
 
 #include <string.h>
+
+#define ADDRESS_END (UINT64_C (1) << 47)
 
 void hs_order_modules_clear (struct hs_order_modules *modules)
 {
@@ -80,13 +83,56 @@ static enum hs_status add_module (struct hs_event_order *order, int64_t time,
     return HS_OK;
 }
 
+static bool is_part_of_loaded (const struct hs_order_modules *modules, uint64_t begin, uint64_t end)
+{
+    for (size_t i = 0; i < modules->loaded.n; i++) {
+        const struct hs_order_module *module = &modules->loaded.items[i];
+
+        if (module->has_gaps && module->begin <= begin && end <= module->end)
+            return true;
+    }
+    return false;
+}
+
+/* Of a part that does not begin with the file's header, which would have told its build id: the
+ * whole module, as its file says. Returns whether there is more than the part. */
+static bool find_whole (const struct hs_ring_module *told, struct hs_module_fields *fields)
+{
+    struct hs_module_file file;
+    char path[HS_RING_PATH_MAX];
+    uint64_t begin;
+
+    if (told->build_id_length > 0 || fields->path.length >= sizeof path)
+        return false;
+    memcpy (path, fields->path.bytes, fields->path.length);
+    path[fields->path.length] = '\0';
+    if (!hs_module_file_read (path, told->begin - told->load_bias, told->end - told->begin, &file))
+        return false;
+    begin = file.low + told->load_bias;
+    if (begin >= told->begin || file.high - file.low > ADDRESS_END - begin)
+        return false;
+    fields->base = begin;
+    fields->size = file.high - file.low;
+    fields->build_id_size = (uint8_t)file.build_id_size;
+    memcpy (fields->build_id, file.build_id, file.build_id_size);
+    return true;
+}
+
+/* Every thread tells the modules it meets: one mapping is one module. */
+static uint64_t key_of (const struct hs_module_fields *fields)
+{
+    return hs_hash_u64 (fields->base ^ (fields->base + fields->size) << 20) ^
+           hs_get_u64 (fields->build_id);
+}
+
 enum hs_status hs_order_take_module (struct hs_event_order *order, int64_t time,
                                      const uint64_t *words, struct hs_error *err)
 {
     const char *path = (const char *)(words + 1) + sizeof (struct hs_ring_module);
+    struct hs_order_modules *modules = &order->modules;
     struct hs_module_fields fields = { .op = HS_MODULE_LOAD };
     struct hs_ring_module told;
-    struct hs_order_module module;
+    struct hs_order_module module = { 0 };
     enum hs_status status;
 
     memcpy (&told, words + 1, sizeof told);
@@ -99,13 +145,14 @@ enum hs_status hs_order_take_module (struct hs_event_order *order, int64_t time,
         fields.path = (struct hs_text){ order->exe_path, (uint32_t)strlen (order->exe_path) };
     fields.build_id_size = (uint8_t)(told.build_id_length < 20 ? told.build_id_length : 20);
     memcpy (fields.build_id, told.build_id, fields.build_id_size);
-    /* every thread tells the modules it meets: one mapping is one module */
-    module = (struct hs_order_module){
-        told.begin, told.end, hs_hash_u64 (told.begin ^ told.end << 20) ^ hs_get_u64 (told.build_id)
-    };
-    if (hs_idmap_get (&order->modules.known, module.key) != HS_IDMAP_NONE ||
-        order->modules.loaded.n >= HS_LIMIT_TARGET_MODULES)
+    if (hs_idmap_get (&modules->known, key_of (&fields)) != HS_IDMAP_NONE ||
+        is_part_of_loaded (modules, told.begin, told.end) ||
+        modules->loaded.n >= HS_LIMIT_TARGET_MODULES)
         return HS_OK;
+    module.has_gaps = find_whole (&told, &fields);
+    module.begin = fields.base;
+    module.end = fields.base + fields.size;
+    module.key = key_of (&fields);
     status = add_module (order, time, &module, err);
     if (status != HS_OK)
         return status;

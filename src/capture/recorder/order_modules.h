@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/idmap.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define HS_ORDER_LEFT 64u /* ranges kept apart */
@@ -22,6 +23,7 @@ struct hs_event_order;
 
 struct hs_order_module {
     uint64_t begin, end, key;
+    bool has_gaps; /* the agent tells it part by part */
 };
 
 struct hs_order_left { /* a range that modules have left, and how often */
