@@ -49,7 +49,7 @@ list(SORT bucket)
 """
 # Each kind of the subject: its rounds in the short test.
 KINDS = {"exceptions": 400, "containers": 40, "assembly": 40, "linkage": 100, "frames": 60,
-         "signals": 1000, "callbacks": 50, "modules": 20}
+         "signals": 1000, "callbacks": 50, "generated": 500, "modules": 20}
 GTK = """
 import gi
 gi.require_version("Gtk", "3.0")

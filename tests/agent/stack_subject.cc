@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <stdexcept>
 #include <string>
+#include <sys/mman.h>
 #include <vector>
 
 static void allocate (size_t n)
@@ -179,6 +180,42 @@ static void run_callbacks (int)
     qsort (numbers, 40, sizeof numbers[0], compare);
 }
 
+/* Code that is made at run time, as by a just-in-time compiler, with rbp as its frames' base. */
+struct generated_call {
+    void (*run) (generated_call *next);
+    generated_call *next;
+};
+
+static void allocate_at_end (generated_call *)
+{
+    allocate (77);
+}
+
+static void run_generated (int round)
+{
+    static const unsigned char code[] = {
+        0x55, 0x48, 0x89, 0xe5, /* push rbp; mov rbp, rsp */
+        0x48, 0x83, 0xec, 0x10, /* sub rsp, 16 */
+        0x48, 0x8b, 0x07,       /* mov rax, [rdi] */
+        0x48, 0x8b, 0x7f, 0x08, /* mov rdi, [rdi + 8] */
+        0xff, 0xd0, 0xc9, 0xc3, /* call rax; leave; ret */
+    };
+    generated_call calls[20];
+    int n = round % 19 + 1;
+    void *page = mmap (nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (page == MAP_FAILED)
+        return;
+    memcpy (page, code, sizeof code);
+    mprotect (page, 4096, PROT_READ | PROT_EXEC);
+    for (int i = 0; i < n; i++)
+        calls[i] = { reinterpret_cast<void (*) (generated_call *)> (page), &calls[i + 1] };
+    calls[n] = { allocate_at_end, nullptr };
+    for (int i = 0; i < 10; i++)
+        calls[0].run (&calls[1]);
+    munmap (page, 4096);
+}
+
 static const char *plugin;
 
 static void run_modules (int)
@@ -195,7 +232,8 @@ static const kind kinds[] = {
     { "exceptions", run_exceptions }, { "containers", use_containers },
     { "assembly", run_assembly },     { "linkage", run_linkage },
     { "frames", run_frames },         { "signals", run_signals },
-    { "callbacks", run_callbacks },   { "modules", run_modules },
+    { "callbacks", run_callbacks },   { "generated", run_generated },
+    { "modules", run_modules },
 };
 
 static int n_rounds;

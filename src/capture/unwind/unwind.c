@@ -9,6 +9,8 @@
 #define TAG_BITS 35
 #define OFFSET_BITS 13
 #define OFFSET_MAX ((1 << (OFFSET_BITS - 1)) - 1)
+#define LONGEST_CHAIN 128u /* of frames without tables */
+#define LOWEST_CODE 65536u
 
 static unsigned cache_index (uintptr_t pc)
 {
@@ -168,8 +170,9 @@ static enum step cfa_of (struct hs_unwinder *u, struct hs_unwind_frame *f,
         *ret = f->sp + 8 + ((f->pc - 1 + f->is_interrupted) % 16 >= 11 ? 8 : 0);
         return STEP_OK;
     case HS_UNWIND_UNKNOWN:
-        offset = 16;
-        /* fall through */
+        f->needs_rbp = 1;
+        *ret = f->rbp + 16;
+        return f->rbp == 0 ? STEP_END : STEP_OK; /* the ABI's mark of the outermost frame */
     case HS_UNWIND_RBP:
         f->needs_rbp = 1;
         *ret = f->rbp + offset;
@@ -195,13 +198,41 @@ static enum step cfa_of (struct hs_unwinder *u, struct hs_unwind_frame *f,
     return STEP_UNPROVED;
 }
 
+/*
+ * Generated code has no tables; much of it keeps rbp as its frames' base, so that they are a chain.
+ * It is believed when it leads up the stack to known code: then up to there, u->believed.
+ */
+static __attribute__ ((noinline, cold)) int leads_to_known (struct hs_unwinder *u,
+                                                            const struct hs_unwind_frame *f,
+                                                            uintptr_t stack_end)
+{
+    struct hs_unwind_module module;
+    uintptr_t pc = f->pc, sp = f->sp, rbp = f->rbp;
+
+    if (sp <= u->believed)
+        return 1;
+    for (unsigned i = 0; i < LONGEST_CHAIN; i++) {
+        if (pc < LOWEST_CODE || pc >> 47 != 0)
+            return 0;
+        if (u->find (u->find_data, pc - 1, &module)) {
+            u->believed = sp;
+            return 1;
+        }
+        if (!is_readable (rbp, sp, stack_end) || !is_readable (rbp + 8, sp, stack_end))
+            return 0;
+        pc = load (rbp + 8);
+        sp = rbp + 16;
+        rbp = load (rbp);
+    }
+    return 0;
+}
+
 /* Fills in how `f` leads to its caller, and the caller's registers. */
 static __attribute__ ((noinline)) enum step step (struct hs_unwinder *u, struct hs_unwind_frame *f,
                                                   uintptr_t stack_end,
                                                   struct hs_unwind_frame *caller)
 {
     struct hs_unwind_rule rule = rule_of (u, f->pc + f->is_interrupted);
-    struct hs_unwind_module module;
     uintptr_t cfa, rbp_slot = 0;
     enum step outcome;
 
@@ -232,8 +263,7 @@ static __attribute__ ((noinline)) enum step step (struct hs_unwinder *u, struct 
     caller->pc = load (cfa - 8);
     if (caller->pc == 0)
         return STEP_END;
-    /* a guess is believed only when it leads to known code */
-    if (rule.kind == HS_UNWIND_UNKNOWN && !u->find (u->find_data, caller->pc - 1, &module))
+    if (rule.kind == HS_UNWIND_UNKNOWN && !leads_to_known (u, caller, stack_end))
         return STEP_UNPROVED;
     return STEP_OK;
 }
@@ -407,6 +437,7 @@ static inline enum hs_unwind_outcome climb (struct hs_unwinder *u, uintptr_t sta
 
     *n_kept = 0;
     *is_unusual = 0;
+    u->believed = 0;
     for (;;) {
         f = stride (u, f, last, &k);
         if (f == last)

@@ -31,9 +31,10 @@ typedef int (*hs_unwind_find) (void *data, uintptr_t pc, struct hs_unwind_module
 
 /* How the caller's frame follows from a pc. */
 enum hs_unwind_kind {
-    HS_UNWIND_UNKNOWN, /* no table: taken for a frame with rbp as its base, if that is plausible */
-    HS_UNWIND_RSP,     /* CFA = rsp + offset */
-    HS_UNWIND_RBP,     /* CFA = rbp + offset */
+    HS_UNWIND_UNKNOWN,   /* no table: taken for a frame with rbp as its base, if those lead to known
+                            code */
+    HS_UNWIND_RSP,       /* CFA = rsp + offset */
+    HS_UNWIND_RBP,       /* CFA = rbp + offset */
     HS_UNWIND_RBP_DEREF, /* CFA = [rbp + offset], rbp saved at [rbp]: a realigned stack */
     HS_UNWIND_PLT,       /* CFA = rsp + 8, + 8 more from the 11th byte of each 16 on */
     HS_UNWIND_END,       /* outermost frame (its return address is undefined) */
@@ -75,6 +76,8 @@ struct hs_unwinder {
     uint8_t needs_rbp[HS_UNWIND_MAX_FRAMES]; /* 1: its CFA follows from its rbp, 2: an outer
                                                 frame's, which it passes through */
 
+    uintptr_t
+        believed; /* of a walk under way: frames without tables lead to known code at this sp */
     struct hs_unwind_frame fresh[HS_UNWIND_MAX_FRAMES]; /* of a walk under way, leaf first */
     uint64_t cache[HS_UNWIND_CACHE];                    /* packed rules, see unwind.c */
 };
