@@ -10,6 +10,7 @@ import os
 import random
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from tap import Results  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-N_MUTATIONS = int(os.environ.get("HEAPSTRATA_MUTATIONS", "120"))
+N_MUTATIONS = int(os.environ.get("HEAPSTRATA_MUTATIONS", "80"))
 SEED = 4711
 
 results = Results()
@@ -131,6 +132,119 @@ def check_damage(program, folder):
         print("# %4d %.160s" % (n, sentence))
     results.check("%d damaged programs: an answer each, the slowest after %.1f s" % (
         N_MUTATIONS, slowest), not bad, bad[:3])
+
+
+def answers(program, path, addresses, seconds=60):
+    """Whether it ends in time, with an answer for each address, a sentence when none is known."""
+    out, taken = addr2line(program, path, addresses)
+    is_good = out.returncode in (0, 1) and (out.returncode == 0 or out.stderr) and \
+        taken < seconds and len(json.loads(out.stdout)["addresses"]) == len(addresses)
+    return is_good, (out.returncode, "%.1f s" % taken, out.stderr[-300:])
+
+
+def check_headers(program, folder):
+    """Counts, places and sizes that cannot be: of the file, and of the sections with names."""
+    path = compile_small(folder)
+    addresses = function_addresses(path)
+    with open(path, "rb") as file:
+        whole = file.read()
+    headers = struct.unpack_from("<Q", whole, 40)[0]
+    damages = [("e_shnum", ((60, "H", 0xFFFF),)), ("e_shnum of section 0", (
+        (60, "H", 0), (headers + 32, "Q", 1 << 40))), ("e_shoff", ((40, "Q", 1 << 62),)),
+        ("e_shstrndx", ((62, "H", 0xFFFF),)), ("e_shentsize", ((58, "H", 0),)),
+        ("e_phnum", ((56, "H", 0xFFFF),)), ("e_phoff", ((32, "Q", 1 << 63),))]
+    out = subprocess.run(["readelf", "-SW", path], text=True, capture_output=True).stdout
+    wanted = r"\.debug_line|\.debug_info|\.debug_abbrev|\.symtab|\.strtab"
+    for number, name, at, size in re.findall(
+            r"\[ *(\d+)\] (%s) +\S+ +\S+ (\S+) (\S+)" % wanted, out):
+        header, at, size = headers + 64 * int(number), int(at, 16), int(size, 16)
+        damages += [(name + " " + what, changes) for what, changes in (
+            ("size", ((header + 32, "Q", 1 << 62),)), ("place", ((header + 24, "Q", 1 << 63),)),
+            ("link", ((header + 40, "I", 99999),)), ("entries of 0", ((header + 56, "Q", 0),)),
+            ("compressed, of 32 TiB", ((header + 8, "Q", 0x800), (at, "IIQQ", 1, 0, 1 << 45, 1))),
+            ("of ones", ((at, "%ds" % size, b"\xff" * size),)),
+            ("of endless numbers", ((at + 12, "%ds" % (size - 12), b"\x80" * (size - 12)),)))]
+    bad, there = [], os.path.join(folder, "headers")
+    for label, changes in damages:
+        damaged = bytearray(whole)
+        for at, form, *values in changes:
+            struct.pack_into("<" + form, damaged, at, *values)
+        with open(there, "wb") as file:
+            file.write(damaged)
+        is_good, why = answers(program, there, addresses)
+        bad += [] if is_good else [(label, why)]
+    results.check("%d programs with impossible headers: an answer each" % len(damages),
+                  len(damages) > 30 and not bad, bad[:3])
+
+
+DWARF = """
+        .text
+        .globl main
+main:   .fill 64, 1, 0x90
+        .section .debug_abbrev, "", @progbits
+        .byte 1, 0x11, 1, 0x10, 0x17, 0x11, 1, 0x12, 7, 0, 0        # unit: lines, from, size
+        .byte 2, 0x2e, 1, 0x11, 1, 0x12, 7, 0, 0                    # function: from, size
+        .byte 3, 0x1d, 1, 0x31, 0x13, 0x11, 1, 0x12, 7, 0, 0        # inlined: what, from, size
+        .byte 4, 0x0b, 1, 0, 0                                      # block
+        .byte 5, 0x1d, 0, 0x03, 0x16, 0, 0                          # inlined: a name of any form
+        .byte 0
+        .section .debug_info, "", @progbits
+unit:   .long info_end - info
+info:   .value 4
+        .long 0
+        .byte 8
+        .byte 1
+        .long 0
+        .quad main, 64
+        .byte 2
+        .quad main, 64
+%s
+        .byte 0, 0
+info_end:
+        .section .debug_line, "", @progbits
+        .long line_end - line
+line:   .value 4
+        .long head_end - head
+head:   .byte 1, 1, 1, -5, %d, 13, 0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1, 0
+        .asciz "a.c"
+        .byte 0, 0, 0, 0
+head_end:
+        .byte 0, 9, 2
+        .quad main
+        .fill %d, 1, 33
+        .byte 0, 1, 1
+line_end:
+"""
+INLINED = "        .byte 3\n        .long %s - unit\n        .quad main, 64\n"
+
+
+def check_debug_information(program, folder):
+    """DWARF that is well formed, and refers to itself, is too deep or too long."""
+    def many(what, n, end="        .byte 0\n"):
+        return "        .rept %d\n%s        .endr\n" % (n, what) + \
+            "        .rept %d\n%s        .endr\n" % (n, end)
+
+    bad = []
+    for label, body, line_range, n_lines in (
+            ("nothing special", "", 14, 3),
+            ("origin of itself", "one:\n" + INLINED % "one" + "        .byte 0\n", 14, 3),
+            ("origins in a ring", "one:\n" + INLINED % "two" + "two:\n" + INLINED % "one" +
+             "        .byte 0, 0\n", 14, 3),
+            ("50000 deep", "one:\n" + many(INLINED % "one", 50000), 14, 3),
+            ("400000 blocks deep", many("        .byte 4\n", 400000), 14, 3),
+            ("forms of forms", "        .byte 5\n        .fill 400000, 1, 0x16\n"
+             "        .byte 0x0b, 1\n", 14, 3),
+            ("lines by zero", "", 0, 3), ("2000000 lines", "", 14, 2000000)):
+        source, there = os.path.join(folder, "evil.s"), os.path.join(folder, "evil")
+        with open(source, "w", encoding="ascii") as file:
+            file.write(DWARF % (body, line_range, n_lines))
+        subprocess.run(["gcc", "-nostdlib", "-no-pie", "-Wl,-e,main", "-o", there, source],
+                       check=True)
+        begin = subprocess.run(["nm", there], text=True, check=True, capture_output=True).stdout
+        begin = re.search(r"^(\w+) T main$", begin, re.M)[1]
+        is_good, why = answers(program, there, [begin])
+        bad += [] if is_good else [(label, why)]
+    results.check("debug information that is endless: an answer each", not bad, bad[:3])
 
 
 def check_other_files(program, folder):
@@ -250,6 +364,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         check_other_files(program, folder)
         check_damage(program, folder)
+        check_headers(program, folder)
+        check_debug_information(program, folder)
         check_worker(program, folder, compile_small(folder), ["1139"])
         check_server(program, folder)
     return results.end()

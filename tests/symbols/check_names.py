@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names, lines and inlined functions of `heapstrata addr2line` against those of llvm-symbolizer (for
-thousands of addresses) and of eu-addr2line, on programs compiled here: C, C++ and Rust; position
-independent or not; with DWARF 4 and 5, compressed, by gcc and clang; stripped, with the rest in a
-debug link, in a build-id folder, in .gnu_debugdata, or nowhere."""
+"""Names, lines and inlined functions of `heapstrata addr2line` against those of llvm-symbolizer
+(for thousands of addresses) and of eu-addr2line, on programs compiled here: C, C++ and Rust;
+position independent or not; with DWARF 4 and 5, compressed, by gcc and clang; stripped, with the
+rest in a debug link, in a build-id folder, in .gnu_debugdata, or nowhere."""
 
 import concurrent.futures
 import functools
