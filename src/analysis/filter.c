@@ -208,6 +208,7 @@ struct hs_survivor_run hs_survivor_run_at (const struct hs_snapshot *snapshot, u
 
     return (struct hs_survivor_run){
         .n = hs_column_run (first, end),
+        .has_ends = hs_range_index_has_ends (snapshot),
         .row = hs_column_chunk_u32 (&columns->survivor_row, first) + at,
         .size = hs_column_chunk_u32 (&columns->survivor_size, first) + at,
         .context = hs_column_chunk_u32 (&columns->survivor_context, first) + at,

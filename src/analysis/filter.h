@@ -98,6 +98,7 @@ struct hs_sum_run {
 };
 struct hs_survivor_run {
     uint32_t n;
+    bool has_ends; /* `stack` and `end` are those of the rows */
     const uint32_t *row, *size, *context, *stack, *end;
 };
 struct hs_sum_run hs_sum_run_at (const struct hs_snapshot *snapshot, uint64_t first, uint64_t end);
@@ -172,8 +173,11 @@ static inline struct hs_survivor_row hs_survivor_at (const struct hs_scan *scan,
     const struct hs_rows *rows = scan->snapshot.rows;
     struct hs_survivor_row row;
 
-    row.stack = hs_column_peek (&rows->stack, run->row[i]);
-    row.ended = hs_column_peek (&rows->end, run->row[i]);
+    /* two columns read at random are most of what a survivor costs */
+    row.stack =
+        run->has_ends ? hs_run_peek (run->stack, i) : hs_column_peek (&rows->stack, run->row[i]);
+    row.ended =
+        run->has_ends ? hs_run_peek (run->end, i) : hs_column_peek (&rows->end, run->row[i]);
     row.gone = hs_scan_gone (scan, run->context[i], row.ended);
     row.size = run->size[i] != HS_SIZE_LARGE ? run->size[i] : hs_rows_size (rows, run->row[i]);
     row.passes = (scan->passes_all || scan->context_passes[run->context[i]]) &&

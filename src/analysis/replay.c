@@ -130,61 +130,110 @@ enum hs_status hs_replay (const struct hs_scan *scan, hs_event_no begin, hs_even
     return HS_OK;
 }
 
-/* The overview block of the process with the highest maximum, the first one of several; and where
- * the events begin that no block of it holds yet. */
-struct candidate {
-    hs_event_no begin, end;
-    uint64_t max;
-    hs_event_no tail;
+/* So many deltas at a time. */
+#define MAX_EVENTS (UINT32_C (1) << 23)
+
+/* What the overview says of a range: the first of its blocks inside that has the highest maximum,
+ * and the parts of the range that are no whole blocks. */
+struct candidates {
+    struct part {
+        hs_event_no begin, end;
+        uint64_t max; /* no more than that */
+    } left, best, right, tail;
+    uint64_t most_before;
 };
 
-static struct candidate best_block (const struct hs_snapshot *snapshot, hs_process_id process)
+/* `begin` lies inside of a block, or `end` does, or both. */
+static void add_border (struct candidates *found, const struct part *block, hs_event_no begin,
+                        hs_event_no end)
 {
-    const struct hs_rows *rows = snapshot->rows;
-    struct candidate best = { .tail = snapshot->first_event };
-
-    for (uint32_t i = 0; i < snapshot->n_overview; i++) {
-        uint64_t max = hs_column_u64 (&rows->overview_max, i);
-        hs_event_no first = hs_column_u32 (&rows->overview_first, i);
-        hs_event_no last = hs_column_u32 (&rows->overview_last, i);
-
-        if (hs_column_u32 (&rows->overview_process, i) != process || last < snapshot->first_event)
-            continue;
-        if (max > best.max) {
-            best.max = max;
-            best.begin = first < snapshot->first_event ? snapshot->first_event : first;
-            best.end = last + 1;
-        }
-        best.tail = last + 1;
-    }
-    return best;
+    if (block->begin < begin)
+        found->left = (struct part){ begin, block->end < end ? block->end : end, block->max };
+    else
+        found->right = (struct part){ block->begin, end, block->max };
 }
 
-struct peak {
-    uint64_t bytes;
-    hs_event_no event;
-};
-
-static enum hs_status find_in (const struct hs_scan *scan, hs_event_no begin, hs_event_no end,
-                               const struct hs_cancel *cancel, struct peak *peak)
+/* A block that is not full is pushed at the end: else the last events of a process are in none. */
+static bool is_all_in_overview (const struct hs_snapshot *snapshot)
 {
-    uint64_t *deltas, level;
-    enum hs_status status;
+    return hs_range_index_has_ends (snapshot) &&
+           hs_trace_snapshot (snapshot->trace).n_overview == snapshot->n_overview;
+}
 
-    if (begin >= end)
-        return HS_OK;
-    status = hs_replay (scan, begin, end, cancel, &deltas, &level);
-    if (status != HS_OK)
-        return status;
-    for (uint32_t i = 0; i < end - begin; i++) {
-        level += deltas[i];
-        if (level > peak->bytes) {
-            peak->bytes = level;
-            peak->event = begin + i;
+static struct candidates find_candidates (const struct hs_snapshot *snapshot, hs_process_id process,
+                                          hs_event_no begin, hs_event_no end)
+{
+    const struct hs_rows *rows = snapshot->rows;
+    struct candidates found = { .tail = { begin, end, UINT64_MAX } };
+
+    for (uint32_t i = 0; i < snapshot->n_overview; i++) {
+        struct part block = { .begin = hs_column_u32 (&rows->overview_first, i),
+                              .end = hs_column_u32 (&rows->overview_last, i) + 1 };
+
+        if (block.begin >= end || hs_column_u32 (&rows->overview_process, i) != process)
+            continue;
+        if (block.end <= begin) {
+            found.most_before = hs_column_u64 (&rows->overview_end, i);
+            continue;
         }
+        block.max = hs_column_u64 (&rows->overview_max, i);
+        if (block.begin < begin)
+            found.most_before = block.max;
+        found.tail.begin = block.end < end ? block.end : end;
+        if (block.begin < begin || block.end > end)
+            add_border (&found, &block, begin, end);
+        else if (block.max > found.best.max)
+            found.best = block;
     }
-    hs_free (deltas);
-    return HS_OK;
+    if (is_all_in_overview (snapshot))
+        found.tail.begin = end;
+    if (found.tail.begin == begin && begin < end) /* what came before may be in no block either */
+        found.most_before = UINT64_MAX;
+    return found;
+}
+
+static enum hs_status find_in (const struct hs_scan *scan, const struct part *part,
+                               const struct hs_cancel *cancel, struct hs_peak *peak)
+{
+    hs_event_no begin = part->begin, n;
+    enum hs_status status = HS_OK;
+
+    for (; begin < part->end && status == HS_OK; begin += n) {
+        uint64_t *deltas, level;
+
+        n = part->end - begin < MAX_EVENTS ? part->end - begin : MAX_EVENTS;
+        status = hs_replay (scan, begin, begin + n, cancel, &deltas, &level);
+        for (uint32_t i = 0; status == HS_OK && i < n; i++) {
+            level += deltas[i];
+            if (level > peak->bytes)
+                *peak = (struct hs_peak){ level, begin + i, peak->most_before };
+        }
+        if (status == HS_OK)
+            hs_free (deltas);
+    }
+    return status;
+}
+
+enum hs_status hs_replay_range_peak (const struct hs_scan *scan, const struct hs_filter *filter,
+                                     hs_event_no begin, hs_event_no end,
+                                     const struct hs_cancel *cancel, struct hs_peak *peak)
+{
+    struct candidates found;
+    enum hs_status status = HS_OK;
+
+    peak->most_before = UINT64_MAX;
+    if (!hs_filter_is_of_process (filter))
+        return find_in (scan, &(struct part){ begin, end, UINT64_MAX }, cancel, peak);
+    found = find_candidates (&scan->snapshot, filter->process, begin, end);
+    peak->most_before = found.most_before;
+    /* in order of time: the first of several is wanted */
+    if (found.left.max >= found.best.max && found.left.max > peak->bytes)
+        status = find_in (scan, &found.left, cancel, peak);
+    if (status == HS_OK && found.best.max > peak->bytes)
+        status = find_in (scan, &found.best, cancel, peak);
+    if (status == HS_OK && found.right.max > peak->bytes)
+        status = find_in (scan, &found.right, cancel, peak);
+    return status == HS_OK ? find_in (scan, &found.tail, cancel, peak) : status;
 }
 
 enum hs_status hs_replay_find_peak (const struct hs_snapshot *snapshot, hs_process_id process,
@@ -192,8 +241,7 @@ enum hs_status hs_replay_find_peak (const struct hs_snapshot *snapshot, hs_proce
                                     struct hs_error *err)
 {
     struct hs_filter filter = hs_filter_all ();
-    struct candidate best = best_block (snapshot, process);
-    struct peak peak = { 0, HS_NO_EVENT };
+    struct hs_peak peak = { .event = HS_NO_EVENT };
     struct hs_scan scan;
     enum hs_status status;
 
@@ -201,9 +249,8 @@ enum hs_status hs_replay_find_peak (const struct hs_snapshot *snapshot, hs_proce
     status = hs_scan_init (&scan, snapshot, &filter, cancel, err);
     if (status != HS_OK)
         return status;
-    status = find_in (&scan, best.begin, best.end, cancel, &peak);
-    if (status == HS_OK)
-        status = find_in (&scan, best.tail, snapshot->n_events, cancel, &peak);
+    status = hs_replay_range_peak (&scan, &filter, snapshot->first_event, snapshot->n_events,
+                                   cancel, &peak);
     hs_scan_clear (&scan);
     if (status == HS_NO_MEMORY)
         return hs_error_no_memory (err);

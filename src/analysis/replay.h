@@ -16,6 +16,23 @@
 enum hs_status hs_replay (const struct hs_scan *scan, hs_event_no begin, hs_event_no end,
                           const struct hs_cancel *cancel, uint64_t **ret, uint64_t *ret_start);
 
+struct hs_peak {
+    uint64_t bytes;
+    hs_event_no event;    /* HS_NO_EVENT: none had more than there were before the range */
+    uint64_t most_before; /* there were no more than that before the range; UINT64_MAX: unknown */
+};
+
+/*
+ * The first event of [begin, end) after which the rows that pass `scan` have most bytes, when that
+ * is more than `peak` says already; exact, and for any number of events: the overview (rows.h) says
+ * where to look when the scan is of a whole process, or of all, and else everything is replayed,
+ * some millions of events at a time. Errors: HS_CANCELLED, HS_NO_MEMORY; then `peak` may be
+ * halfway.
+ */
+enum hs_status hs_replay_range_peak (const struct hs_scan *scan, const struct hs_filter *filter,
+                                     hs_event_no begin, hs_event_no end,
+                                     const struct hs_cancel *cancel, struct hs_peak *peak);
+
 /*
  * The event at which the filtered process (or all together, HS_NO_PROCESS) first had most live
  * bytes within the snapshot; HS_NO_EVENT when it never had any.

@@ -264,8 +264,8 @@ static void use_overview (struct build *build, hs_process_id process)
     }
 }
 
-/* Where the minima and maxima are not replayed: the highest column's end stands for the moment. */
-static void find_peak (struct hs_timeline *timeline)
+/* Where nothing says more: the highest column's end stands for the moment. */
+static void guess_peak (struct hs_timeline *timeline)
 {
     for (uint32_t i = 0; i < timeline->n_columns; i++) {
         if (timeline->columns[i].max_bytes > timeline->max_bytes) {
@@ -275,11 +275,38 @@ static void find_peak (struct hs_timeline *timeline)
     }
 }
 
-static enum hs_status build_all (struct build *build, const struct hs_filter *filter,
-                                 uint32_t max_replay_events, const struct hs_cancel *cancel,
-                                 struct hs_error *err)
+static enum hs_status find_peak (struct build *build, const struct hs_filter *filter,
+                                 const struct hs_cancel *cancel)
 {
     struct hs_timeline *timeline = build->timeline;
+    struct hs_peak peak = { .bytes = timeline->start_bytes, .event = HS_NO_EVENT };
+    enum hs_status status =
+        hs_replay_range_peak (&build->scan, filter, build->borders[0],
+                              build->borders[timeline->n_columns], cancel, &peak);
+
+    if (status != HS_OK)
+        return status;
+    timeline->max_bytes = peak.bytes;
+    if (peak.event != HS_NO_EVENT) {
+        timeline->peak_time = hs_snapshot_event_time (&build->scan.snapshot, peak.event);
+        widen (&timeline->columns[hs_event_columns_at (&build->columns, peak.event)], peak.bytes,
+               peak.bytes);
+    }
+    for (uint32_t i = 0; i < timeline->n_columns; i++) { /* where the overview is too wide */
+        if (timeline->columns[i].max_bytes > peak.bytes)
+            timeline->columns[i].max_bytes = peak.bytes;
+    }
+    return HS_OK;
+}
+
+static enum hs_status build_all (struct build *build, const struct hs_filter *filter,
+                                 const struct hs_timeline_query *query,
+                                 const struct hs_cancel *cancel, struct hs_error *err)
+{
+    struct hs_timeline *timeline = build->timeline;
+    uint32_t max_events =
+        query->max_replay_events > 0 ? query->max_replay_events : HS_TIMELINE_REPLAY_EVENTS;
+    bool has_overview = hs_filter_is_of_process (filter);
     enum hs_status status = set_borders (build, err);
 
     if (status == HS_OK)
@@ -287,14 +314,17 @@ static enum hs_status build_all (struct build *build, const struct hs_filter *fi
     if (status != HS_OK)
         return status;
     sum_up (timeline);
-    if (build->borders[timeline->n_columns] - build->borders[0] <= max_replay_events) {
+    if (build->borders[timeline->n_columns] - build->borders[0] <= max_events) {
         status = replay_range (build, cancel);
-        return status == HS_NO_MEMORY ? hs_error_no_memory (err) : status;
+    } else {
+        if (has_overview)
+            use_overview (build, filter->process);
+        if (has_overview || query->has_exact_peak)
+            status = find_peak (build, filter, cancel);
+        else
+            guess_peak (timeline);
     }
-    if (hs_filter_is_of_process (filter))
-        use_overview (build, filter->process);
-    find_peak (timeline);
-    return HS_OK;
+    return status == HS_NO_MEMORY ? hs_error_no_memory (err) : status;
 }
 
 static enum hs_status answer (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
@@ -319,10 +349,7 @@ static enum hs_status answer (const struct hs_snapshot *snapshot, const struct h
     atomic_init (&build.timeline->n_references, 1);
     status = hs_scan_init (&build.scan, snapshot, &whole, cancel, err);
     if (status == HS_OK)
-        status = build_all (&build, &whole,
-                            query->max_replay_events > 0 ? query->max_replay_events
-                                                         : HS_TIMELINE_REPLAY_EVENTS,
-                            cancel, err);
+        status = build_all (&build, &whole, query, cancel, err);
     if (status == HS_OK)
         status = hs_trace_check (snapshot->trace, err);
     hs_scan_clear (&build.scan);

@@ -19,6 +19,7 @@ struct hs_timeline_query {
     int64_t from, to; /* ticks shown; the filter's own range is not applied */
     uint32_t n_columns;
     uint32_t max_replay_events; /* 0 = HS_TIMELINE_REPLAY_EVENTS */
+    bool has_exact_peak;        /* whatever it costs; without it where it is cheap */
 };
 
 struct hs_timeline_column {
@@ -35,7 +36,9 @@ struct hs_timeline {
     uint64_t start_bytes, start_count; /* state before the first column */
     uint64_t max_bytes;                /* over all columns */
     uint64_t max_births, max_ends;
-    int64_t peak_time; /* the first moment of max_bytes, exact when minima and maxima are */
+    /* The first moment of max_bytes. Both are exact, but where more than process is filtered in
+     * more events than are replayed: there it is the highest border, unless asked for exactly. */
+    int64_t peak_time;
     uint32_t n_columns;
     struct hs_timeline_column columns[];
 };

@@ -81,7 +81,8 @@ static void print_text (const struct hs_snapshot *snapshot, const struct hs_time
 
 static int run (const struct cli_call *call)
 {
-    struct hs_timeline_query query = { .n_columns = call->json ? JSON_COLUMNS : TEXT_COLUMNS };
+    struct hs_timeline_query query = { .n_columns = call->json ? JSON_COLUMNS : TEXT_COLUMNS,
+                                       .has_exact_peak = true };
     struct hs_timeline *timeline;
     struct open_trace open;
     struct hs_filter filter;

@@ -45,7 +45,9 @@ static void ask_trees (const struct hs_snapshot *snapshot, const struct hs_filte
 
 static void ask_rest (const struct hs_snapshot *snapshot, const struct hs_filter *filter)
 {
-    struct hs_timeline_query query = { snapshot->first_time, snapshot->last_time, 50, 0 };
+    struct hs_timeline_query query = { .from = snapshot->first_time,
+                                       .to = snapshot->last_time,
+                                       .n_columns = 50 };
     struct hs_error err = { 0 };
     struct hs_finding_list *findings;
     struct hs_histogram *histogram;

@@ -8,6 +8,7 @@
 #include "analysis/filter_words.h"
 #include "analysis/functions.h"
 #include "analysis/histogram.h"
+#include "analysis/range_peak.h"
 #include "analysis/row_curves.h"
 #include "analysis/timeline.h"
 #include "base/memory.h"
@@ -439,6 +440,28 @@ static void check_rates (const struct world *world, const struct hs_filter *filt
     ck_assert_uint_eq (column->end_bytes, end_bytes);
 }
 
+static void check_peak (const struct world *world, const uint64_t *levels,
+                        const struct hs_timeline *timeline, const struct hs_range_peak *peak)
+{
+    int64_t time = timeline->from;
+    uint32_t op = 0;
+    uint64_t most;
+
+    while (op < world->n_ops && world->times[op] < timeline->from)
+        op++;
+    most = levels[op];
+    for (; op < world->n_ops && world->times[op] <= timeline->to; op++) {
+        if (levels[op + 1] > most) {
+            most = levels[op + 1];
+            time = world->times[op];
+        }
+    }
+    ck_assert_uint_eq (timeline->max_bytes, most);
+    ck_assert_int_eq (timeline->peak_time, time);
+    ck_assert_uint_eq (peak->bytes, most);
+    ck_assert_int_eq (peak->time, time);
+}
+
 static void check_timeline (struct world *world, const struct hs_snapshot *snapshot,
                             const struct hs_filter *filter, uint32_t max_replay_events)
 {
@@ -446,6 +469,7 @@ static void check_timeline (struct world *world, const struct hs_snapshot *snaps
         .from = draw_time (world),
         .n_columns = 1 + draw (world, 9),
         .max_replay_events = max_replay_events,
+        .has_exact_peak = draw (world, 2) == 0,
     };
     bool has_overview = !filter->has_thread && !filter->has_heap && filter->size_min == 0 &&
                         filter->size_max == UINT64_MAX && filter->frames[0] == '\0' &&
@@ -453,9 +477,13 @@ static void check_timeline (struct world *world, const struct hs_snapshot *snaps
                         filter->lifetime_max == UINT64_MAX;
     uint64_t *levels = levels_of (world, filter);
     struct hs_timeline *timeline;
+    struct hs_range_peak peak;
     int64_t begin = query.from;
 
     query.to = query.from + (int64_t)draw (world, 200000);
+    ck_assert_int_eq (
+        hs_range_peak (snapshot, filter, (int64_t[2]){ query.from, query.to }, NULL, &peak, NULL),
+        HS_OK);
     ck_assert_int_eq (hs_timeline (snapshot, filter, &query, NULL, &timeline, NULL), HS_OK);
     ck_assert_int_eq (timeline->columns[query.n_columns - 1].end_time, query.to);
     for (uint32_t i = 0; i < query.n_columns; i++) {
@@ -466,6 +494,8 @@ static void check_timeline (struct world *world, const struct hs_snapshot *snaps
         check_rates (world, filter, column, begin);
         begin = column->end_time + 1;
     }
+    if (max_replay_events == 0 || has_overview || query.has_exact_peak)
+        check_peak (world, levels, timeline, &peak);
     hs_timeline_unref (timeline);
     free (levels);
 }

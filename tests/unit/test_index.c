@@ -273,7 +273,10 @@ static void compare_snapshots (struct hs_trace *trace, struct hs_trace *whole)
 static void compare_answers (struct hs_trace *trace, struct hs_trace *whole)
 {
     struct hs_snapshot snapshots[] = { hs_trace_snapshot (trace), hs_trace_snapshot (whole) };
-    struct hs_timeline_query query = { snapshots[0].first_time, snapshots[0].last_time, 40, 1 };
+    struct hs_timeline_query query = { .from = snapshots[0].first_time,
+                                       .to = snapshots[0].last_time,
+                                       .n_columns = 40,
+                                       .max_replay_events = 1 };
     struct hs_call_tree_query tree_query = { .direction = HS_TREE_BOTTOM_UP };
     struct hs_filter filter = hs_filter_all ();
     struct hs_histogram *histograms[2];
