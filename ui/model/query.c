@@ -273,6 +273,14 @@ void hs_query_ask (HsQuery *self, const struct hs_filter *filter,
     hs_query_ask_about (self, filter, parameters, NULL, 0);
 }
 
+void hs_query_cancel_others (HsQuery *self, const struct hs_filter *filter)
+{
+    if (self->running != NULL && !hs_filter_is_same (&self->running->question.filter, filter))
+        hs_cancel_set (&self->running->cancel);
+    if (self->has_waiting && !hs_filter_is_same (&self->waiting.filter, filter))
+        drop_waiting (self);
+}
+
 gpointer hs_query_get_answer (HsQuery *self)
 {
     return self->answer;

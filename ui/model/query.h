@@ -55,6 +55,9 @@ void hs_query_ask_about (HsQuery *self, const struct hs_filter *filter,
                          const gint64 parameters[HS_QUERY_N_PARAMETERS], gpointer subject,
                          guint64 subject_id);
 
+/* What is under way about another filter is of no use any more, and makes way at once. */
+void hs_query_cancel_others (HsQuery *self, const struct hs_filter *filter);
+
 /* The newest answer, lent until the next `answered`; NULL before the first. */
 gpointer hs_query_get_answer (HsQuery *self);
 

@@ -2,6 +2,10 @@
 /* What views ask, run on worker threads; see questions.h. */
 #include "model/questions.h"
 
+#include "analysis/filter_words.h"
+
+#include <string.h>
+
 /* The times of a question that says "whole" or "the newest": those of its snapshot. So that new
  * data does not make another question of it. */
 static struct hs_timeline_query timeline_query (const struct hs_snapshot *snapshot,
@@ -130,27 +134,39 @@ static void unref_call_tree (gpointer answer)
     hs_call_tree_unref (answer);
 }
 
+/* Sums per stack cost more than twice as much; they are needed where the histogram leaves the
+ * filter's sizes out. */
 static gpointer work_totals (const HsQuestion *question, const struct hs_cancel *cancel,
                              struct hs_error *err)
 {
-    struct hs_timeline_query query = timeline_query (&question->snapshot, question->parameters, 1);
-    struct hs_timeline *timeline = NULL;
+    struct hs_histogram *histogram = NULL;
     struct hs_stack_sums *sums = NULL;
-    HsRangeTotals *answer = NULL;
+    struct hs_sums *answer = NULL;
 
-    if (hs_stack_sums (&question->snapshot, &question->filter, cancel, &sums, err) != HS_OK)
-        goto out;
-    if (hs_timeline (&question->snapshot, &question->filter, &query, cancel, &timeline, err) !=
-        HS_OK)
-        goto out;
-    answer = g_new0 (HsRangeTotals, 1);
-    answer->sums = sums->total;
-    answer->peak_bytes = timeline->max_bytes;
-    answer->peak_time = timeline->peak_time;
-out:
+    if (hs_filter_has_term (&question->filter, HS_TERM_SIZE)) {
+        if (hs_stack_sums (&question->snapshot, &question->filter, cancel, &sums, err) == HS_OK)
+            answer = g_memdup2 (&sums->total, sizeof sums->total);
+    } else if (hs_histogram (&question->snapshot, &question->filter, cancel, &histogram, err) ==
+               HS_OK) {
+        answer = g_new0 (struct hs_sums, 1);
+        memcpy (answer->count, histogram->total.count, sizeof answer->count);
+        memcpy (answer->bytes, histogram->total.bytes, sizeof answer->bytes);
+    }
+    hs_histogram_unref (histogram);
     hs_stack_sums_free (sums);
-    hs_timeline_unref (timeline);
     return answer;
+}
+
+static gpointer work_peak (const HsQuestion *question, const struct hs_cancel *cancel,
+                           struct hs_error *err)
+{
+    struct hs_timeline_query query = timeline_query (&question->snapshot, question->parameters, 1);
+    struct hs_range_peak peak;
+
+    if (hs_range_peak (&question->snapshot, &question->filter,
+                       (const int64_t[2]){ query.from, query.to }, cancel, &peak, err) != HS_OK)
+        return NULL;
+    return g_memdup2 (&peak, sizeof peak);
 }
 
 static gpointer work_symbols (const HsQuestion *question, const struct hs_cancel *cancel,
@@ -222,6 +238,7 @@ const HsQueryKind hs_question_source_lines = { .work = work_source_lines,
 const HsQueryKind hs_question_symbols = { .work = work_symbols,
                                           .unref = unref_symbols,
                                           .has_names = TRUE };
+const HsQueryKind hs_question_peak = { .work = work_peak, .unref = g_free };
 const HsQueryKind hs_question_totals = { .work = work_totals, .unref = g_free };
 const HsQueryKind hs_question_row_curves = {
     .work = work_row_curves,

@@ -5,19 +5,13 @@
 
 #include "analysis/caller_path.h"
 #include "analysis/histogram.h"
+#include "analysis/range_peak.h"
 #include "analysis/row_curves.h"
 #include "analysis/source_lines.h"
 #include "analysis/symbol_list.h"
 #include "analysis/timeline.h"
 #include "model/query.h"
 #include "model/time_axis.h"
-
-/* The filter's range in numbers. */
-typedef struct {
-    struct hs_sums sums;
-    guint64 peak_bytes; /* highest within the range */
-    gint64 peak_time;   /* ticks */
-} HsRangeTotals;
 
 /* from, to (ticks), columns, and 0 or how many ticks before `to` to begin -> hs_timeline */
 extern const HsQueryKind hs_question_timeline;
@@ -28,7 +22,8 @@ extern const HsQueryKind hs_question_call_tree;
 extern const HsQueryKind hs_question_caller_path;
 extern const HsQueryKind hs_question_source_lines; /* hs_source_path_key -> hs_source_rows */
 extern const HsQueryKind hs_question_symbols;      /* of the whole trace -> hs_symbol_list */
-extern const HsQueryKind hs_question_totals; /* from, to (ticks) of the peak -> HsRangeTotals */
+extern const HsQueryKind hs_question_totals; /* -> struct hs_sums, of the four classes alone */
+extern const HsQueryKind hs_question_peak;   /* from, to (ticks) -> struct hs_range_peak */
 
 /* from, to, columns, before `to`, about hs_tree_rows -> hs_row_curves */
 extern const HsQueryKind hs_question_row_curves;

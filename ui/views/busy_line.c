@@ -21,8 +21,12 @@ static void stop (GtkWidget *line)
 
 static void on_busy (HsQuery *query, GParamSpec *spec, GtkWidget *line)
 {
+    guint n_busy = GPOINTER_TO_UINT (g_object_get_data (G_OBJECT (line), "hs-busy-line-queries"));
+
+    n_busy += hs_query_is_busy (query) ? 1u : -1u;
+    g_object_set_data (G_OBJECT (line), "hs-busy-line-queries", GUINT_TO_POINTER (n_busy));
     stop (line);
-    if (!hs_query_is_busy (query))
+    if (n_busy == 0)
         return;
     gtk_widget_set_opacity (line, 1);
     g_object_set_data (G_OBJECT (line), "hs-busy-line-source",

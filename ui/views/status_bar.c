@@ -16,7 +16,7 @@ struct _HsStatusBar {
     GtkLabel *unsure_label;
 
     HsSelection *selection;
-    HsQuery *query;
+    HsQuery *query, *peak_query;
 };
 
 G_DEFINE_TYPE (HsStatusBar, hs_status_bar, GTK_TYPE_BOX)
@@ -47,10 +47,9 @@ static void show_length (HsStatusBar *self)
                                  hs_selection_seconds (self->selection, to)));
 }
 
-static void show_totals (HsStatusBar *self, const HsRangeTotals *totals)
+static void show_totals (HsStatusBar *self, const struct hs_sums *sums)
 {
-    const struct hs_sums *sums = &totals->sums;
-    char text[HS_UNITS_TEXT_SIZE], count[HS_UNITS_TEXT_SIZE], time[48];
+    char text[HS_UNITS_TEXT_SIZE], count[HS_UNITS_TEXT_SIZE];
     int64_t net = hs_sums_metric (sums, HS_METRIC_NET, HS_UNIT_BYTES);
     guint64 opened = hs_sums_opened_count (sums), left = hs_sums_outstanding_count (sums);
 
@@ -58,12 +57,6 @@ static void show_totals (HsStatusBar *self, const HsRangeTotals *totals)
     hs_format_count ((uint64_t)ABS (net), count);
     set_figure (self->net, g_strdup_printf (_ ("<b>%s</b> net"), text),
                 g_strdup_printf (_ ("%s%s B net"), net < 0 ? "-" : "", count));
-    hs_format_bytes (totals->peak_bytes, text);
-    hs_format_count (totals->peak_bytes, count);
-    hs_selection_time_text (self->selection, totals->peak_time, time);
-    set_figure (self->peak, g_strdup_printf (_ ("peak <b>%s</b> at %s"), text, time),
-                g_strdup_printf (_ ("%s B at %.9f s"), count,
-                                 hs_selection_seconds (self->selection, totals->peak_time)));
     hs_format_count (opened, count);
     hs_format_count (hs_sums_opened_bytes (sums), text);
     set_figure (self->allocations,
@@ -73,6 +66,18 @@ static void show_totals (HsStatusBar *self, const HsRangeTotals *totals)
     hs_format_count (hs_sums_outstanding_bytes (sums), text);
     set_figure (self->outstanding, g_strdup_printf (_ ("%s outstanding"), count),
                 g_strdup_printf (_ ("%s blocks, %s B"), count, text));
+}
+
+static void show_peak (HsStatusBar *self, const struct hs_range_peak *peak)
+{
+    char text[HS_UNITS_TEXT_SIZE], count[HS_UNITS_TEXT_SIZE], time[48];
+
+    hs_format_bytes (peak->bytes, text);
+    hs_format_count (peak->bytes, count);
+    hs_selection_time_text (self->selection, peak->time, time);
+    set_figure (self->peak, g_strdup_printf (_ ("peak <b>%s</b> at %s"), text, time),
+                g_strdup_printf (_ ("%s B at %.9f s"), count,
+                                 hs_selection_seconds (self->selection, peak->time)));
 }
 
 /* At the right: what makes the numbers unsure; opens the findings. */
@@ -116,11 +121,13 @@ static void refresh (GtkWidget *widget)
     struct hs_filter filter = hs_selection_get_filter (self->selection);
     gint64 parameters[HS_QUERY_N_PARAMETERS] = { HS_TIME_FIRST, HS_TIME_NEWEST };
 
+    hs_query_ask (self->query, &filter, parameters);
     if (filter.has_range) {
         parameters[0] = filter.from;
         parameters[1] = filter.to;
     }
-    hs_query_ask (self->query, &filter, parameters);
+    filter = hs_selection_get_timeless_filter (self->selection);
+    hs_query_ask (self->peak_query, &filter, parameters);
     show_length (self);
     show_doubts (self);
 }
@@ -128,6 +135,11 @@ static void refresh (GtkWidget *widget)
 static void on_answered (HsStatusBar *self)
 {
     show_totals (self, hs_query_get_answer (self->query));
+}
+
+static void on_peak_answered (HsStatusBar *self)
+{
+    show_peak (self, hs_query_get_answer (self->peak_query));
 }
 
 static void on_hint (HsStatusBar *self)
@@ -144,6 +156,9 @@ void hs_status_bar_set_selection (HsStatusBar *self, HsSelection *selection)
     self->query = hs_query_new (&hs_question_totals, hs_selection_get_document (selection));
     g_signal_connect_object (self->query, "answered", G_CALLBACK (on_answered), self,
                              G_CONNECT_SWAPPED);
+    self->peak_query = hs_query_new (&hs_question_peak, hs_selection_get_document (selection));
+    g_signal_connect_object (self->peak_query, "answered", G_CALLBACK (on_peak_answered), self,
+                             G_CONNECT_SWAPPED);
     g_signal_connect_object (selection, "hint-changed", G_CALLBACK (on_hint), self,
                              G_CONNECT_SWAPPED);
     hs_refresh_watch (GTK_WIDGET (self), selection, refresh);
@@ -159,6 +174,7 @@ static void hs_status_bar_dispose (GObject *object)
     HsStatusBar *self = HS_STATUS_BAR (object);
 
     g_clear_object (&self->query);
+    g_clear_object (&self->peak_query);
     g_clear_object (&self->selection);
     G_OBJECT_CLASS (hs_status_bar_parent_class)->dispose (object);
 }

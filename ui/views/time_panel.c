@@ -10,6 +10,7 @@
 #include "views/timeline_view.h"
 
 #include <glib/gi18n.h>
+#include <string.h>
 
 struct _HsTimePanel {
     GtkBox parent_instance;
@@ -21,8 +22,9 @@ struct _HsTimePanel {
     hs_process_id process;
     HsSelection *selection;
     HsQuery *part, *whole; /* of what is shown; of the whole trace */
-    HsQuery *range;        /* of the selected range, when its peak is wanted */
-    gboolean is_peak_wanted;
+    gboolean shows_whole;  /* they are the same question */
+    HsQuery *peak;         /* of the range, when it is wanted */
+    gboolean is_peak_wanted, is_of_range;
     HsDocumentState state; /* that the charts were painted for */
 };
 
@@ -33,12 +35,21 @@ static gint64 columns_of (HsTimeChart *chart)
     return MAX (1, (gint64)hs_time_chart_get_plot (chart)->inside.width);
 }
 
+static void show_part (HsTimePanel *self)
+{
+    struct hs_timeline *answer = hs_query_get_answer (self->shows_whole ? self->whole : self->part);
+
+    hs_time_chart_set_timeline (self->timeline, answer);
+    hs_time_chart_set_timeline (self->rates, answer);
+}
+
+/* The whole is asked once for all three charts. */
 static void refresh (GtkWidget *widget)
 {
     HsTimePanel *self = HS_TIME_PANEL (widget);
     HsTimeAxis *axis = hs_selection_get_axis (self->selection);
     struct hs_filter filter = hs_selection_get_timeless_filter (self->selection);
-    gint64 part[HS_QUERY_N_PARAMETERS];
+    gint64 part[HS_QUERY_N_PARAMETERS] = { 0 };
     gint64 whole[HS_QUERY_N_PARAMETERS] = { HS_TIME_FIRST, HS_TIME_NEWEST };
 
     hs_question_part_of (axis, part);
@@ -46,8 +57,12 @@ static void refresh (GtkWidget *widget)
     hs_chart_do_layout (HS_CHART (self->overview));
     part[2] = columns_of (self->timeline);
     whole[2] = columns_of (self->overview);
-    hs_query_ask (self->part, &filter, part);
+    self->shows_whole = memcmp (part, whole, sizeof part) == 0;
     hs_query_ask (self->whole, &filter, whole);
+    if (!self->shows_whole)
+        hs_query_ask (self->part, &filter, part);
+    if (hs_query_is_settled (self->shows_whole ? self->whole : self->part))
+        show_part (self);
     gtk_widget_queue_draw (widget);
 }
 
@@ -99,42 +114,41 @@ static void on_axis_changed (HsTimePanel *self)
 
 static void on_part_answered (HsTimePanel *self)
 {
-    struct hs_timeline *answer = hs_query_get_answer (self->part);
-
-    hs_time_chart_set_timeline (self->timeline, answer);
-    hs_time_chart_set_timeline (self->rates, answer);
+    if (!self->shows_whole)
+        show_part (self);
 }
 
 static void on_whole_answered (HsTimePanel *self)
 {
     hs_time_chart_set_timeline (self->overview, hs_query_get_answer (self->whole));
+    if (self->shows_whole)
+        show_part (self);
 }
 
-static void go_to_peak_of (HsTimePanel *self, const struct hs_timeline *answer)
+static void go_to_peak_of (HsTimePanel *self, const struct hs_range_peak *answer)
 {
     HsTimeAxis *axis = hs_selection_get_axis (self->selection);
 
-    if (answer == NULL || answer->max_bytes == 0)
+    if (answer == NULL || answer->bytes == 0)
         return;
-    if (answer->peak_time < hs_time_axis_get_from (axis) ||
-        answer->peak_time > hs_time_axis_get_to (axis)) {
+    if (answer->time < hs_time_axis_get_from (axis) || answer->time > hs_time_axis_get_to (axis)) {
         double shown = (double)hs_time_axis_get_to (axis) - (double)hs_time_axis_get_from (axis);
         double centre = (double)hs_time_axis_get_from (axis) + shown / 2;
 
-        hs_time_axis_pan (axis, ((double)answer->peak_time - centre) / shown);
+        hs_time_axis_pan (axis, ((double)answer->time - centre) / shown);
     }
-    hs_selection_set_moment (self->selection, answer->peak_time, HS_STEP_NEW);
+    hs_selection_set_moment (self->selection, answer->time, HS_STEP_NEW);
 }
 
 /* Another range, or none, since it was asked: nobody waits for it any more. */
-static void on_range_answered (HsTimePanel *self)
+static void on_peak_answered (HsTimePanel *self)
 {
-    gboolean is_wanted = self->is_peak_wanted && hs_query_is_settled (self->range) &&
-                         hs_selection_get_state (self->selection)->has_range;
+    gboolean is_wanted = self->is_peak_wanted && hs_query_is_settled (self->peak) &&
+                         hs_selection_get_state (self->selection)->has_range == self->is_of_range;
 
-    self->is_peak_wanted = self->is_peak_wanted && !hs_query_is_settled (self->range);
+    self->is_peak_wanted = self->is_peak_wanted && !hs_query_is_settled (self->peak);
     if (is_wanted)
-        go_to_peak_of (self, hs_query_get_answer (self->range));
+        go_to_peak_of (self, hs_query_get_answer (self->peak));
 }
 
 static void on_size (GtkWidget *widget, GtkAllocation *allocation, HsTimePanel *self)
@@ -154,8 +168,8 @@ void hs_time_panel_set_selection (HsTimePanel *self, HsSelection *selection)
     hs_chart_set_up (HS_CHART (self->rates), selection, _ ("Allocations and frees over time"));
     self->part = hs_query_new (&hs_question_timeline, document);
     self->whole = hs_query_new (&hs_question_timeline, document);
-    self->range = hs_query_new (&hs_question_timeline, document);
-    g_signal_connect_object (self->range, "answered", G_CALLBACK (on_range_answered), self,
+    self->peak = hs_query_new (&hs_question_peak, document);
+    g_signal_connect_object (self->peak, "answered", G_CALLBACK (on_peak_answered), self,
                              G_CONNECT_SWAPPED);
     g_signal_connect_object (self->part, "answered", G_CALLBACK (on_part_answered), self,
                              G_CONNECT_SWAPPED);
@@ -170,6 +184,7 @@ void hs_time_panel_set_selection (HsTimePanel *self, HsSelection *selection)
     g_signal_connect_object (document, "progress", G_CALLBACK (on_progress), self,
                              G_CONNECT_SWAPPED);
     hs_busy_line_watch (self->busy_line, self->part);
+    hs_busy_line_watch (self->busy_line, self->whole);
     hs_refresh_watch (GTK_WIDGET (self), selection, refresh);
 }
 
@@ -177,16 +192,17 @@ void hs_time_panel_go_to_peak (HsTimePanel *self)
 {
     const HsQueryState *state = hs_selection_get_state (self->selection);
     struct hs_filter filter = hs_selection_get_timeless_filter (self->selection);
-    gint64 parameters[HS_QUERY_N_PARAMETERS] = { state->from, state->to, 1 };
+    gint64 parameters[HS_QUERY_N_PARAMETERS] = { HS_TIME_FIRST, HS_TIME_NEWEST };
 
-    if (!state->has_range) {
-        go_to_peak_of (self, hs_query_get_answer (self->whole));
-        return;
+    if (state->has_range) {
+        parameters[0] = state->from;
+        parameters[1] = state->to;
     }
     self->is_peak_wanted = TRUE;
-    hs_query_ask (self->range, &filter, parameters);
-    if (hs_query_is_settled (self->range)) /* it was answered already */
-        on_range_answered (self);
+    self->is_of_range = state->has_range;
+    hs_query_ask (self->peak, &filter, parameters);
+    if (hs_query_is_settled (self->peak)) /* it was answered already */
+        on_peak_answered (self);
 }
 
 void hs_time_panel_zoom (HsTimePanel *self, double factor)
@@ -205,7 +221,7 @@ void hs_time_panel_focus (HsTimePanel *self)
 gboolean hs_time_panel_is_settled (HsTimePanel *self)
 {
     return hs_query_is_settled (self->part) && hs_query_is_settled (self->whole) &&
-           hs_query_get_answer (self->part) != NULL;
+           hs_time_chart_get_timeline (self->timeline) != NULL;
 }
 
 static void hs_time_panel_dispose (GObject *object)
@@ -214,7 +230,7 @@ static void hs_time_panel_dispose (GObject *object)
 
     g_clear_object (&self->part);
     g_clear_object (&self->whole);
-    g_clear_object (&self->range);
+    g_clear_object (&self->peak);
     g_clear_object (&self->selection);
     G_OBJECT_CLASS (hs_time_panel_parent_class)->dispose (object);
 }

@@ -124,9 +124,16 @@ void hs_tree_curves_queue (HsTreeCurves *self)
     self->quiet_source = g_timeout_add (QUIET_MS, on_quiet, self);
 }
 
+/* Curves take longer than all else and are not waited for: while a range is dragged they would take
+ * the processors from the answers that are. */
 static void refresh (GtkWidget *widget)
 {
-    hs_tree_curves_queue (g_object_get_data (G_OBJECT (widget), "hs-tree-curves"));
+    HsTreeCurves *self = g_object_get_data (G_OBJECT (widget), "hs-tree-curves");
+    struct hs_filter filter = hs_selection_get_filter (self->selection);
+
+    hs_query_cancel_others (self->rows, &filter);
+    hs_query_cancel_others (self->chosen, &filter);
+    hs_tree_curves_queue (self);
 }
 
 gboolean hs_tree_curves_are_settled (HsTreeCurves *self)
