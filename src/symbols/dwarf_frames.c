@@ -8,13 +8,16 @@
  */
 #include "symbols/dwarf_frames.h"
 
+#include "base/intern.h"
 #include "base/memory.h"
 
 #include <dwarf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_DEPTH 256 /* of nested DIEs */
+#define PATH_BYTES 4096
 
 struct range {
     uint64_t begin, end;
@@ -44,6 +47,7 @@ struct unit {
     HS_ARRAY (struct function) functions;
     Dwarf_Files *files;
     size_t n_files;
+    const char *folder; /* that it was compiled in; NULL until asked for, "" = not known */
     bool has_functions, has_nested;
 };
 
@@ -51,6 +55,7 @@ struct hs_dwarf_frames {
     Dwarf *dwarf;
     struct ranges ranges;
     HS_ARRAY (struct unit) units;
+    struct hs_intern paths; /* those that the DWARF has in two parts */
 };
 
 /* ---- ranges ----------------------------------------------------------------------------- */
@@ -184,6 +189,7 @@ void hs_dwarf_frames_free (struct hs_dwarf_frames *frames)
         clear_functions (&frames->units.items[i]);
     hs_array_clear (&frames->units);
     hs_array_clear (&frames->ranges.ranges);
+    hs_intern_clear (&frames->paths);
     hs_free (frames);
 }
 
@@ -341,8 +347,34 @@ static uint32_t number_of (Dwarf_Die *die, unsigned attribute_name)
     return (uint32_t)value;
 }
 
+/* Names of files count from the folder that their unit was compiled in. */
+static const char *path_of (struct hs_dwarf_frames *frames, struct unit *unit, const char *name)
+{
+    Dwarf_Attribute attribute;
+    char path[PATH_BYTES];
+    uint32_t number;
+    int n;
+
+    if (name == NULL)
+        return "";
+    if (unit->folder == NULL) {
+        unit->folder =
+            dwarf_formstring (dwarf_attr_integrate (&unit->die, DW_AT_comp_dir, &attribute));
+        unit->folder = unit->folder != NULL ? unit->folder : "";
+    }
+    if (*unit->folder == '\0' || name[0] == '/' || name[0] == '<' || /* "<built-in>" */
+        name[0] == '\0' || name[1] == ':')                           /* "C:/" */
+        return name;
+    n = snprintf (path, sizeof path, "%s/%s", unit->folder, name);
+    if (n < 0 || (size_t)n >= sizeof path ||
+        !hs_intern_add (&frames->paths, path, (size_t)n, &number))
+        return name;
+    return hs_intern_text (&frames->paths, number);
+}
+
 /* Where an inlined call stands in its caller's source. */
-static void set_call_site (struct unit *unit, struct hs_dwarf_frame *frame, Dwarf_Die *call)
+static void set_call_site (struct hs_dwarf_frames *frames, struct unit *unit,
+                           struct hs_dwarf_frame *frame, Dwarf_Die *call)
 {
     uint32_t file = number_of (call, DW_AT_call_file);
     const char *name = NULL;
@@ -351,23 +383,24 @@ static void set_call_site (struct unit *unit, struct hs_dwarf_frame *frame, Dwar
         unit->n_files = 0;
     if (file < unit->n_files)
         name = dwarf_filesrc (unit->files, file, NULL, NULL);
-    frame->file = name != NULL ? name : "";
+    frame->file = path_of (frames, unit, name);
     frame->line = number_of (call, DW_AT_call_line);
 }
 
-static void set_line (struct unit *unit, struct hs_dwarf_frame *frame, uint64_t address)
+static void set_line (struct hs_dwarf_frames *frames, struct unit *unit,
+                      struct hs_dwarf_frame *frame, uint64_t address)
 {
     Dwarf_Line *line = dwarf_getsrc_die (&unit->die, address);
-    const char *name = line != NULL ? dwarf_linesrc (line, NULL, NULL) : NULL;
     int number = 0;
 
-    frame->file = name != NULL ? name : "";
+    frame->file = path_of (frames, unit, line != NULL ? dwarf_linesrc (line, NULL, NULL) : NULL);
     if (line != NULL && dwarf_lineno (line, &number) == 0 && number > 0)
         frame->line = (uint32_t)number;
 }
 
-static uint32_t frames_of (struct unit *unit, struct function *function, uint64_t address,
-                           struct hs_dwarf_frame *ret, uint32_t max)
+static uint32_t frames_of (struct hs_dwarf_frames *frames, struct unit *unit,
+                           struct function *function, uint64_t address, struct hs_dwarf_frame *ret,
+                           uint32_t max)
 {
     uint32_t dies[MAX_DEPTH];
     uint32_t n = 0, n_frames = 0;
@@ -387,7 +420,7 @@ static uint32_t frames_of (struct unit *unit, struct function *function, uint64_
         ret[n_frames].is_inlined = true;
         n_frames++;
         ret[n_frames] = (struct hs_dwarf_frame){ .file = "" };
-        set_call_site (unit, &ret[n_frames], die);
+        set_call_site (frames, unit, &ret[n_frames], die);
     }
     ret[n_frames++].function = name_of (&function->die);
     return n_frames;
@@ -409,12 +442,12 @@ uint32_t hs_dwarf_frames_find (struct hs_dwarf_frames *frames, uint64_t address,
             break;
         unit = &frames->units.items[index];
         if (*ret_line->file == '\0')
-            set_line (unit, ret_line, address);
+            set_line (frames, unit, ret_line, address);
         function = find_function (unit, address);
         if (function == NULL)
             continue;
         ret[0] = *ret_line;
-        return frames_of (unit, function, address, ret, max);
+        return frames_of (frames, unit, function, address, ret, max);
     }
     return 0;
 }

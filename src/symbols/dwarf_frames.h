@@ -14,7 +14,7 @@
 
 struct hs_dwarf_frame {
     const char *function; /* lent by the DWARF, mangled where it is; NULL = not known */
-    const char *file;     /* "" = not known */
+    const char *file;     /* lent as long as the frames live; "" = not known */
     uint32_t line;
     bool is_inlined;
 };

@@ -112,7 +112,11 @@ def differs(own, frame, aliases):
     if not aliases.get(name, {name}) & aliases.get(name2, {name2}) and \
             not re.search(r"::%s\(" % re.escape(name2), name):  # without its namespace
         return True
-    return path != "" and line2 != 0 and (file_name(path), line) != (file_name(path2), line2)
+    if path == "" or line2 == 0:
+        return False
+    if path2.startswith("/"):  # eu-addr2line may leave out the folder of the compilation
+        return (path, line) != (path2, line2)
+    return (file_name(path), line) != (file_name(path2), line2)
 
 
 def compare(label, mine, theirs, aliases, may_be_shorter):
@@ -266,8 +270,11 @@ def check_stripped(program, folder, path, addresses, wanted):
 def compile_and_ask(program, folder, number, variant):
     label, compiler, options, source = variant
     path = os.path.join(folder, "subject%d" % number)
-    subprocess.run([compiler, *options, "-o", path, os.path.join(HERE, source)], check=True,
-                   cwd=folder)
+    there = os.path.join(folder, "source%d" % number)  # by relative paths, as most are
+    os.mkdir(there)
+    shutil.copy(os.path.join(HERE, source), there)
+    subprocess.run([compiler, *options, "-o", path, os.path.join("..", os.path.basename(there),
+                                                                 source)], check=True, cwd=there)
     return Answers(program, path, label)
 
 
