@@ -152,7 +152,13 @@ def stale_and_second():
     check("nobody answers", done.returncode == 1 and "not being recorded" in done.stderr,
           done.stderr)
     recording.process.stdin.close()
-    os.unlink(recording.socket())
+    deadline = time.monotonic() + 20
+    while os.path.exists(f"/proc/{recording.pid}") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    second = Recording("second.hst")
+    check("the next recorder removes it", not os.path.exists(recording.socket()))
+    check("and leaves its own", os.path.exists(second.socket()))
+    second.end()
 
 
 def detach():

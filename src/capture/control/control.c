@@ -4,9 +4,11 @@
 
 #include "base/memory.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +146,32 @@ static int connect_to (pid_t target)
     return -1;
 }
 
+/* Sockets of recorders that were killed: of processes that are gone, and nobody answers. */
+static void sweep (int folder)
+{
+    int fd = openat (folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *entries = fd >= 0 ? fdopendir (fd) : NULL;
+    struct dirent *entry;
+
+    if (entries == NULL && fd >= 0)
+        (void)close (fd);
+    while (entries != NULL && (entry = readdir (entries)) != NULL) {
+        const char *number = entry->d_name + strcspn (entry->d_name, "0123456789");
+        pid_t pid = (pid_t)strtol (number, NULL, 10);
+        int other;
+
+        if (pid <= 0 || kill (pid, 0) == 0 || errno != ESRCH)
+            continue;
+        other = connect_in (folder, entry->d_name);
+        if (other >= 0)
+            (void)close (other);
+        else if (errno == ECONNREFUSED)
+            (void)unlinkat (folder, entry->d_name, 0);
+    }
+    if (entries != NULL)
+        (void)closedir (entries);
+}
+
 static enum hs_status listen_in (struct hs_control_server *server, struct hs_error *err)
 {
     struct sockaddr_un address = address_of (server->folder, server->name);
@@ -186,6 +214,7 @@ enum hs_status hs_control_server_new (pid_t target, struct hs_control_server **r
         status = hs_error_set (err, HS_UNSUPPORTED, HS_NO_OFFSET,
                                "process %d is being recorded already", (int)target);
     } else {
+        sweep (server->folder);
         status = listen_in (server, err);
     }
     (void)flock (server->folder, LOCK_UN);

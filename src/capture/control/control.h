@@ -30,7 +30,7 @@ struct hs_control_server;
 /* Answers one request: writes "ok…" or "error …" with its NUL. */
 typedef void (*hs_control_answer) (void *self, const char *request, char *reply, size_t size);
 
-/* Listens for requests about `target`. A socket that a dead recorder left behind is replaced.
+/* Listens for requests about `target`. Sockets that killed recorders left behind are removed.
  * HS_UNSUPPORTED: another recorder records that process already. HS_IO: there is no place for a
  * socket; a recording can go on without. */
 enum hs_status hs_control_server_new (pid_t target, struct hs_control_server **ret,
