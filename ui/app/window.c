@@ -361,6 +361,9 @@ gboolean hs_window_is_settled (HsWindow *self)
         return FALSE;
     if (hs_document_get_hold (self->document) == NULL)
         return TRUE;
+    /* of what grows there is always a newer answer under way: the first ones are enough */
+    if (state == HS_DOCUMENT_LIVE)
+        return hs_live_knows_rate (self->live) && hs_status_bar_has_answers (self->status_bar);
     if (hs_document_is_naming (self->document))
         return FALSE;
     for (guint i = 0; i < hs_n_views; i++)

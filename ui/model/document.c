@@ -120,10 +120,11 @@ static void look (HsDocument *self)
     struct hs_snapshot snapshot = hs_trace_snapshot (self->load->hold->trace);
     struct hs_loader *loader = atomic_load (&self->load->follow.loader);
 
-    if (loader != NULL)
-        self->progress = hs_loader_progress (loader);
+    /* before its progress: all that was there counts as read when it begins to be live */
     if (self->state == HS_DOCUMENT_LOADING && atomic_load (&self->load->follow.is_caught_up))
         self->state = HS_DOCUMENT_LIVE;
+    if (loader != NULL)
+        self->progress = hs_loader_progress (loader);
     if (self->is_paused) { /* the same rows, with the names that were found since */
         if (snapshot.names != self->snapshot.names && self->snapshot.trace != NULL) {
             self->snapshot.names = snapshot.names;

@@ -122,6 +122,9 @@ static void on_document (HsLive *self)
 {
     Look look = { g_get_monotonic_time (), hs_document_get_n_events (self->document) };
 
+    /* what was there already is read far quicker than it came */
+    if (hs_document_get_state (self->document) == HS_DOCUMENT_LOADING)
+        self->n_looks = 0;
     self->looks[self->n_looks++ % RATE_LOOKS] = look;
     ask_for_status (self);
     g_signal_emit (self, signals[SIGNAL_CHANGED], 0);
@@ -211,6 +214,11 @@ double hs_live_get_rate (HsLive *self)
         return 0;
     return (double)(newest->n_events - oldest->n_events) * G_USEC_PER_SEC /
            (double)(newest->time - oldest->time);
+}
+
+gboolean hs_live_knows_rate (HsLive *self)
+{
+    return self->n_looks >= RATE_LOOKS;
 }
 
 static const char *state_text (HsLive *self)

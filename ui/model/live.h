@@ -37,8 +37,9 @@ HsRecorder *hs_live_get_recorder (HsLive *self); /* NULL: none of ours */
 HsLiveState hs_live_get_state (HsLive *self);
 gboolean hs_live_is_growing (HsLive *self); /* something may still come */
 
-/* Events of the last second. */
+/* Events of the last second; at first of less, which is uneven. */
 double hs_live_get_rate (HsLive *self);
+gboolean hs_live_knows_rate (HsLive *self); /* of a whole second */
 
 /* "recording · 412 k events/s · 0 lost · 12.3 MiB · 38.2 s", translated. Free with g_free. */
 char *hs_live_text (HsLive *self);

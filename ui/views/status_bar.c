@@ -164,9 +164,16 @@ void hs_status_bar_set_selection (HsStatusBar *self, HsSelection *selection)
     hs_refresh_watch (GTK_WIDGET (self), selection, refresh);
 }
 
+gboolean hs_status_bar_has_answers (HsStatusBar *self)
+{
+    return hs_query_get_answer (self->query) != NULL &&
+           hs_query_get_answer (self->peak_query) != NULL;
+}
+
 gboolean hs_status_bar_is_settled (HsStatusBar *self)
 {
-    return hs_query_is_settled (self->query) && hs_query_get_answer (self->query) != NULL;
+    return hs_query_is_settled (self->query) && hs_query_is_settled (self->peak_query) &&
+           hs_query_get_answer (self->query) != NULL;
 }
 
 static void hs_status_bar_dispose (GObject *object)

@@ -11,6 +11,7 @@
 G_DECLARE_FINAL_TYPE (HsStatusBar, hs_status_bar, HS, STATUS_BAR, GtkBox)
 
 void hs_status_bar_set_selection (HsStatusBar *self, HsSelection *selection);
+gboolean hs_status_bar_has_answers (HsStatusBar *self); /* of whatever was asked */
 gboolean hs_status_bar_is_settled (HsStatusBar *self);
 
 #endif
