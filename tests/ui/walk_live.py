@@ -161,6 +161,11 @@ def walk_record(steps):
         def moves():
             before = shown_allocations(viewer)
             wait_for("more allocations", lambda: shown_allocations(viewer) > before)
+            table = viewer.find(ROLE.TREE_TABLE, "top-down")
+            curves = wait_for("curves of rows", lambda: [
+                row[-1] for row in table_rows(table, 3) if "at the end" in row[-1]])
+            wait_for("other curves", lambda: any(
+                "at the end" in row[-1] and row[-1] not in curves for row in table_rows(table, 3)))
 
         def named():
             wait_for("names of functions", lambda: any(
@@ -269,7 +274,7 @@ def walk_record(steps):
 
         steps.step("Record…: a program that is not there is told in the dialog", refused)
         steps.step("Record…: the window follows from the first event on", started)
-        steps.step("figures move while it runs", moves)
+        steps.step("figures and curves of rows move while it runs", moves)
         steps.step("functions get their names while it runs", named)
         steps.step("rows keep their place and the selection while values move", rows_stay)
         steps.step("a range in the past stands still", fixed_range)

@@ -23,6 +23,7 @@ struct HsTreeCurves {
     HsSelection *selection;
     HsQuery *rows, *chosen;
     guint quiet_source;
+    struct hs_filter queued_for;
 };
 
 /* ---- asking ---- */
@@ -118,8 +119,15 @@ static gboolean on_quiet (gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+/* Another filter begins the time anew, and a drag is over first. New data does not: of a trace that
+ * grows there would never be a curve. */
 void hs_tree_curves_queue (HsTreeCurves *self)
 {
+    struct hs_filter filter = hs_selection_get_filter (self->selection);
+
+    if (self->quiet_source != 0 && hs_filter_is_same (&filter, &self->queued_for))
+        return;
+    self->queued_for = filter;
     g_clear_handle_id (&self->quiet_source, g_source_remove);
     self->quiet_source = g_timeout_add (QUIET_MS, on_quiet, self);
 }
