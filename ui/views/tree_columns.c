@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define ROW_HEIGHT 25
+#define PADDING 5
 
 typedef enum {
     CELL_INCLUSIVE, /* the query's metric and unit */
@@ -201,7 +202,8 @@ static void add_number (GtkTreeView *view, Cell cell, enum hs_stacks_of stacks_o
 
     pango_attr_list_insert (attributes, pango_attr_font_features_new ("tnum=1"));
     gtk_cell_renderer_set_fixed_size (renderer, -1, ROW_HEIGHT);
-    g_object_set (renderer, "xalign", 1.0, "xpad", 5, "ypad", 0, "attributes", attributes, NULL);
+    g_object_set (renderer, "xalign", 1.0, "xpad", PADDING, "ypad", 0, "attributes", attributes,
+                  "ellipsize", PANGO_ELLIPSIZE_END, NULL);
     pango_attr_list_unref (attributes);
     gtk_widget_set_tooltip_text (title, tooltip_of (cell, stacks_of));
     gtk_widget_show (title);
@@ -259,6 +261,45 @@ static gboolean is_shown (Cell cell, const HsQueryState *state, const struct hs_
     return TRUE;
 }
 
+/* No row has more than all of them together; "%" has room for all there can be. */
+static void widest_text (Cell cell, const HsQueryState *state, const struct hs_call_tree *tree,
+                         char text[HS_UNITS_TEXT_SIZE])
+{
+    enum hs_metric metric = cell >= CELL_AIFI ? cells[cell].metric : state->metric;
+    enum hs_metric_unit unit = state->unit;
+
+    text[0] = '\0';
+    if (tree == NULL || cell == CELL_SHARE)
+        return;
+    if (cell == CELL_OTHER_UNIT)
+        unit = unit == HS_UNIT_BYTES ? HS_UNIT_BLOCKS : HS_UNIT_BYTES;
+    format_value (hs_sums_metric (&tree->total, metric, unit), metric, unit, text);
+}
+
+/* A number without its last digits is another number: the column grows with the numbers and the
+ * font; what is still too long ("1023.9 MiB" in a row of 2.1 GiB) ends with dots. */
+static void make_room (GtkTreeView *view, GtkTreeViewColumn *column, const char *text)
+{
+    gsize had = GPOINTER_TO_SIZE (g_object_get_data (G_OBJECT (column), "hs-widest-length"));
+    PangoAttrList *attributes;
+    PangoLayout *layout;
+    int width;
+
+    if (strlen (text) <= had)
+        return;
+    g_object_set_data (G_OBJECT (column), "hs-widest-length", GSIZE_TO_POINTER (strlen (text)));
+    layout = gtk_widget_create_pango_layout (GTK_WIDGET (view), text);
+    attributes = pango_attr_list_new ();
+    pango_attr_list_insert (attributes, pango_attr_font_features_new ("tnum=1"));
+    pango_layout_set_attributes (layout, attributes);
+    pango_layout_get_pixel_size (layout, &width, NULL);
+    pango_attr_list_unref (attributes);
+    g_object_unref (layout);
+    width += 3 * PADDING; /* and the theme's lines between cells */
+    if (gtk_tree_view_column_get_fixed_width (column) < width)
+        gtk_tree_view_column_set_fixed_width (column, width);
+}
+
 void hs_tree_columns_update (GtkTreeView *view)
 {
     const HsQueryState *state = g_object_get_data (G_OBJECT (view), "hs-query-state");
@@ -269,7 +310,10 @@ void hs_tree_columns_update (GtkTreeView *view)
     for (Cell cell = 0; cell < N_CELLS; cell++) {
         GtkTreeViewColumn *column = gtk_tree_view_get_column (view, (int)cell + 1);
         const char *title = title_of (cell, state);
+        char widest[HS_UNITS_TEXT_SIZE];
 
+        widest_text (cell, state, tree, widest);
+        make_room (view, column, widest);
         if (g_strcmp0 (gtk_tree_view_column_get_title (column), title) != 0) {
             gtk_label_set_text (GTK_LABEL (gtk_tree_view_column_get_widget (column)), title);
             gtk_tree_view_column_set_title (column, title);
