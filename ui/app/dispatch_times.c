@@ -127,7 +127,8 @@ static void begin_spans (void)
 
 static void tell_spans (GString *text)
 {
-    g_string_append_printf (text, "\"first_picture_ms\": %.1f, ", first_picture_ms);
+    g_string_append_printf (text, "\"began\": %.3f, \"first_picture_ms\": %.1f, ",
+                            (double)began_us / 1e6, first_picture_ms);
     for (guint i = 0; i < N_SPANS; i++) {
         g_string_append_printf (text, "\"%s\": [", spans[i].name);
         for (guint k = 0; k < spans[i].waits->len; k++) {

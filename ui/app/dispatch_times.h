@@ -11,9 +11,9 @@
 void hs_dispatch_times_begin (void);
 
 /* Writes what was seen as JSON: turns, p99_ms, cpu_seconds, and the worst turns as pairs: when, in
- * seconds since the beginning, and how long, in ms; first_picture_ms, from the beginning to the
- * first frame with an answer; and until the frame that shows the answers of all views, as pairs of
- * ms on the wall and of CPU in all threads: motion, of the pointer with its button pressed, and
+ * seconds since `began` (monotonic), and how long, in ms; first_picture_ms, from the beginning to
+ * the first frame with an answer; and until the frame that shows the answers of all views, as pairs
+ * of ms on the wall and of CPU in all threads: motion, of the pointer with its button pressed, and
  * typing, from the last letter in an entry. */
 void hs_dispatch_times_end (void);
 
