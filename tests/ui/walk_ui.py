@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from random import Random
 
 from desktop import (Atspi, Failure, Viewer, Walk, cli, equal, is_showing, numbers, press,
                      table_rows, type_text, wait_for, walk)
@@ -43,6 +44,32 @@ def select_by_keyboard(viewer):
     viewer.text("^time .* s$")
 
 
+def check_random_ranges(viewer):
+    """Whatever range is drawn, by keyboard as by any other way, all views show what the command
+    line counts between its ends."""
+    random = Random(4)
+    for _ in range(4):
+        viewer.focus(ROLE.CHART, CHART)
+        press("Escape")
+        press("Home")
+        for keys, most in (("Page_Down", 6), ("Right", 8), ("Shift+Page_Down", 5),
+                           ("Shift+Right", 8)):
+            for _ in range(random.randrange(most)):
+                press(keys)
+        press("Shift+Right")
+        viewer.text("^time .* s$")
+        options = options_of(viewer)
+        try:
+            check_totals(viewer, DEMO, *options)
+            check_peak(viewer, DEMO, *options)
+            check_histogram(viewer, DEMO, *options)
+            check_tree(viewer, "top-down", DEMO, *options)
+        except Failure as failure:
+            raise Failure("%s: %s" % (" ".join(options), failure)) from None
+    press("Escape")
+    wait_for("the range to go", lambda: not viewer.has(ROLE.LABEL, "^time "))
+
+
 def filter_steps(steps, viewer):
     """The entry: every term becomes a chip, and all views show what the command line counts."""
     def ask(words, chips, *options):
@@ -75,9 +102,23 @@ def filter_steps(steps, viewer):
         viewer.click(ROLE.PUSH_BUTTON, "^Remove size ")
         check_totals(viewer, DEMO, "--thread", "4243", "--module", "demo", "--lifetime", "<1s")
 
+    def removed_by_keyboard():
+        press("Control+f")
+        for chip, options in (("lived", ["--thread", "4243", "--module", "demo"]),
+                              ("thread", ["--module", "demo"])):
+            button = viewer.find(ROLE.PUSH_BUTTON, "^Remove %s " % chip)
+            for _ in range(12):
+                if not button.get_state_set().contains(Atspi.StateType.FOCUSED):
+                    press("Tab")
+            press("space")
+            wait_for("the chip to go", lambda chip=chip: not viewer.has(ROLE.LABEL,
+                                                                        "^%s " % chip))
+            check_totals(viewer, DEMO, *options)
+            press("Control+f")
+
     def wrong():
         press("Escape")  # what is typed ended when a chip went
-        wait_for("the chips to go", lambda: not viewer.has(ROLE.LABEL, "^thread "))
+        wait_for("the chips to go", lambda: not viewer.has(ROLE.LABEL, "^module: "))
         entry = ask("size:4q", [])
         viewer.text("^“4q” is no range of sizes")
         assert "4q" in entry.get_description(), entry.get_description()
@@ -95,6 +136,7 @@ def filter_steps(steps, viewer):
 
     steps.step("a filter typed: chips, totals, tree, histogram and peak of the options", typed)
     steps.step("more terms, and chips taken away", more)
+    steps.step("chips taken away by keyboard alone", removed_by_keyboard)
     steps.step("a wrong term is told in a phrase and changes nothing", wrong)
     steps.step("Escape takes back what is typed", taken_back)
 
@@ -248,6 +290,8 @@ def walk_demo(steps):
     steps.step("metric and unit", metric)
     steps.step("Space opens the hot path", hot_path)
     steps.step("plus zooms, 0 shows the whole", zoom)
+    steps.step("random ranges: everything as the command line's",
+               lambda: check_random_ranges(viewer))
     filter_steps(steps, viewer)
     steps.step("it ends without a warning", viewer.close)
     viewer.kill()
