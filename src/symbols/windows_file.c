@@ -323,9 +323,10 @@ static void say_not_found (struct hs_windows_file *file, const struct hs_windows
 {
     const char *path = *wanted->pdb_name != '\0' ? wanted->pdb_name : wanted->image_path;
 
-    (void)snprintf (file->detail, sizeof file->detail, "%.200s: %s", hs_nt_file_name (path),
+    (void)snprintf (file->detail, sizeof file->detail, "%s: %.200s",
                     places->path.places.n == 0 ? "_NT_SYMBOL_PATH names no place to look"
-                                               : "not in any place of the symbol path");
+                                               : "not in the symbol path",
+                    hs_nt_file_name (path));
 }
 
 enum hs_symbol_state hs_windows_file_open (struct hs_windows_file *file,

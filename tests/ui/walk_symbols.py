@@ -13,7 +13,7 @@ import threading
 import time
 
 from desktop import (Atspi, Failure, Viewer, Walk, children, cli, equal, press, table_rows,
-                     wait_for)
+                     type_text, wait_for)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "symbols"))
@@ -126,6 +126,31 @@ def walk_folders(steps, folder, image, trace):
     viewer.kill()
 
 
+def walk_places(steps, folder, image, trace):
+    """What the user enters behind the button of places."""
+    pdbs = os.path.join(folder, "pdbs")
+    os.mkdir(pdbs)
+    shutil.copy(image.pdb, pdbs)
+    for name, mnemonic, separator in (("folders", "Alt+f", ":"), ("a path of PDBs", "Alt+p", ";")):
+        viewer = Viewer(BUILD, trace)
+
+        def entered(viewer=viewer, mnemonic=mnemonic, separator=separator):
+            press("Alt+5")
+            wait_for_state(viewer, image.name, "^no file$")
+            viewer.click(ROLE.TOGGLE_BUTTON, "^Places…$")
+            viewer.text("^(_NT_SYMBOL_PATH|Neither)")
+            press(mnemonic)
+            press("Control+a")
+            type_text("/nowhere" + separator + pdbs)
+            press("Return")
+            row = wait_for_state(viewer, image.name, "^functions and lines$")
+            equal("the file", row[DETAIL], os.path.join(pdbs, image.pdb_name))
+
+        steps.step(name + " that the user enters", entered)
+        steps.step("no complaints (%s)" % name, viewer.close)
+        viewer.kill()
+
+
 def walk_server(steps, folder, image, trace):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), SlowServer)
     server.daemon_threads = True
@@ -187,6 +212,7 @@ def main():
         trace = os.path.join(folder, "made.etl")
         write_trace(trace, [image])
         walk_folders(steps, folder, image, trace)
+        walk_places(steps, folder, image, trace)
         walk_server(steps, folder, image, trace)
     steps.end()
 
