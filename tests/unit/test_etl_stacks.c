@@ -540,13 +540,21 @@ START_TEST (narrow_records)
 END_TEST
 
 /* A pid that is used again is another process: the same frames are another stack. */
+static void whole_or_key (struct maker *maker, bool is_key, int64_t event_time)
+{
+    if (is_key)
+        reference (maker, 38, event_time, 5);
+    else
+        stack_of (maker, event_time, 0, 2, 0);
+}
+
 START_TEST (stacks_belong_to_instances)
 {
     struct maker maker;
 
     start (&maker);
     heap_block (&maker, 0x21, 10);
-    stack_of (&maker, 10, 0, 2, 0);
+    whole_or_key (&maker, _i == 1, 10);
     put_ptr (&maker, 1); /* End of PID, version 2 */
     put_u32 (&maker, PID);
     for (unsigned i = 0; i < 4; i++)
@@ -554,7 +562,10 @@ START_TEST (stacks_belong_to_instances)
     put_ansi (&maker, "a");
     send_record (&maker, PROCESS, 2, 20);
     heap_block (&maker, 0x21, 30);
-    stack_of (&maker, 30, 0, 2, 0);
+    whole_or_key (&maker, _i == 1, 30);
+    if (_i == 1)
+        define (&maker, 36, 5, false, 0);
+    finish_records (&maker);
     ck_assert_uint_eq (get_event (&maker, HS_EVENT_ALLOC, 1)->process, 1);
     ck_assert_uint_eq (count_events (&maker, HS_EVENT_STACK), 2);
     ck_assert_uint_ne (slot_of (&maker, HS_EVENT_ALLOC, 0), slot_of (&maker, HS_EVENT_ALLOC, 1));
@@ -586,7 +597,7 @@ int main (void)
     tcase_add_test (tcase, records_without_ids);
     tcase_add_test (tcase, stacks_inside_events);
     tcase_add_test (tcase, narrow_records);
-    tcase_add_test (tcase, stacks_belong_to_instances);
+    tcase_add_loop_test (tcase, stacks_belong_to_instances, 0, 2);
     suite_add_tcase (suite, tcase);
     return run_suite (suite);
 }

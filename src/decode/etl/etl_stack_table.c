@@ -276,10 +276,26 @@ static hs_stack_slot open_stack (struct hs_etl_stack_table *table, struct hs_etl
     return stack->slot;
 }
 
+/* The key was touched just now: the look into the index and at the stack waits for memory twice. */
+static hs_stack_slot user_key_stack (struct hs_etl_stack_table *table, struct hs_etl_sink *sink,
+                                     hs_process_id process, hs_etl_part kernel, hs_etl_part user)
+{
+    struct hs_etl_key *key = &table->keys.items[user & ~HS_ETL_PART_IS_KEY];
+
+    if (key->slot == HS_NO_STACK || key->process != process || key->kernel != kernel) {
+        key->slot = open_stack (table, sink, process, kernel, user);
+        key->process = process;
+        key->kernel = kernel;
+    }
+    return key->slot;
+}
+
 hs_stack_slot hs_etl_stack_table_join (struct hs_etl_stack_table *table, struct hs_etl_sink *sink,
                                        hs_process_id process, hs_etl_part kernel, hs_etl_part user)
 {
-    if (!is_known (table, kernel) || !is_known (table, user))
+    if (!is_known (table, user))
+        return user_key_stack (table, sink, process, kernel, user);
+    if (!is_known (table, kernel))
         return open_stack (table, sink, process, kernel, user);
     return hs_etl_stack_table_slot (table, sink, process, table->scratch,
                                     concatenate (table, kernel, user));

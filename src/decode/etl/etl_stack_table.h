@@ -34,6 +34,11 @@ struct hs_etl_key { /* one life of a key value, up to its delete */
     uint32_t list;  /* 0 = not defined yet */
     uint32_t n_references;
     uint32_t first_stack; /* + 1: stacks that wait for it; 0 = none */
+    /* Of a user key: the open stack that it was last part of, which is most often the next one,
+     * too; HS_NO_STACK = none. */
+    hs_stack_slot slot;
+    hs_process_id process;
+    hs_etl_part kernel;
     uint8_t space;
 };
 
