@@ -271,6 +271,36 @@ static void measure (struct hs_trace *trace, const struct range *range)
     hs_stack_sums_free (sums[1]);
 }
 
+/* What the trace holds, by kind of column. */
+static void print_memory (struct hs_trace *trace)
+{
+    static const struct part {
+        const char *name;
+        unsigned first, end;
+    } parts[] = {
+        { "rows", HS_COLUMN_END, HS_COLUMN_TIME_DELTA },
+        { "events", HS_COLUMN_TIME_DELTA, HS_COLUMN_CONTEXT_PROCESS },
+        { "overview", HS_COLUMN_CONTEXT_PROCESS, HS_COLUMN_NODE_PARENT },
+        { "stack_nodes", HS_COLUMN_NODE_PARENT, HS_COLUMN_SUM_BYTES },
+        { "sums", HS_COLUMN_SUM_BYTES, HS_COLUMN_SURVIVOR_ROW },
+        { "survivors", HS_COLUMN_SURVIVOR_ROW, HS_COLUMN_PEAK_BYTES },
+    };
+    struct hs_column *columns[HS_N_COLUMNS];
+    uint64_t rest = hs_trace_memory (trace);
+
+    printf ("\"memory\": %llu, \"parts\": {", (unsigned long long)rest);
+    hs_trace_list_columns (trace, columns);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        uint64_t n = 0;
+
+        for (unsigned k = parts[i].first; k < parts[i].end; k++)
+            n += hs_column_bytes (columns[k]);
+        printf ("\"%s\": %llu, ", parts[i].name, (unsigned long long)n);
+        rest -= n;
+    }
+    printf ("\"rest\": %llu}", (unsigned long long)rest);
+}
+
 int main (int argc, char **argv)
 {
     static const struct range ranges[] = {
@@ -310,11 +340,9 @@ int main (int argc, char **argv)
         give_up ("cannot finish");
     h.append_seconds += now () - finish;
     snapshot = hs_trace_snapshot (h.trace);
-    printf ("{\"events\": %u, \"allocations\": %u, \"pair_ns\": %.2f, \"memory\": %llu, "
-            "\"range_index\": %llu",
-            snapshot.n_events, snapshot.n_rows, h.append_seconds / (double)snapshot.n_events * 1e9,
-            (unsigned long long)hs_trace_memory (h.trace),
-            (unsigned long long)hs_range_index_bytes (&h.trace->range_index));
+    printf ("{\"events\": %u, \"allocations\": %u, \"pair_ns\": %.2f, ", snapshot.n_events,
+            snapshot.n_rows, h.append_seconds / (double)snapshot.n_events * 1e9);
+    print_memory (h.trace);
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
         measure (h.trace, &ranges[i]);
     printf ("}\n");

@@ -32,10 +32,13 @@ def main():
 def print_table(results):
     """How cost grows: a row per size of trace, a column per operation."""
     names = [name for name, figures in results[0].items() if isinstance(figures, dict)]
-    print("%-12s%10s%10s%10s" % ("events", "pair ns/e", "M events/s", "bytes/e"))
+    parts = list(results[0]["parts"])
+    print("%-12s%10s%11s%10s  of it" % ("events", "pair ns/e", "M events/s", "bytes/e") +
+          "".join("%12s" % part for part in parts))
     for r in results:
-        print("%-12d%10.1f%10.1f%10.2f" % (r["events"], r["pair_ns"], 1000 / r["pair_ns"],
-                                           r["memory"] / r["events"]))
+        print("%-12d%10.1f%11.1f%10.2f       " % (r["events"], r["pair_ns"], 1000 / r["pair_ns"],
+                                                  r["memory"] / r["events"]) +
+              "".join("%12.2f" % (r["parts"][part] / r["events"]) for part in parts))
     for question in ("stacks", "tree", "histogram"):
         columns = [name[:-len(question) - 1] for name in names if name.endswith(question)]
         print("\n%s, ms by sums of blocks / by a scan of the rows" % question)
