@@ -70,7 +70,11 @@ void cli_report_recording (const char *file, const struct hs_record_totals *tota
         (void)fputs (_ ("heapstrata: the program became another by exec, which could not be "
                         "recorded\n"),
                      stderr);
-    if (totals->n_allocs == 0)
+    if (totals->n_bypassed > 0)
+        print_count (_ ("heapstrata: %s of the processes bring a malloc of their own: what they "
+                        "allocate by that is not seen; heapstrata.h can report it\n"),
+                     totals->n_bypassed);
+    else if (totals->n_allocs == 0)
         (void)fprintf (stderr, "heapstrata: %s\n", why_nothing (totals->obstacle));
     (void)fprintf (stderr, _ ("heapstrata: look at it with: heapstrata-viewer %s\n"),
                    is_plain ? file : quoted);

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Programs that are recorded live as they do without: test suites of others, run both ways.
 
-Usage: check_harmless.py HEAPSTRATA SCRATCH short|long [STATIC]. Each test of Python's own modules
-and of GLib's installed tests must end with and without a recording as the same result; programs
-that cannot be recorded run all the same, and the user is told why in one sentence.
+Usage: check_harmless.py HEAPSTRATA SCRATCH short|long OWN_MALLOC [STATIC]. Each test of Python's
+own modules and of GLib's installed tests must end with and without a recording as the same result;
+programs that cannot be recorded run all the same, and the user is told why in one sentence.
 """
 import glob
 import os
@@ -19,7 +19,8 @@ from tap import Results  # noqa: E402
 
 HEAPSTRATA, SCRATCH = (os.path.abspath(path) for path in sys.argv[1:3])
 IS_LONG = sys.argv[3] == "long"
-STATIC = os.path.abspath(sys.argv[4]) if len(sys.argv) > 4 else None
+OWN_MALLOC = os.path.abspath(sys.argv[4])
+STATIC = os.path.abspath(sys.argv[5]) if len(sys.argv) > 5 else None
 RESULTS = Results()
 NOBODY = 65534
 PYTHON = "/usr/bin/python3"
@@ -131,6 +132,29 @@ def says(label, command, sentence, status, user=None):
     RESULTS.check(f"{label}: the reason is told", sentence in done.stderr, done.stderr)
 
 
+def own_malloc():
+    """What such a program allocates cannot be seen: that is said, of others it is not."""
+    sentence = "bring a malloc of their own"
+    says("own malloc", [OWN_MALLOC], sentence, 3)
+    done = run([PYTHON, "-c", ""], trace_of("libc-malloc"))
+    RESULTS.check("libc's malloc: nothing is said", sentence not in done.stderr, done.stderr)
+    trace = trace_of("own-malloc")
+    with subprocess.Popen([OWN_MALLOC, "wait"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        done = subprocess.run([HEAPSTRATA, "attach", "-o", trace, "--duration=0.2",
+                               str(process.pid)], capture_output=True, text=True, timeout=60,
+                              check=False)
+        process.stdin.close()
+    RESULTS.check("own malloc: runs on after an attach", process.returncode == 3,
+                  process.returncode)
+    RESULTS.check("own malloc: the reason is told after an attach", sentence in done.stderr,
+                  done.stderr)
+    found = subprocess.run([HEAPSTRATA, "findings", trace], capture_output=True, text=True,
+                           timeout=60, check=False)
+    RESULTS.check("own malloc: it is a finding", "malloc of its own" in found.stdout, found.stdout)
+
+
 def unseen_programs():
     if STATIC is None:
         RESULTS.skip("static program", "cannot be linked here")
@@ -178,6 +202,7 @@ def small_limits():
 
 
 def main():
+    own_malloc()
     unseen_programs()
     small_limits()
     python_suites()

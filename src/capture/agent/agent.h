@@ -72,6 +72,7 @@ struct agent {
     uint8_t *bodies;                        /* each twice: ring i at i * 2 * HS_RING_BYTES */
     const uint32_t *alive;                  /* a page that reads 0 after fork */
     int has_no_tsc;                         /* then stamps cost a system call */
+    uint32_t is_bypassed;                   /* as in the arena */
     struct agent_thread *threads[HS_RINGS]; /* made on a ring's first use, then kept with it */
     uintptr_t exception_alloc; /* where the C++ runtime makes its exceptions; 0 = unknown */
     _Atomic uint32_t module_generation;

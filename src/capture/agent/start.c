@@ -12,6 +12,8 @@
 #include "capture/agent/system.h"
 
 #include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
 #include <sys/mman.h>
 
 #define VARIABLE "HEAPSTRATA_AGENT_FD="
@@ -19,10 +21,25 @@
 struct agent agent;
 
 extern void *dlsym (void *, const char *) __attribute__ ((weak));
+extern int dladdr1 (const void *, Dl_info *, void **, int) __attribute__ ((weak));
 
 void *agent_find_real (const char *name)
 {
     return dlsym != NULL ? dlsym (RTLD_NEXT, name) : NULL;
+}
+
+/* Whether the program's calls of malloc lead elsewhere: it exports one itself, and comes first. Its
+ * entry in the linkage table can stand for a function, too, but is not defined there. */
+static int is_bypassed (void)
+{
+    void *found = dlsym != NULL ? dlsym (RTLD_DEFAULT, "malloc") : NULL;
+    Dl_info first, own;
+    ElfW (Sym) *symbol = NULL, *own_symbol;
+
+    return found != NULL && dladdr1 != NULL &&
+           dladdr1 (agent_take_arena, &own, (void **)&own_symbol, RTLD_DL_SYMENT) != 0 &&
+           dladdr1 (found, &first, (void **)&symbol, RTLD_DL_SYMENT) != 0 && symbol != NULL &&
+           symbol->st_shndx != SHN_UNDEF && first.dli_fbase != own.dli_fbase;
 }
 
 uint8_t *agent_map_body (uint32_t number)
@@ -148,6 +165,7 @@ int agent_take_arena (int fd)
     agent.has_no_tsc = arena->clock != HS_RING_CLOCK_TSC;
     agent.rings = (void *)((uint8_t *)arena + HS_ARENA_PAGE);
     arena->pid = (uint32_t)sys3 (SYS_getpid, 0, 0, 0);
+    atomic_store (&arena->is_bypassed, agent.is_bypassed);
     *alive = 1;
     agent.alive = alive;
     agent_gate.control = &arena->control;
@@ -169,6 +187,7 @@ static __attribute__ ((constructor)) void start (int argc, char **argv, char **e
     if (environment == NULL)
         return;
     agent_look_up_exec ();
+    agent.is_bypassed = (uint32_t)is_bypassed ();
     agent_follow_read (environment);
     fd = leave_environment (environment);
     if (fd < 0 && agent_follow.socket[0] != '\0')

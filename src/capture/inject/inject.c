@@ -105,6 +105,23 @@ static void find_hooks (struct hs_injection *injection)
     }
 }
 
+/* Whether malloc is defined by the program itself. */
+static bool is_bypassed (const struct hs_injection *injection)
+{
+    const struct hs_target *target = &injection->target;
+    const struct hs_target_map *program, *code = NULL;
+
+    if (injection->loaded.modules.n == 0)
+        return false;
+    program = hs_target_map_at (target, injection->loaded.modules.items[0].dynamic);
+    for (uint32_t i = 0; i < injection->n_hooks; i++) {
+        if (strcmp (injection->hooks[i].name, "malloc") == 0)
+            code = hs_target_map_at (target, injection->hooks[i].real);
+    }
+    return program != NULL && code != NULL && program->inode != 0 &&
+           program->inode == code->inode && program->device == code->device;
+}
+
 static enum hs_status find_agent (struct hs_injection *injection, struct hs_error *err)
 {
     const struct hs_target_map *map =
@@ -196,6 +213,7 @@ static enum hs_status prepare (struct hs_injection *injection, const char *agent
                              "`heapstrata record`",
                              (int)injection->target.pid);
     find_hooks (injection);
+    injection->figures.is_bypassed = is_bypassed (injection);
     return find_agent (injection, err);
 }
 

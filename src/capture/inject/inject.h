@@ -24,6 +24,7 @@ struct hs_injection_figures {
     uint64_t n_left;       /* slots of hooked names that lead to other functions: left alone */
     char left_to[64];      /* the file that has the first of those, */
     bool is_left_to_more;  /* and others have some, too */
+    bool is_bypassed;      /* the program's malloc is its own: its own calls do not use slots */
     uint64_t n_modules;    /* looked at */
     uint64_t n_stops;      /* of the process, so far */
     uint64_t longest_ns;   /* of those stops */

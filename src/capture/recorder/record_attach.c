@@ -4,8 +4,11 @@
 
 #include "capture/inject/inject.h"
 #include "capture/recorder/session.h"
+#include "capture/ring/ring.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,6 +44,18 @@ static void give_back (int fd)
     (void)close (fd);
 }
 
+/* As the agent would say it, if it were not put in from outside. */
+static bool tell_bypassed (const struct hs_injection *injection, int arena_fd)
+{
+    struct hs_injection_figures figures;
+    uint32_t is_bypassed;
+
+    hs_injection_get_figures (injection, &figures);
+    is_bypassed = figures.is_bypassed;
+    return pwrite (arena_fd, &is_bypassed, sizeof is_bypassed,
+                   offsetof (struct hs_arena_head, is_bypassed)) == sizeof is_bypassed;
+}
+
 static enum hs_status attach (struct hs_injection *injection, struct hs_session *session,
                               const struct hs_session_process *process, int *ret_fd,
                               struct hs_error *err)
@@ -52,6 +67,8 @@ static enum hs_status attach (struct hs_injection *injection, struct hs_session 
         return status;
     *ret_fd = fcntl (fd, F_DUPFD_CLOEXEC, 0);
     status = hs_session_take_arena (session, fd, err);
+    if (status == HS_OK && !tell_bypassed (injection, *ret_fd))
+        status = hs_error_set_errno (err, errno, "cannot write to the memory of the recording");
     if (status == HS_OK)
         status = hs_session_begin (session, process, err);
     if (status == HS_OK)

@@ -203,14 +203,23 @@ enum hs_status hs_recorded_tell_loss (struct hs_recorded *process, struct hs_err
     return status;
 }
 
-enum hs_status hs_recorded_tell_unsampled (struct hs_recorded *process, bool is_mark,
-                                           struct hs_error *err)
+enum hs_status hs_recorded_tell_unseen (struct hs_recorded *process, bool is_mark,
+                                        struct hs_error *err)
 {
     uint64_t n = atomic_load (&process->reader.arena->n_unsampled);
+    enum hs_status status = HS_OK;
 
-    if (n == 0 || process->texts != NULL)
+    if (process->texts != NULL)
         return HS_OK;
-    return hs_event_order_unsampled (process->order, n, is_mark, err);
+    if (n > 0)
+        status = hs_event_order_unsampled (process->order, n, is_mark, err);
+    if (status == HS_OK && atomic_load (&process->reader.arena->is_bypassed) != 0)
+        status = hs_event_order_left_out (
+            process->order,
+            "the program brings a malloc of its own: what it allocated by that was not recorded, "
+            "unless it reports it through heapstrata.h",
+            is_mark, err);
+    return status;
 }
 
 enum hs_status hs_recorded_reclaim_rings (struct hs_recorded *process, struct hs_error *err)
@@ -257,4 +266,5 @@ void hs_recorded_add_totals (const struct hs_recorded *process, struct hs_record
     totals->n_threads += own->n_threads;
     totals->n_unrecorded += atomic_load (&process->reader.arena->n_unrecorded);
     totals->n_unsampled += atomic_load (&process->reader.arena->n_unsampled);
+    totals->n_bypassed += atomic_load (&process->reader.arena->is_bypassed);
 }

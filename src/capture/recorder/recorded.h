@@ -57,9 +57,10 @@ enum hs_status hs_recorded_drain (struct hs_recorded *process, uint64_t *n_bytes
 /* Tells what was lost, before the records of this drain are passed. */
 enum hs_status hs_recorded_tell_loss (struct hs_recorded *process, struct hs_error *err);
 
-/* Tells how many blocks sampling could not remember, if any; `is_mark`: the file holds no notes. */
-enum hs_status hs_recorded_tell_unsampled (struct hs_recorded *process, bool is_mark,
-                                           struct hs_error *err);
+/* Tells how many blocks sampling could not remember, if any, and of a malloc that is not seen;
+ * `is_mark`: the file holds no notes. */
+enum hs_status hs_recorded_tell_unseen (struct hs_recorded *process, bool is_mark,
+                                        struct hs_error *err);
 
 /* Gives rings of threads that are gone to new ones. */
 enum hs_status hs_recorded_reclaim_rings (struct hs_recorded *process, struct hs_error *err);

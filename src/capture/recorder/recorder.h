@@ -37,6 +37,7 @@ struct hs_record_totals {
     uint64_t n_late;       /* events that came after their place in time was written */
     uint64_t n_processes;  /* instances: an exec begins another */
     uint64_t n_unfollowed; /* children that could not be recorded */
+    uint64_t n_bypassed;   /* of the processes: with a malloc of their own, which is not seen */
     bool has_execed;       /* the program became another, which was not recorded */
     uint64_t n_stacks, n_truncated_stacks, n_modules, n_threads;
     uint64_t duration_ns;

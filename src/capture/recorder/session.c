@@ -508,7 +508,7 @@ enum hs_status hs_session_finish (struct hs_session *session, enum hs_status so_
     if (status == HS_OK) /* once more: what the last records were worth is known only now */
         status = drain (session, true, &n_bytes, err);
     for (struct hs_recorded *p = session->processes; p != NULL && status == HS_OK; p = p->next)
-        status = hs_recorded_tell_unsampled (p, session->encoder == &hs_etl_encoder, err);
+        status = hs_recorded_tell_unseen (p, session->encoder == &hs_etl_encoder, err);
     *ret = hs_session_all_totals (session);
     ret->duration_ns = hs_order_trace_end (session->trace);
     ret->pid_left =

@@ -33,7 +33,7 @@ static enum hs_status tell_end (struct hs_session *session, const struct hs_sess
     if (status == HS_OK)
         status = hs_recorded_tell_loss (process, err);
     if (status == HS_OK)
-        status = hs_recorded_tell_unsampled (process, session->encoder == &hs_etl_encoder, err);
+        status = hs_recorded_tell_unseen (process, session->encoder == &hs_etl_encoder, err);
     if (status == HS_OK)
         status = hs_event_order_end (process->order, moment->stamp, moment->reason,
                                      has_status ? session->wait_status : 0, err);

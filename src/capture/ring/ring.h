@@ -38,11 +38,11 @@ struct hs_arena_head {
     uint32_t ring_bytes;
     uint32_t pid; /* written by the agent when it is ready */
     _Atomic uint32_t control;
-    uint32_t min_size; /* bytes; smaller blocks are not recorded */
-    uint32_t sample;   /* one block in so many is recorded; 1 = all */
-    uint32_t unused;
-    _Atomic uint64_t heartbeat;    /* TSC of the recorder's latest drain; 0 = not begun */
-    uint64_t ticks_per_ms;         /* of the TSC, by the recorder */
+    uint32_t min_size;            /* bytes; smaller blocks are not recorded */
+    uint32_t sample;              /* one block in so many is recorded; 1 = all */
+    _Atomic uint32_t is_bypassed; /* the program has a malloc of its own, which comes before ours */
+    _Atomic uint64_t heartbeat;   /* TSC of the recorder's latest drain; 0 = not begun */
+    uint64_t ticks_per_ms;        /* of the TSC, by the recorder */
     _Atomic uint64_t n_unrecorded; /* events of threads that found no ring */
     _Atomic uint32_t agent_state;  /* enum hs_agent_state */
     _Atomic uint32_t n_children;   /* that will say hello when children are followed */
