@@ -8,7 +8,7 @@
 #include "analysis/row_curves.h"
 
 #include "analysis/call_tree_shape.h"
-#include "analysis/event_columns.h"
+#include "analysis/row_columns.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -82,10 +82,7 @@ void hs_tree_rows_unref (struct hs_tree_rows *rows)
 struct build {
     struct hs_scan scan;
     const struct hs_tree_rows *rows;
-    uint32_t n_columns;
-    hs_event_no *borders;   /* n_columns + 1 */
-    hs_row_no *row_borders; /* rows born before each */
-    struct hs_event_columns columns;
+    struct hs_row_columns columns;
     uint32_t *cuts; /* n_segments + 1 places, ascending */
     uint32_t n_segments;
     uint32_t *segment_of_slot, *segment_of_process;
@@ -195,44 +192,29 @@ static enum hs_status set_segments (struct build *build, struct hs_error *err)
     return HS_OK;
 }
 
-static enum hs_status set_borders (struct build *build, const struct hs_timeline_query *query,
-                                   struct hs_error *err)
-{
-    uint32_t n = build->n_columns;
-
-    build->borders = hs_alloc_array (n + 1, sizeof *build->borders);
-    build->row_borders = hs_alloc_array (n + 1, sizeof *build->row_borders);
-    if (build->borders == NULL || build->row_borders == NULL)
-        return hs_error_no_memory (err);
-    hs_event_columns_borders (&build->scan.snapshot, query->from, query->to, n, build->borders);
-    for (uint32_t i = 0; i <= n; i++)
-        build->row_borders[i] = hs_snapshot_rows_before (&build->scan.snapshot, build->borders[i]);
-    return hs_event_columns_init (&build->columns, build->borders, n, err);
-}
-
 /* ---- the scan ----------------------------------------------------------------------------------
  */
 
-/* One block, born in a column (UINT32_MAX: before the first). */
+/* One block, born in a column (HS_BEFORE_COLUMNS: before the first). */
 static inline void add_block (struct build *build, uint32_t column, uint32_t context,
                               uint32_t stack, hs_event_no ended, uint64_t size)
 {
     const struct hs_scan *scan = &build->scan;
     hs_event_no gone = hs_scan_gone (scan, context, ended);
-    uint32_t slot = stack & HS_ROW_SLOT_MASK, first = column == UINT32_MAX ? 0 : column;
+    uint32_t slot = stack & HS_ROW_SLOT_MASK, first = column == HS_BEFORE_COLUMNS ? 0 : column;
     uint32_t segment = slot < scan->snapshot.n_slots ? build->segment_of_slot[slot] : OF_PROCESS;
     bool stays = ended >= scan->end;
     struct hs_row_value *changes;
-    uint32_t end = build->n_columns;
+    uint32_t end = build->columns.n;
 
     if (segment == OF_PROCESS)
         segment = build->segment_of_process[hs_column_u32 (&scan->snapshot.rows->context_process,
                                                            context)];
-    if (segment == NO_SEGMENT || gone < build->borders[first + 1])
+    if (segment == NO_SEGMENT || gone < build->columns.borders[first + 1])
         return;
-    changes = &build->changes[(size_t)segment * (build->n_columns + 1)];
-    if (gone < build->borders[build->n_columns])
-        end = hs_event_columns_at (&build->columns, gone);
+    changes = &build->changes[(size_t)segment * (build->columns.n + 1)];
+    if (gone < build->columns.borders[build->columns.n])
+        end = hs_event_columns_at (&build->columns.events, gone);
     if (stays) {
         changes[first].stays += size;
         changes[end].stays -= size;
@@ -272,27 +254,13 @@ static void scan_survivors (struct build *build, const struct hs_range_block *bl
     }
 }
 
-static enum hs_status scan_rows (struct build *build, const struct hs_cancel *cancel)
+static void add_rows (void *data, const struct hs_range_block *block, const struct hs_row_run *run,
+                      uint32_t column)
 {
-    hs_row_no row = build->scan.snapshot.first_row, next = build->row_borders[0];
-    uint32_t column = UINT32_MAX, n;
-
-    for (; row < build->row_borders[build->n_columns]; row += n) {
-        const struct hs_range_block *block;
-        struct hs_row_run run;
-
-        while (row >= next)
-            next = build->row_borders[++column + 1];
-        if (hs_cancel_is_set (cancel))
-            return HS_CANCELLED;
-        block = hs_scan_block (&build->scan, row, next, &run);
-        n = block != NULL ? block->n_rows : run.n;
-        if (block != NULL)
-            scan_survivors (build, block, column);
-        else
-            scan_run (build, &run, column);
-    }
-    return HS_OK;
+    if (block != NULL)
+        scan_survivors (data, block, column);
+    else
+        scan_run (data, run, column);
 }
 
 /* ---- the answer --------------------------------------------------------------------------------
@@ -300,10 +268,10 @@ static enum hs_status scan_rows (struct build *build, const struct hs_cancel *ca
 
 static void add_segment (const struct build *build, uint32_t segment, struct hs_row_value *values)
 {
-    const struct hs_row_value *changes = &build->changes[(size_t)segment * (build->n_columns + 1)];
+    const struct hs_row_value *changes = &build->changes[(size_t)segment * (build->columns.n + 1)];
     struct hs_row_value now = { 0, 0 };
 
-    for (uint32_t i = 0; i < build->n_columns; i++) {
+    for (uint32_t i = 0; i < build->columns.n; i++) {
         now.stays += changes[i].stays;
         now.freed += changes[i].freed;
         values[i].stays += now.stays;
@@ -315,7 +283,7 @@ static enum hs_status lay_out (const struct build *build, const struct hs_timeli
                                struct hs_row_curves **ret, struct hs_error *err)
 {
     const struct hs_tree_rows *rows = build->rows;
-    size_t n_values = (size_t)rows->n * build->n_columns;
+    size_t n_values = (size_t)rows->n * build->columns.n;
     struct hs_row_curves *curves =
         hs_alloc_zeroed (1, sizeof *curves + rows->n * sizeof *curves->curves +
                                 n_values * sizeof (struct hs_row_value));
@@ -326,11 +294,11 @@ static enum hs_status lay_out (const struct build *build, const struct hs_timeli
     atomic_init (&curves->n_references, 1);
     curves->from = query->from;
     curves->to = query->to;
-    curves->n_columns = build->n_columns;
+    curves->n_columns = build->columns.n;
     curves->n_rows = rows->n;
     curves->curves = (struct hs_row_curve *)(curves + 1);
     values = (struct hs_row_value *)(curves->curves + rows->n);
-    for (uint32_t i = 0; i < rows->n; i++, values += build->n_columns) {
+    for (uint32_t i = 0; i < rows->n; i++, values += build->columns.n) {
         const struct span *stacks = &rows->rows[i].stacks;
         struct hs_row_curve *curve = &curves->curves[i];
 
@@ -339,7 +307,7 @@ static enum hs_status lay_out (const struct build *build, const struct hs_timeli
         for (uint32_t k = segment_at (build, stacks->first);
              k < build->n_segments && build->cuts[k] < stacks->end; k++)
             add_segment (build, k, values);
-        for (uint32_t k = 0; k < build->n_columns; k++) {
+        for (uint32_t k = 0; k < build->columns.n; k++) {
             if (values[k].stays + values[k].freed > curve->max)
                 curve->max = values[k].stays + values[k].freed;
         }
@@ -353,7 +321,7 @@ static enum hs_status answer (const struct hs_snapshot *snapshot, const struct h
                               const struct hs_cancel *cancel, struct hs_row_curves **ret,
                               struct hs_error *err)
 {
-    struct build build = { .rows = query->rows, .n_columns = query->times.n_columns };
+    struct build build = { .rows = query->rows };
     enum hs_status status = hs_scan_init (&build.scan, snapshot, filter, cancel, err);
 
     if (status != HS_OK)
@@ -362,20 +330,21 @@ static enum hs_status answer (const struct hs_snapshot *snapshot, const struct h
     if (status == HS_OK)
         status = set_segments (&build, err);
     if (status == HS_OK)
-        status = set_borders (&build, &query->times, err);
+        status = hs_row_columns_init (&build.columns, &build.scan.snapshot, query->times.from,
+                                      query->times.to, query->times.n_columns, err);
     if (status == HS_OK) {
-        build.changes = hs_alloc_zeroed ((size_t)(build.n_segments + 1) * (build.n_columns + 1),
+        build.changes = hs_alloc_zeroed ((size_t)(build.n_segments + 1) * (build.columns.n + 1),
                                          sizeof *build.changes);
-        status = build.changes != NULL ? scan_rows (&build, cancel) : hs_error_no_memory (err);
+        status = build.changes != NULL
+                     ? hs_row_columns_scan (&build.columns, &build.scan, cancel, add_rows, &build)
+                     : hs_error_no_memory (err);
     }
     if (status == HS_OK)
         status = hs_trace_check (snapshot->trace, err);
     if (status == HS_OK)
         status = lay_out (&build, &query->times, ret, err);
     hs_scan_clear (&build.scan);
-    hs_event_columns_clear (&build.columns);
-    hs_free (build.borders);
-    hs_free (build.row_borders);
+    hs_row_columns_clear (&build.columns);
     hs_free (build.cuts);
     hs_free (build.segment_of_slot);
     hs_free (build.segment_of_process);

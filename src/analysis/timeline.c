@@ -5,8 +5,8 @@
  */
 #include "analysis/timeline.h"
 
-#include "analysis/event_columns.h"
 #include "analysis/replay.h"
+#include "analysis/row_columns.h"
 #include "base/memory.h"
 #include "base/units.h"
 
@@ -15,34 +15,26 @@
 struct build {
     struct hs_scan scan;
     struct hs_timeline *timeline;
-    hs_event_no *borders;   /* n_columns + 1 */
-    hs_row_no *row_borders; /* rows born before each border */
-    struct hs_event_columns columns;
+    struct hs_row_columns columns;
 };
 
 static enum hs_status set_borders (struct build *build, struct hs_error *err)
 {
     struct hs_timeline *timeline = build->timeline;
-    const struct hs_snapshot *snapshot = &build->scan.snapshot;
     uint32_t n = timeline->n_columns;
 
-    build->borders = hs_alloc_array (n + 1, sizeof *build->borders);
-    build->row_borders = hs_alloc_array (n + 1, sizeof *build->row_borders);
-    if (build->borders == NULL || build->row_borders == NULL)
-        return hs_error_no_memory (err);
-    hs_event_columns_borders (snapshot, timeline->from, timeline->to, n, build->borders);
     for (uint32_t i = 0; i < n; i++)
         timeline->columns[i].end_time = hs_event_columns_end (timeline->from, timeline->to, n, i);
-    for (uint32_t i = 0; i <= n; i++)
-        build->row_borders[i] = hs_snapshot_rows_before (snapshot, build->borders[i]);
-    return hs_event_columns_init (&build->columns, build->borders, n, err);
+    return hs_row_columns_init (&build->columns, &build->scan.snapshot, timeline->from,
+                                timeline->to, n, err);
 }
 
-/* Rows of one run that were born in one column; column UINT32_MAX: before the first. */
+/* Rows of one run that were born in one column; column HS_BEFORE_COLUMNS: before the first. */
 static void scan_run (struct build *build, const struct hs_row_run *run, uint32_t column)
 {
     struct hs_timeline *timeline = build->timeline;
-    hs_event_no first = build->borders[0], last = build->borders[timeline->n_columns];
+    hs_event_no first = build->columns.borders[0],
+                last = build->columns.borders[timeline->n_columns];
     uint64_t count = 0, bytes = 0;
 
     for (uint32_t i = 0; i < run->n; i++) {
@@ -55,13 +47,13 @@ static void scan_run (struct build *build, const struct hs_row_run *run, uint32_
         bytes += size;
         if (gone < last) {
             struct hs_timeline_column *end =
-                &timeline->columns[hs_event_columns_at (&build->columns, gone)];
+                &timeline->columns[hs_event_columns_at (&build->columns.events, gone)];
 
             end->ends++;
             end->end_bytes += size;
         }
     }
-    if (column == UINT32_MAX) {
+    if (column == HS_BEFORE_COLUMNS) {
         timeline->start_count += count;
         timeline->start_bytes += bytes;
     } else {
@@ -108,7 +100,8 @@ static struct amount scan_survivors (struct build *build, const struct hs_range_
 {
     const struct hs_scan *scan = &build->scan;
     struct hs_timeline *timeline = build->timeline;
-    hs_event_no begin = build->borders[0], last = build->borders[timeline->n_columns];
+    hs_event_no begin = build->columns.borders[0],
+                last = build->columns.borders[timeline->n_columns];
     uint64_t first = block->first_survivor, end = first + block->n_survivors;
     struct amount all = { 0, 0 };
 
@@ -117,13 +110,13 @@ static struct amount scan_survivors (struct build *build, const struct hs_range_
         for (uint32_t i = 0; i < run.n; i++) {
             struct hs_survivor_row row = hs_survivor_at (scan, &run, i);
 
-            if (!row.passes || (column == UINT32_MAX && row.gone < begin))
+            if (!row.passes || (column == HS_BEFORE_COLUMNS && row.gone < begin))
                 continue;
             all.count++;
             all.bytes += row.size;
             if (row.gone < last) {
                 struct hs_timeline_column *over =
-                    &timeline->columns[hs_event_columns_at (&build->columns, row.gone)];
+                    &timeline->columns[hs_event_columns_at (&build->columns.events, row.gone)];
 
                 over->ends++;
                 over->end_bytes += row.size;
@@ -139,7 +132,7 @@ static void add_block (struct build *build, const struct hs_range_block *block, 
     struct amount survivors = scan_survivors (build, block, column), all;
     struct hs_timeline *timeline = build->timeline;
 
-    if (column == UINT32_MAX) {
+    if (column == HS_BEFORE_COLUMNS) {
         timeline->start_count += survivors.count;
         timeline->start_bytes += survivors.bytes;
         return;
@@ -151,28 +144,13 @@ static void add_block (struct build *build, const struct hs_range_block *block, 
     timeline->columns[column].end_bytes += all.bytes - survivors.bytes;
 }
 
-static enum hs_status scan_rows (struct build *build, const struct hs_cancel *cancel)
+static void add_rows (void *data, const struct hs_range_block *block, const struct hs_row_run *run,
+                      uint32_t column)
 {
-    const struct hs_snapshot *snapshot = &build->scan.snapshot;
-    uint32_t n = build->timeline->n_columns, column = UINT32_MAX, n_rows;
-    hs_row_no row = snapshot->first_row, next = build->row_borders[0];
-
-    for (; row < build->row_borders[n]; row += n_rows) {
-        const struct hs_range_block *block;
-        struct hs_row_run run;
-
-        while (row >= next)
-            next = build->row_borders[++column + 1];
-        if (hs_cancel_is_set (cancel))
-            return HS_CANCELLED;
-        block = hs_scan_block (&build->scan, row, next, &run);
-        n_rows = block != NULL ? block->n_rows : run.n;
-        if (block != NULL)
-            add_block (build, block, column);
-        else
-            scan_run (build, &run, column);
-    }
-    return HS_OK;
+    if (block != NULL)
+        add_block (data, block, column);
+    else
+        scan_run (data, run, column);
 }
 
 /* Border values and totals out of births and ends. */
@@ -212,7 +190,8 @@ static void widen (struct hs_timeline_column *column, uint64_t min, uint64_t max
 static enum hs_status replay_range (struct build *build, const struct hs_cancel *cancel)
 {
     struct hs_timeline *timeline = build->timeline;
-    hs_event_no begin = build->borders[0], end = build->borders[timeline->n_columns];
+    hs_event_no begin = build->columns.borders[0],
+                end = build->columns.borders[timeline->n_columns];
     hs_event_no peak_event = HS_NO_EVENT;
     uint64_t *deltas, level;
     enum hs_status status = hs_replay (&build->scan, begin, end, cancel, &deltas, &level);
@@ -222,7 +201,8 @@ static enum hs_status replay_range (struct build *build, const struct hs_cancel 
     for (uint32_t i = 0; i < timeline->n_columns; i++) {
         uint64_t min = level, max = level;
 
-        for (hs_event_no event = build->borders[i]; event < build->borders[i + 1]; event++) {
+        for (hs_event_no event = build->columns.borders[i]; event < build->columns.borders[i + 1];
+             event++) {
             level += deltas[event - begin];
             if (level < min)
                 min = level;
@@ -246,7 +226,8 @@ static void use_overview (struct build *build, hs_process_id process)
     struct hs_timeline *timeline = build->timeline;
     const struct hs_snapshot *snapshot = &build->scan.snapshot;
     const struct hs_rows *rows = snapshot->rows;
-    hs_event_no begin = build->borders[0], end = build->borders[timeline->n_columns];
+    hs_event_no begin = build->columns.borders[0],
+                end = build->columns.borders[timeline->n_columns];
 
     for (uint32_t i = 0; i < snapshot->n_overview; i++) {
         hs_event_no first = hs_column_u32 (&rows->overview_first, i);
@@ -258,8 +239,8 @@ static void use_overview (struct build *build, hs_process_id process)
         if (hs_column_u32 (&rows->overview_process, i) != process || last < begin || first >= end ||
             first < snapshot->first_event)
             continue;
-        column = hs_event_columns_at (&build->columns, first < begin ? begin : first);
-        for (; column < timeline->n_columns && build->borders[column] <= last; column++)
+        column = hs_event_columns_at (&build->columns.events, first < begin ? begin : first);
+        for (; column < timeline->n_columns && build->columns.borders[column] <= last; column++)
             widen (&timeline->columns[column], min, max);
     }
 }
@@ -281,16 +262,16 @@ static enum hs_status find_peak (struct build *build, const struct hs_filter *fi
     struct hs_timeline *timeline = build->timeline;
     struct hs_peak peak = { .bytes = timeline->start_bytes, .event = HS_NO_EVENT };
     enum hs_status status =
-        hs_replay_range_peak (&build->scan, filter, build->borders[0],
-                              build->borders[timeline->n_columns], cancel, &peak);
+        hs_replay_range_peak (&build->scan, filter, build->columns.borders[0],
+                              build->columns.borders[timeline->n_columns], cancel, &peak);
 
     if (status != HS_OK)
         return status;
     timeline->max_bytes = peak.bytes;
     if (peak.event != HS_NO_EVENT) {
         timeline->peak_time = hs_snapshot_event_time (&build->scan.snapshot, peak.event);
-        widen (&timeline->columns[hs_event_columns_at (&build->columns, peak.event)], peak.bytes,
-               peak.bytes);
+        widen (&timeline->columns[hs_event_columns_at (&build->columns.events, peak.event)],
+               peak.bytes, peak.bytes);
     }
     for (uint32_t i = 0; i < timeline->n_columns; i++) { /* where the overview is too wide */
         if (timeline->columns[i].max_bytes > peak.bytes)
@@ -310,11 +291,11 @@ static enum hs_status build_all (struct build *build, const struct hs_filter *fi
     enum hs_status status = set_borders (build, err);
 
     if (status == HS_OK)
-        status = scan_rows (build, cancel);
+        status = hs_row_columns_scan (&build->columns, &build->scan, cancel, add_rows, build);
     if (status != HS_OK)
         return status;
     sum_up (timeline);
-    if (build->borders[timeline->n_columns] - build->borders[0] <= max_events) {
+    if (build->columns.borders[timeline->n_columns] - build->columns.borders[0] <= max_events) {
         status = replay_range (build, cancel);
     } else {
         if (has_overview)
@@ -353,9 +334,7 @@ static enum hs_status answer (const struct hs_snapshot *snapshot, const struct h
     if (status == HS_OK)
         status = hs_trace_check (snapshot->trace, err);
     hs_scan_clear (&build.scan);
-    hs_event_columns_clear (&build.columns);
-    hs_free (build.borders);
-    hs_free (build.row_borders);
+    hs_row_columns_clear (&build.columns);
     if (status == HS_OK)
         *ret = build.timeline;
     else
