@@ -119,6 +119,11 @@ int agent_end_new (void) AGENT_HIDDEN;
 uintptr_t agent_ended_new (void) AGENT_HIDDEN;
 void agent_resume_new (uintptr_t sp) AGENT_HIDDEN;
 
+static inline struct hs_ring_head *agent_ring_head (uint32_t number)
+{
+    return (void *)((uint8_t *)agent.rings + (size_t)number * HS_ARENA_PAGE);
+}
+
 static inline int agent_is_sampling (void)
 {
     return (int)__builtin_expect (agent.arena->sample > 1, 0);

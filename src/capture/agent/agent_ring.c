@@ -49,7 +49,7 @@ void agent_forget_self (void)
 static struct hs_ring_head *take_ring (uint32_t *ret)
 {
     for (uint32_t i = 0; i < HS_RINGS; i++) {
-        struct hs_ring_head *ring = (void *)((uint8_t *)agent.rings + (size_t)i * HS_ARENA_PAGE);
+        struct hs_ring_head *ring = agent_ring_head (i);
         uint32_t expected = HS_RING_FREE;
 
         if (atomic_compare_exchange_strong (&ring->state, &expected, HS_RING_OWNED)) {

@@ -108,7 +108,7 @@ static int has_ring (uint32_t number, uint32_t tid)
 
     if (number >= HS_RINGS)
         return 0;
-    ring = (const void *)((const uint8_t *)agent.rings + (size_t)number * HS_ARENA_PAGE);
+    ring = agent_ring_head (number);
     return atomic_load (&ring->state) == HS_RING_OWNED && atomic_load (&ring->tid) == tid;
 }
 
