@@ -288,8 +288,7 @@ static void take_briefs (struct hs_event_order *order, uint32_t i, uint64_t limi
 {
     struct hs_ring_queue *queue = &order->reader->queues[i];
     struct hs_order_ring *state = &order->rings[i];
-    const uint64_t *w = queue->words.items + queue->next,
-                   *end = queue->words.items + queue->words.n;
+    const uint64_t *w = queue->words.next, *end = queue->words.end;
     struct hs_brief_block *brief = &order->briefs[order->n_briefs];
     const struct hs_brief_block *last = &order->briefs[HS_ORDER_BRIEFS];
     uint32_t n_frees = 0, n = 0;
@@ -310,7 +309,7 @@ static void take_briefs (struct hs_event_order *order, uint32_t i, uint64_t limi
         w += 3 - brief->is_free;
         n++;
     }
-    queue->next = (size_t)(w - queue->words.items);
+    queue->words.next = w;
     order->n_briefs += n;
     order->totals.n_frees += n_frees;
     order->totals.n_allocs += n - n_frees;
@@ -345,7 +344,7 @@ static enum hs_status pass_ring (struct hs_event_order *order, uint32_t i, uint6
         if (order->n_briefs == HS_ORDER_BRIEFS) {
             status = send_briefs (order, err);
         } else {
-            words = hs_ring_queue_peek (queue, &n_words);
+            words = hs_ring_queue_peek (order->reader, i, &n_words);
             if (words == NULL || words[0] >> 4 > limit)
                 break;
             status = send_briefs (order, err);
@@ -387,7 +386,7 @@ static uint32_t oldest_ring (struct hs_event_order *order, uint64_t horizon, uin
         uint32_t i = order->reader->seen[n];
         const uint64_t *words;
 
-        words = hs_ring_queue_peek (&order->reader->queues[i], &n_words);
+        words = hs_ring_queue_peek (order->reader, i, &n_words);
         if (words == NULL)
             continue;
         if (words[0] >> 4 < oldest) {
@@ -422,7 +421,7 @@ uint64_t hs_event_order_next_stamp (struct hs_event_order *order)
     uint32_t i = oldest_ring (order, HS_ORDER_STAMP_MASK, &ignored), n_words;
 
     if (i < HS_RINGS)
-        stamp = hs_ring_queue_peek (&order->reader->queues[i], &n_words)[0] >> 4;
+        stamp = hs_ring_queue_peek (order->reader, i, &n_words)[0] >> 4;
     return stamp;
 }
 

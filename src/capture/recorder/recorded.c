@@ -191,13 +191,16 @@ enum hs_status hs_recorded_drain (struct hs_recorded *process, uint64_t *n_bytes
     return status;
 }
 
-enum hs_status hs_recorded_tell_loss (struct hs_recorded *process, struct hs_error *err)
+enum hs_status hs_recorded_tell_loss (struct hs_recorded *process, uint64_t passed,
+                                      struct hs_error *err)
 {
     struct hs_ring_loss *loss = &process->reader.loss;
     enum hs_status status;
 
     if (!loss->is_any || process->texts != NULL) /* later: it has not begun in the file yet */
         return HS_OK;
+    if (passed != 0 && passed < loss->begin)
+        loss->begin = passed; /* nothing that follows in the file is older than the gap */
     status = hs_event_order_loss (process->order, loss, err);
     *loss = (struct hs_ring_loss){ .end = loss->end };
     return status;
@@ -237,7 +240,7 @@ enum hs_status hs_recorded_reclaim_rings (struct hs_recorded *process, struct hs
          * gone, but the ring is not free: given to a third, it would lose what one of them writes
          */
         if (atomic_load (&ring->state) != HS_RING_OWNED || !queue->is_seen || tid == 0 ||
-            tid != queue->tid || hs_ring_queue_peek (queue, &n_words) != NULL)
+            tid != queue->tid || hs_ring_queue_peek (&process->reader, i, &n_words) != NULL)
             continue;
         if (status == HS_OK && !hs_process_has_thread (process->pid, queue->tid) &&
             atomic_load (&ring->head) == queue->tail) {

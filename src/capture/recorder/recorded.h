@@ -54,8 +54,10 @@ enum hs_recorded_state hs_recorded_look (struct hs_recorded *process);
 enum hs_status hs_recorded_drain (struct hs_recorded *process, uint64_t *n_bytes,
                                   struct hs_error *err);
 
-/* Tells what was lost, before the records of this drain are passed. */
-enum hs_status hs_recorded_tell_loss (struct hs_recorded *process, struct hs_error *err);
+/* Tells what was lost, before the records of this drain are passed. Those older than `passed` were
+ * passed already. */
+enum hs_status hs_recorded_tell_loss (struct hs_recorded *process, uint64_t passed,
+                                      struct hs_error *err);
 
 /* Tells how many blocks sampling could not remember, if any, and of a malloc that is not seen;
  * `is_mark`: the file holds no notes. */

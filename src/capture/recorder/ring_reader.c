@@ -14,10 +14,8 @@
 /* A store may wait in its core's buffer while a stamp is taken: allow for it (100 us at 3 GHz). */
 #define HORIZON_SLACK_TICKS 300000u
 
-/* Words of all rings that wait for one thread: half a gigabyte. */
-#define WAITING_WORDS_MAX (UINT64_C (1) << 26)
-/* What is absorbed between two drains: who waits for the next, waits for all of it. */
-#define ABSORBED_BYTES_MAX (UINT64_C (8) << 20)
+/* Words of all rings of a process that wait: 128 MiB. Then nothing is taken in a hurry any more. */
+#define WAITING_WORDS_MAX (UINT64_C (1) << 24)
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 struct hs_ring_head *hs_ring_reader_head (const struct hs_ring_reader *reader, uint32_t i)
@@ -83,7 +81,8 @@ enum hs_status hs_ring_reader_take (struct hs_ring_reader *reader, int fd, struc
 void hs_ring_reader_clear (struct hs_ring_reader *reader)
 {
     for (uint32_t i = 0; i < HS_RINGS; i++)
-        hs_array_clear (&reader->queues[i].words);
+        hs_word_queue_empty (&reader->queues[i].words, &reader->pool);
+    hs_word_pool_clear (&reader->pool);
     if (reader->base != NULL) {
         (void)munmap (reader->base, HS_ARENA_BYTES);
         (void)close (reader->fd);
@@ -91,28 +90,21 @@ void hs_ring_reader_clear (struct hs_ring_reader *reader)
     reader->base = NULL;
 }
 
-static const uint8_t *body_of (const struct hs_ring_reader *reader, uint32_t i)
+static const uint64_t *body_of (const struct hs_ring_reader *reader, uint32_t i)
 {
-    return reader->base + (uint64_t)HS_ARENA_PAGE * (1 + HS_RINGS) + (uint64_t)i * HS_RING_BYTES;
+    return (const void *)(reader->base + (uint64_t)HS_ARENA_PAGE * (1 + HS_RINGS) +
+                          (uint64_t)i * HS_RING_BYTES);
 }
 
-static void drop_ring (struct hs_ring_queue *queue)
+static void drop_ring (struct hs_ring_reader *reader, struct hs_ring_queue *queue)
 {
     queue->is_broken = 1;
-    queue->words.n = queue->next = 0;
+    hs_word_queue_empty (&queue->words, &reader->pool);
 }
 
-/* Takes the words of what was already consumed out of the front, when that is most of them: what
- * waits would else be moved again and again. */
-static void compact (struct hs_ring_queue *queue)
+bool hs_ring_reader_is_full (const struct hs_ring_reader *reader)
 {
-    size_t n = queue->words.n - queue->next;
-
-    if (queue->next <= n)
-        return;
-    memmove (queue->words.items, queue->words.items + queue->next, n * 8);
-    queue->words.n = n;
-    queue->next = 0;
+    return hs_word_pool_n_words (&reader->pool) > WAITING_WORDS_MAX;
 }
 
 static enum hs_status copy_out (struct hs_ring_reader *reader, uint32_t i, uint64_t *n_bytes,
@@ -127,18 +119,15 @@ static enum hs_status copy_out (struct hs_ring_reader *reader, uint32_t i, uint6
     if (n == 0)
         return HS_OK;
     if (n > HS_RING_BYTES || n % 8 != 0) {
-        drop_ring (queue);
+        drop_ring (reader, queue);
         return HS_OK;
     }
-    compact (queue);
-    if (!hs_array_reserve (&queue->words, n / 8))
-        return hs_error_no_memory (err);
     if (first > n)
         first = n;
-    memcpy (queue->words.items + queue->words.n, body_of (reader, i) + at, first);
-    memcpy ((uint8_t *)(queue->words.items + queue->words.n) + first, body_of (reader, i),
-            n - first);
-    queue->words.n += n / 8;
+    if (!hs_word_queue_put (&queue->words, &reader->pool, body_of (reader, i) + at / 8,
+                            first / 8) ||
+        !hs_word_queue_put (&queue->words, &reader->pool, body_of (reader, i), (n - first) / 8))
+        return hs_error_no_memory (err);
     queue->tail = head;
     atomic_store_explicit (&ring->tail, head, memory_order_release);
     *n_bytes += n;
@@ -194,7 +183,6 @@ enum hs_status hs_ring_reader_drain (struct hs_ring_reader *reader, uint64_t *re
 {
     uint64_t begin = hs_trace_clock_now (reader->clock);
     uint64_t horizon = begin - HORIZON_SLACK_TICKS;
-    uint64_t n_waiting = 0;
 
     *ret_n_bytes = reader->n_absorbed;
     reader->n_absorbed = 0;
@@ -229,11 +217,10 @@ enum hs_status hs_ring_reader_drain (struct hs_ring_reader *reader, uint64_t *re
         status = copy_out (reader, i, ret_n_bytes, err);
         if (status != HS_OK)
             return status;
-        n_waiting += queue->words.n - queue->next;
     }
     /* a thread that was stopped between stamp and record shall not cost all memory: it will be late
      */
-    if (n_waiting > WAITING_WORDS_MAX)
+    if (hs_ring_reader_is_full (reader))
         horizon = begin - HORIZON_SLACK_TICKS;
     look_for_loss (reader);
     *ret_horizon = horizon;
@@ -247,7 +234,7 @@ enum hs_status hs_ring_reader_absorb (struct hs_ring_reader *reader, struct hs_e
     for (uint32_t i = 0; i < reader->n_seen && status == HS_OK; i++) {
         struct hs_ring_queue *queue = &reader->queues[reader->seen[i]];
 
-        if (!queue->is_broken && reader->n_absorbed < ABSORBED_BYTES_MAX)
+        if (!queue->is_broken && !hs_ring_reader_is_full (reader))
             status = copy_out (reader, reader->seen[i], &reader->n_absorbed, err);
     }
     return status;
@@ -278,4 +265,24 @@ uint64_t hs_ring_record_words (const uint64_t *words, size_t n)
     if (module.path_length >= HS_RING_PATH_MAX)
         return 0;
     return 1 + sizeof module / 8 + (module.path_length + 7) / 8;
+}
+
+const uint64_t *hs_ring_queue_peek_far (struct hs_ring_reader *reader, struct hs_ring_queue *queue,
+                                        uint32_t *ret_n_words)
+{
+    for (;;) {
+        const uint64_t *words = queue->words.next;
+        size_t n = (size_t)(queue->words.end - words);
+        uint64_t n_words = n > 0 ? hs_ring_record_words (words, n) : 0;
+
+        if (n_words != 0 && n_words <= n) {
+            *ret_n_words = (uint32_t)n_words;
+            return words;
+        }
+        if (hs_word_queue_join (&queue->words, &reader->pool))
+            continue;
+        if (n > 0) /* records are published whole: this is no record */
+            drop_ring (reader, queue);
+        return NULL;
+    }
 }

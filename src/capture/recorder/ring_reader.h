@@ -7,13 +7,12 @@
 #ifndef HS_CAPTURE_RECORDER_RING_READER_H
 #define HS_CAPTURE_RECORDER_RING_READER_H
 
-#include "base/array.h"
 #include "base/error.h"
+#include "capture/recorder/word_queue.h"
 #include "capture/ring/ring.h"
 
 struct hs_ring_queue { /* what was copied out of one ring and waits for its turn */
-    HS_ARRAY (uint64_t) words;
-    size_t next;   /* word of the next record */
+    struct hs_word_queue words;
     uint64_t tail; /* our own: the shared one is only written */
     uint32_t tid;
     uint32_t owner;
@@ -35,7 +34,8 @@ struct hs_ring_reader {
     struct hs_arena_head *arena;
     enum hs_ring_clock clock; /* our own word for it */
     struct hs_ring_queue queues[HS_RINGS];
-    uint16_t seen[HS_RINGS]; /* the rings that ever had an owner */
+    struct hs_word_pool pool; /* of all queues */
+    uint16_t seen[HS_RINGS];  /* the rings that ever had an owner */
     uint32_t n_seen;
     uint64_t n_absorbed; /* bytes that came by hs_ring_reader_absorb since the last drain */
     uint32_t control;    /* HS_CONTROL_…: what the agent was told last */
@@ -63,34 +63,34 @@ enum hs_status hs_ring_reader_drain (struct hs_ring_reader *reader, uint64_t *re
  * rings: the horizon stays as it is, and what waits in the queues stays within bounds. */
 enum hs_status hs_ring_reader_absorb (struct hs_ring_reader *reader, struct hs_error *err);
 
-/* Words of the record that begins at `words`, of which there are n, by its kind; 0 = it is none. */
+/* So much waits that all of it must be passed on. */
+bool hs_ring_reader_is_full (const struct hs_ring_reader *reader);
+
+/* Words of the record that begins at `words`, of which there are n, by its kind; 0 = it is none, or
+ * there are too few to tell. */
 uint64_t hs_ring_record_words (const uint64_t *words, size_t n);
 
+/* Where peek finds no whole record in one piece: as it does. */
+const uint64_t *hs_ring_queue_peek_far (struct hs_ring_reader *reader, struct hs_ring_queue *queue,
+                                        uint32_t *ret_n_words);
+
 /* The words of the next record of a queue, NULL when it is empty; then takes it off. */
-static inline const uint64_t *hs_ring_queue_peek (struct hs_ring_queue *queue,
+static inline const uint64_t *hs_ring_queue_peek (struct hs_ring_reader *reader, uint32_t i,
                                                   uint32_t *ret_n_words)
 {
-    const uint64_t *words = queue->words.items + queue->next;
-    size_t n = queue->words.n - queue->next;
-    uint64_t n_words;
+    struct hs_ring_queue *queue = &reader->queues[i];
+    const uint64_t *words = queue->words.next;
 
-    if (n == 0)
-        return NULL;
-    n_words = (words[0] & 15) == HS_REC_ALLOC  ? 3
-              : (words[0] & 15) == HS_REC_FREE ? 2
-                                               : hs_ring_record_words (words, n);
-    if (n_words == 0 || n_words > n) { /* records are published whole: this is no record */
-        queue->is_broken = 1;
-        queue->words.n = queue->next = 0;
-        return NULL;
-    }
-    *ret_n_words = (uint32_t)n_words;
+    if (queue->words.end - words < 3 ||
+        ((words[0] & 15) != HS_REC_ALLOC && (words[0] & 15) != HS_REC_FREE))
+        return hs_ring_queue_peek_far (reader, queue, ret_n_words);
+    *ret_n_words = (words[0] & 15) == HS_REC_ALLOC ? 3 : 2;
     return words;
 }
 
 static inline void hs_ring_queue_take (struct hs_ring_queue *queue, uint32_t n_words)
 {
-    queue->next += n_words;
+    queue->words.next += n_words;
 }
 
 /* The head of ring `i` in shared memory. */

@@ -19,9 +19,10 @@
 #define SHORTEST_WAIT_NS 500000
 #define LONGEST_WAIT_NS 10000000
 #define CALM_BYTES (UINT64_C (128) << 10)  /* less than this in a drain: look later */
-#define BUSY_BYTES (UINT64_C (256) << 10)  /* more than this: look sooner; a ring holds 1 MiB */
+#define BUSY_BYTES (UINT64_C (256) << 10)  /* more than this: look sooner; a ring holds 2 MiB */
 #define HURRY_BYTES (UINT64_C (512) << 10) /* more than this: at once */
 #define SLICE_NS 200000
+#define PASS_MS 20u         /* of the trace at most, before requests are looked at again */
 #define SAMPLE_NS 100000000 /* resident set; what was drained gets into the file */
 #define SCARCE_NS 3000000   /* between looks for free rings when most are in use */
 #define CHILD_NS 1000000000 /* a child that was announced comes by then, or never */
@@ -57,6 +58,17 @@ void hs_session_remove_process (struct hs_session *session, struct hs_recorded *
     hs_recorded_free (process);
 }
 
+/* How far to pass on: what a burst left behind not all at once, for children and requests wait. */
+static uint64_t next_pass (struct hs_session *session, uint64_t horizon)
+{
+    uint64_t far = session->passed + PASS_MS * hs_order_trace_ticks_per_ms (session->trace);
+
+    session->is_behind = session->passed != 0 && horizon > far;
+    for (struct hs_recorded *p = session->processes; p != NULL; p = p->next)
+        session->is_behind &= !hs_ring_reader_is_full (&p->reader);
+    return session->is_behind ? far : horizon;
+}
+
 static enum hs_status drain (struct hs_session *session, bool is_last, uint64_t *n_bytes,
                              struct hs_error *err)
 {
@@ -75,11 +87,13 @@ static enum hs_status drain (struct hs_session *session, bool is_last, uint64_t 
     }
     hs_order_trace_tick (session->trace);
     for (struct hs_recorded *p = session->processes; p != NULL; p = p->next) {
-        enum hs_status status = hs_recorded_tell_loss (p, err);
+        enum hs_status status = hs_recorded_tell_loss (p, session->passed, err);
 
         if (status != HS_OK)
             return status;
     }
+    if (!is_last)
+        horizon = session->passed = next_pass (session, horizon);
     return hs_session_pass (session, horizon, err);
 }
 
@@ -276,9 +290,9 @@ static bool is_over (struct hs_session *session)
 
 /* Between drains: none after a big one, else as long as it takes until a drain is worth its own
  * cost (some 20 us) and no ring comes near its end. */
-static int64_t next_wait (int64_t wait_ns, uint64_t n_bytes)
+static int64_t next_wait (const struct hs_session *session, int64_t wait_ns, uint64_t n_bytes)
 {
-    if (n_bytes > HURRY_BYTES)
+    if (n_bytes > HURRY_BYTES || session->is_behind)
         return 0;
     if (n_bytes > BUSY_BYTES)
         wait_ns /= 2;
@@ -335,7 +349,7 @@ enum hs_status hs_session_run (struct hs_session *session, struct hs_error *err)
             status = session->root.tick (session->root.tick_self, err);
         if (status != HS_OK)
             break;
-        wait_ns = next_wait (wait_ns, n_bytes);
+        wait_ns = next_wait (session, wait_ns, n_bytes);
         if (!is_over (session))
             hs_control_server_wait (session->control, session->waker, wait_ns, hs_session_answer,
                                     session);

@@ -31,7 +31,7 @@ static enum hs_status tell_end (struct hs_session *session, const struct hs_sess
     enum hs_status status = hs_recorded_drain (process, &n_bytes, err);
 
     if (status == HS_OK)
-        status = hs_recorded_tell_loss (process, err);
+        status = hs_recorded_tell_loss (process, session->passed, err);
     if (status == HS_OK)
         status = hs_recorded_tell_unseen (process, session->encoder == &hs_etl_encoder, err);
     if (status == HS_OK)

@@ -43,6 +43,8 @@ struct hs_session {
     uint32_t n_expected, n_arrived; /* children of those that have ended; all that came */
     int64_t empty_since_ns;         /* 0: some process is there */
     uint64_t pause_stamp;
+    uint64_t passed; /* records with older stamps were passed on; 0: none yet */
+    bool is_behind;  /* what was copied out is passed on in parts */
     int64_t begin_ns, newest_sample_ns, newest_reclaim_ns;
     HS_ARRAY (struct hs_session_moment) moments; /* oldest first */
     struct hs_record_totals totals;              /* of what has ended */
