@@ -3,9 +3,9 @@
 #include "load/read_ahead.h"
 
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 /*
  * 0.35 MB each, once they are used. Not fewer: a batch that the other core has just read is still
@@ -64,20 +64,6 @@ static void *read_all (void *data)
     return NULL;
 }
 
-/* Signals are for the threads that were there before. */
-static bool start (struct hs_read_ahead *ahead)
-{
-    sigset_t all, before;
-    bool is_started;
-
-    (void)sigfillset (&all);
-    if (pthread_sigmask (SIG_SETMASK, &all, &before) != 0)
-        return false;
-    is_started = pthread_create (&ahead->thread, NULL, read_all, ahead) == 0;
-    (void)pthread_sigmask (SIG_SETMASK, &before, NULL);
-    return is_started;
-}
-
 static void clear (struct hs_read_ahead *ahead)
 {
     for (unsigned i = 0; i < N_BATCHES; i++)
@@ -101,7 +87,7 @@ struct hs_read_ahead *hs_read_ahead_new (struct hs_decoder *decoder)
         ahead->slots[i].batch = hs_batch_new ();
         has_batches = ahead->slots[i].batch != NULL;
     }
-    if (has_batches && start (ahead))
+    if (has_batches && hs_thread_start (&ahead->thread, read_all, ahead))
         return ahead;
     clear (ahead);
     return NULL;
