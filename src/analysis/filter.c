@@ -163,7 +163,7 @@ struct hs_row_run hs_row_run_at (const struct hs_snapshot *snapshot, hs_row_no f
     run.end = hs_column_chunk_u32 (&rows->end, first) + at;
     run.size = hs_column_chunk_u32 (&rows->size, first) + at;
     run.stack = hs_column_chunk_u32 (&rows->stack, first) + at;
-    run.context = hs_column_chunk_u32 (&rows->context, first) + at;
+    run.context = hs_narrow_values (&rows->context, first);
     return run;
 }
 
@@ -211,7 +211,7 @@ struct hs_survivor_run hs_survivor_run_at (const struct hs_snapshot *snapshot, u
         .has_ends = hs_range_index_has_ends (snapshot),
         .row = hs_column_chunk_u32 (&columns->survivor_row, first) + at,
         .size = hs_column_chunk_u32 (&columns->survivor_size, first) + at,
-        .context = hs_column_chunk_u32 (&columns->survivor_context, first) + at,
+        .context = hs_narrow_values (&columns->survivor_context, first),
         .stack = hs_column_chunk_u32 (&columns->survivor_stack, first) + at,
         .end = hs_column_chunk_u32 (&columns->survivor_end, first) + at,
     };

@@ -75,12 +75,13 @@ void hs_scan_clear (struct hs_scan *scan);
 
 /*
  * The rows from `first` on that lie in one chunk of the columns, up to `end`: what a tight loop
- * runs over, and how often it looks at its cancel flag. Index each pointer with 0 .. n - 1.
+ * runs over, and how often it looks at its cancel flag. Index each with 0 .. n - 1.
  */
 struct hs_row_run {
     hs_row_no first;
     uint32_t n;
-    const uint32_t *end, *size, *stack, *context;
+    const uint32_t *end, *size, *stack;
+    struct hs_narrow_values context;
 };
 struct hs_row_run hs_row_run_at (const struct hs_snapshot *snapshot, hs_row_no first,
                                  hs_row_no end);
@@ -99,7 +100,8 @@ struct hs_sum_run {
 struct hs_survivor_run {
     uint32_t n;
     bool has_ends; /* `stack` and `end` are those of the rows */
-    const uint32_t *row, *size, *context, *stack, *end;
+    const uint32_t *row, *size, *stack, *end;
+    struct hs_narrow_values context;
 };
 struct hs_sum_run hs_sum_run_at (const struct hs_snapshot *snapshot, uint64_t first, uint64_t end);
 struct hs_survivor_run hs_survivor_run_at (const struct hs_snapshot *snapshot, uint64_t first,
@@ -153,7 +155,7 @@ static inline bool hs_scan_passes (const struct hs_scan *scan, const struct hs_r
                                    uint32_t i, uint64_t *ret_size)
 {
     *ret_size = hs_run_size (&scan->snapshot, run, i);
-    return (scan->passes_all || scan->context_passes[run->context[i]]) &&
+    return (scan->passes_all || scan->context_passes[hs_narrow_at (run->context, i)]) &&
            *ret_size >= scan->size_min && *ret_size <= scan->size_max &&
            hs_scan_stack_passes (scan, hs_run_peek (run->stack, i)) &&
            hs_scan_lifetime_passes (scan, run->first + i);
@@ -178,9 +180,9 @@ static inline struct hs_survivor_row hs_survivor_at (const struct hs_scan *scan,
         run->has_ends ? hs_run_peek (run->stack, i) : hs_column_peek (&rows->stack, run->row[i]);
     row.ended =
         run->has_ends ? hs_run_peek (run->end, i) : hs_column_peek (&rows->end, run->row[i]);
-    row.gone = hs_scan_gone (scan, run->context[i], row.ended);
+    row.gone = hs_scan_gone (scan, hs_narrow_at (run->context, i), row.ended);
     row.size = run->size[i] != HS_SIZE_LARGE ? run->size[i] : hs_rows_size (rows, run->row[i]);
-    row.passes = (scan->passes_all || scan->context_passes[run->context[i]]) &&
+    row.passes = (scan->passes_all || scan->context_passes[hs_narrow_at (run->context, i)]) &&
                  hs_scan_stack_passes (scan, row.stack);
     return row;
 }

@@ -100,7 +100,7 @@ static void look_at_run (struct lifetimes *lives, const struct hs_row_run *run)
                      ended < first_at (&lives->latest, add_ticks (born, lives->max + 1)) &&
                      ended >= first_at (&lives->earliest, add_ticks (born, lives->min));
         } else {
-            gone = hs_scan_gone (lives->scan, run->context[i], ended);
+            gone = hs_scan_gone (lives->scan, hs_narrow_at (run->context, i), ended);
             passes = gone != HS_NO_EVENT
                          ? gone >= first_at (&lives->earliest, add_ticks (born, lives->min))
                          : add_ticks (born, lives->min) <= snapshot->last_time;

@@ -42,7 +42,7 @@ static void scan_run (struct moments *moments, const struct hs_row_run *run,
     hs_event_no first = moments->borders[0], last = moments->borders[query->n];
 
     for (uint32_t i = 0; i < run->n; i++) {
-        uint32_t context = run->context[i];
+        uint32_t context = hs_narrow_at (run->context, i);
         hs_event_no birth = hs_birth_walk_next (births);
         hs_event_no gone = hs_scan_gone (scan, context, hs_run_peek (run->end, i));
         uint32_t row = query->row_of[hs_column_u32 (processes, context)];

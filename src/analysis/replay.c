@@ -25,7 +25,8 @@ static void replay_earlier (struct replay *replay, const struct hs_scan *scan,
                             const struct hs_row_run *run)
 {
     for (uint32_t i = 0; i < run->n; i++) {
-        hs_event_no gone = hs_scan_gone (scan, run->context[i], hs_run_peek (run->end, i));
+        hs_event_no gone =
+            hs_scan_gone (scan, hs_narrow_at (run->context, i), hs_run_peek (run->end, i));
         uint64_t size;
 
         if (gone >= replay->begin && hs_scan_passes (scan, run, i, &size))
@@ -60,7 +61,8 @@ static struct hs_birth_walk replay_run (struct replay *replay, const struct hs_s
 
     for (uint32_t i = 0; i < run->n; i++) {
         hs_event_no birth = hs_birth_walk_next (&births);
-        hs_event_no gone = hs_scan_gone (scan, run->context[i], hs_run_peek (run->end, i));
+        hs_event_no gone =
+            hs_scan_gone (scan, hs_narrow_at (run->context, i), hs_run_peek (run->end, i));
         uint64_t size;
 
         if (i + PREFETCH_ROWS < run->n) {

@@ -230,7 +230,7 @@ static void scan_run (struct build *build, const struct hs_row_run *run, uint32_
         uint64_t size;
 
         if (hs_scan_passes (&build->scan, run, i, &size))
-            add_block (build, column, run->context[i], hs_run_peek (run->stack, i),
+            add_block (build, column, hs_narrow_at (run->context, i), hs_run_peek (run->stack, i),
                        hs_run_peek (run->end, i), size);
     }
 }
@@ -248,7 +248,8 @@ static void scan_survivors (struct build *build, const struct hs_range_block *bl
             struct hs_survivor_row row = hs_survivor_at (scan, &run, i);
 
             if (row.passes)
-                add_block (build, column, run.context[i], row.stack, row.ended, row.size);
+                add_block (build, column, hs_narrow_at (run.context, i), row.stack, row.ended,
+                           row.size);
         }
         first += run.n;
     }

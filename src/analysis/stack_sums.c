@@ -151,22 +151,23 @@ static inline __attribute__ ((always_inline)) void scan_run (
         hs_event_no ended = hs_run_peek (run->end, i);
         uint32_t stack = hs_run_peek (run->stack, i);
         size_t at = stack & HS_ROW_SLOT_MASK;
-        bool is_at_peak = has_peak && ended > peak && build->context_at_peak[run->context[i]];
+        bool is_at_peak =
+            has_peak && ended > peak && build->context_at_peak[hs_narrow_at (run->context, i)];
         bool is_in_range = place == RUN_INSIDE || (place == RUN_BEFORE && ended >= begin_event);
         unsigned class = (unsigned)place + (ended >= end_event);
         uint64_t size = hs_run_size (&scan->snapshot, run, i);
 
         if ((!is_at_peak && !is_in_range) ||
             (!is_plain && (size < size_min || size > size_max ||
-                           (!passes_all && !scan->context_passes[run->context[i]]) ||
+                           (!passes_all && !scan->context_passes[hs_narrow_at (run->context, i)]) ||
                            !hs_scan_lifetime_passes (scan, run->first + i))) ||
             (is_by_end && !hs_scan_stack_passes (scan, stack)))
             continue;
         if (is_by_end)
             at = end_place (build, run->first + i, ended,
-                            hs_column_u32 (processes, run->context[i]));
+                            hs_column_u32 (processes, hs_narrow_at (run->context, i)));
         else if (at == HS_NO_STACK || at >= n_slots) /* the place of its process */
-            at = (size_t)n_slots + hs_column_u32 (processes, run->context[i]);
+            at = (size_t)n_slots + hs_column_u32 (processes, hs_narrow_at (run->context, i));
         build->shorts[at].row = run->first + i;
         if (is_in_range && class == 0) {
             struct slot_short *sums = &build->shorts[at];
@@ -253,15 +254,16 @@ static inline __attribute__ ((always_inline)) void scan_survivor_run (
         size_t at = stack & HS_ROW_SLOT_MASK;
         uint64_t size = run->size[i] != HS_SIZE_LARGE ? run->size[i] : hs_rows_size (rows, row);
 
-        if (!scan->passes_all && !scan->context_passes[run->context[i]])
+        if (!scan->passes_all && !scan->context_passes[hs_narrow_at (run->context, i)])
             continue;
         if (at == HS_NO_STACK || at >= build->n_slots)
-            at = (size_t)build->n_slots + hs_column_u32 (processes, run->context[i]);
+            at = (size_t)build->n_slots + hs_column_u32 (processes, hs_narrow_at (run->context, i));
         if (place == RUN_INSIDE)
             move_survivor (build, at, size, ended < scan->end, stack);
         else if (place == RUN_BEFORE)
             add_survivor (build, at, size, row, ended);
-        if (has_peak && ended > build->peak_event && build->context_at_peak[run->context[i]]) {
+        if (has_peak && ended > build->peak_event &&
+            build->context_at_peak[hs_narrow_at (run->context, i)]) {
             add_at_peak (&build->slots[at], size);
             if (build->shorts[at].row < row)
                 build->shorts[at].row = row;
@@ -417,7 +419,8 @@ static void add_unsure (struct build *build, const struct hs_row_run *run)
 
         if (hs_run_peek (run->end, i) >= scan->end && hs_scan_passes (scan, run, i, &size))
             add_unsure_row (build, run->first + i, hs_run_peek (run->stack, i),
-                            hs_column_u32 (&scan->snapshot.rows->context_process, run->context[i]));
+                            hs_column_u32 (&scan->snapshot.rows->context_process,
+                                           hs_narrow_at (run->context, i)));
     }
 }
 
@@ -430,7 +433,7 @@ static void add_unsure_survivors (struct build *build, const struct hs_range_blo
 
     for (uint32_t i = block->first_survivor; i < block->first_survivor + block->n_survivors; i++) {
         hs_row_no row = hs_column_u32 (&columns->survivor_row, i);
-        uint32_t context = hs_column_u32 (&columns->survivor_context, i);
+        uint32_t context = hs_narrow_get (&columns->survivor_context, i);
 
         if (hs_column_peek (&rows->end, row) >= scan->end &&
             (scan->passes_all || scan->context_passes[context]))
@@ -504,7 +507,7 @@ static void set_stack (const struct build *build, size_t at, struct hs_stack_sum
     if (ret->node != HS_NODE_NONE && ret->node >= snapshot->n_nodes)
         ret->node = HS_NODE_NONE; /* defined after the snapshot */
     ret->process = hs_column_u32 (&snapshot->rows->context_process,
-                                  hs_column_u32 (&snapshot->rows->context, ret->row));
+                                  hs_narrow_get (&snapshot->rows->context, ret->row));
 }
 
 static int compare_stacks (const void *a, const void *b)

@@ -38,7 +38,8 @@ static void scan_run (struct build *build, const struct hs_row_run *run, uint32_
     uint64_t count = 0, bytes = 0;
 
     for (uint32_t i = 0; i < run->n; i++) {
-        hs_event_no gone = hs_scan_gone (&build->scan, run->context[i], hs_run_peek (run->end, i));
+        hs_event_no gone =
+            hs_scan_gone (&build->scan, hs_narrow_at (run->context, i), hs_run_peek (run->end, i));
         uint64_t size;
 
         if (gone < first || !hs_scan_passes (&build->scan, run, i, &size))

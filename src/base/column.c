@@ -30,7 +30,8 @@ bool hs_column_grow (struct hs_column *column)
 
 void hs_column_set_store (struct hs_column *column, struct hs_store *store)
 {
-    column->store = store;
+    for (; column != NULL; column = column->wider)
+        column->store = store;
 }
 
 bool hs_column_back (struct hs_column *column, uint64_t n, struct hs_column_backing *backing)
@@ -66,21 +67,42 @@ static uint64_t fetched_bytes (const struct hs_column *column)
     return n;
 }
 
+static uint64_t pages (uint64_t n_bytes)
+{
+    return (n_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+}
+
 uint64_t hs_column_bytes (const struct hs_column *column)
 {
+    uint64_t first = 0, end = column->n, n = 0;
+
     if (column->backing != NULL)
         return fetched_bytes (column);
-    return (column->n * column->value_size + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+    for (; column->wider != NULL && column->n_narrow != UINT64_MAX; column = column->wider) {
+        n += pages ((column->n_narrow - first) * column->value_size);
+        first = column->n_narrow;
+    }
+    return n + pages ((end - first) * column->value_size);
+}
+
+static void clear_part (struct hs_column *column)
+{
+    uint64_t end = column->store != NULL ? FIRST_STORED_CHUNK : HS_COLUMN_MAX_CHUNKS;
+
+    /* one more chunk may be there than values need; a wider part has none for the values before */
+    for (uint64_t i = 0; column->backing == NULL && column->chunks != NULL && i < end &&
+                         i <= column->n >> HS_COLUMN_CHUNK_SHIFT;
+         i++)
+        hs_free (column->chunks[i]);
+    hs_free (column->chunks);
+    *column = (struct hs_column){ .value_size = column->value_size,
+                                  .store = column->store,
+                                  .wider = column->wider,
+                                  .n_narrow = UINT64_MAX };
 }
 
 void hs_column_clear (struct hs_column *column)
 {
-    for (uint32_t i = 0; column->backing == NULL && column->chunks != NULL &&
-                         i < HS_COLUMN_MAX_CHUNKS && column->chunks[i] != NULL;
-         i++) {
-        if (column->store == NULL || i < FIRST_STORED_CHUNK)
-            hs_free (column->chunks[i]);
-    }
-    hs_free (column->chunks);
-    *column = (struct hs_column){ .value_size = column->value_size, .store = column->store };
+    for (; column != NULL; column = column->wider)
+        clear_part (column);
 }

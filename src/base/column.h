@@ -39,13 +39,15 @@ struct hs_column {
     uint64_t n;    /* values appended; the writer's business */
     struct hs_store *store; /* where chunks behind the first few come from; NULL: hs_alloc_array */
     struct hs_column_backing *backing; /* NULL: all chunks are in memory and the column's own */
+    struct hs_column *wider;           /* narrow.h: values from n_narrow on; NULL: there is none */
+    uint64_t n_narrow;                 /* a multiple of a chunk; UINT64_MAX: all are here */
     uint8_t value_size;
 };
 
 /* `value_size` is 1, 2, 4 or 8 bytes. No memory is taken yet. */
 static inline struct hs_column hs_column_init (uint8_t value_size)
 {
-    return (struct hs_column){ .value_size = value_size };
+    return (struct hs_column){ .n_narrow = UINT64_MAX, .value_size = value_size };
 }
 
 /* Not for direct use: makes the chunk that value number column->n falls into. */

@@ -150,7 +150,7 @@ static bool judge_call (struct hs_trace *trace, const struct hs_event *event, hs
 
     if (event->call == HS_CALL_UNKNOWN) /* the row is far away in memory */
         return true;
-    context = hs_column_u32 (&rows->context, row);
+    context = hs_narrow_get (&rows->context, row);
     birth = (uint8_t)(hs_column_u32 (&rows->context_source, context) >> 8);
     if (hs_block_calls_match (birth, event->call))
         return true;
@@ -262,7 +262,7 @@ static bool is_summary (const struct hs_trace *trace, const struct hs_event *eve
 
     return row != HS_NO_ROW && !(hs_column_u32 (&rows->stack, row) & HS_ROW_IS_CLAIMED) &&
            hs_rows_size (rows, row) == event->block.size &&
-           hs_column_u32 (&rows->context_thread, hs_column_u32 (&rows->context, row)) ==
+           hs_column_u32 (&rows->context_thread, hs_narrow_get (&rows->context, row)) ==
                event->thread;
 }
 

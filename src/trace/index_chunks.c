@@ -29,6 +29,8 @@ static uint64_t turn (enum hs_column_id column, uint64_t value)
 
 static uint64_t value_at (unsigned value_size, const void *values, uint32_t i)
 {
+    if (value_size == 1)
+        return ((const uint8_t *)values)[i];
     if (value_size == 2)
         return ((const uint16_t *)values)[i];
     return value_size == 4 ? ((const uint32_t *)values)[i] : ((const uint64_t *)values)[i];
@@ -52,6 +54,14 @@ void hs_index_pack (enum hs_column_id column, unsigned value_size, const void *v
     entry->width = (uint8_t)width;
     for (uint32_t i = 0; i < n && width > 0; i++, to += width)
         hs_put_u64 (to, turn (column, value_at (value_size, values, i)) - min);
+}
+
+static void unpack_u8 (uint8_t *to, const uint8_t *from, uint32_t n, unsigned width, uint8_t base)
+{
+    for (uint32_t i = 0; i < n && width == 0; i++)
+        to[i] = base;
+    for (uint32_t i = 0; i < n && width >= 1; i++)
+        to[i] = (uint8_t)(base + from[i]);
 }
 
 static void unpack_u16 (uint16_t *to, const uint8_t *from, uint32_t n, unsigned width,
@@ -95,7 +105,9 @@ void hs_index_unpack (enum hs_column_id column, unsigned value_size,
 {
     uint32_t *small = values;
 
-    if (value_size == 2)
+    if (value_size == 1)
+        unpack_u8 (values, from, n, entry->width, (uint8_t)entry->base);
+    else if (value_size == 2)
         unpack_u16 (values, from, n, entry->width, (uint16_t)entry->base);
     else if (value_size == 4)
         unpack_u32 (values, from, n, entry->width, (uint32_t)entry->base);
@@ -115,6 +127,16 @@ static bool are_below (const uint32_t *values, uint32_t n, uint64_t limit)
     for (uint32_t i = 0; i < n; i++)
         max = values[i] > max ? values[i] : max;
     return max < limit;
+}
+
+static bool contexts_are_sound (const void *contexts, const struct hs_index_check *check)
+{
+    uint32_t n_contexts = check->counts->of[HS_INDEX_CONTEXTS], max = 0;
+    struct hs_narrow_values values = { contexts, hs_narrow_bytes (n_contexts) };
+
+    for (uint32_t i = 0; i < check->n; i++)
+        max = hs_narrow_at (values, i) > max ? hs_narrow_at (values, i) : max;
+    return max < n_contexts;
 }
 
 /* None, or an event that was there; rows that count are not ended by one that does not. */
@@ -211,13 +233,12 @@ bool hs_index_values_are_sound (enum hs_column_id column, const void *values,
     case HS_COLUMN_END:
         return ends_are_sound (values, check);
     case HS_COLUMN_CONTEXT:
-        return are_below (values, check->n, counts[HS_INDEX_CONTEXTS]);
+    case HS_COLUMN_SURVIVOR_CONTEXT:
+        return contexts_are_sound (values, check);
     case HS_COLUMN_SUM_PROCESS:
         return are_below (values, check->n, check->n_processes);
     case HS_COLUMN_SUM_SLOT:
         return are_below (values, check->n, counts[HS_INDEX_SLOTS]);
-    case HS_COLUMN_SURVIVOR_CONTEXT:
-        return are_below (values, check->n, counts[HS_INDEX_CONTEXTS]);
     case HS_COLUMN_SUM_LAST_ROW:
     case HS_COLUMN_SURVIVOR_ROW:
     case HS_COLUMN_PEAK_ROW:

@@ -144,11 +144,25 @@ static bool is_same_trace (const struct hs_index *index, const struct hs_trace *
     return is_same;
 }
 
+/* Values of a narrow column, of which the index has all as wide as the last one is. */
+static void copy_widened (void *to, unsigned value_size, const struct hs_column *column,
+                          uint64_t first, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (value_size == 2)
+            ((uint16_t *)to)[i] = (uint16_t)hs_narrow_get (column, first + i);
+        else
+            ((uint32_t *)to)[i] = hs_narrow_get (column, first + i);
+    }
+}
+
 /* From the recording itself; it is read in full for the first chunk that needs it. */
 static bool load_chunk (struct hs_index *index, enum hs_column_id id, uint32_t chunk)
 {
     struct hs_column *columns[HS_N_COLUMNS];
+    const struct hs_column *part;
     uint64_t first = (uint64_t)chunk * HS_COLUMN_CHUNK_VALUES;
+    unsigned value_size = index->columns[id]->value_size;
 
     if (!index->is_whole_tried) {
         index->is_whole_tried = true;
@@ -161,8 +175,13 @@ static bool load_chunk (struct hs_index *index, enum hs_column_id id, uint32_t c
     if (index->whole == NULL)
         return false;
     hs_trace_list_columns (index->whole, columns);
-    memcpy (place_of (index, id, chunk), hs_column_chunk (columns[id], first),
-            (size_t)values_of (index, id, chunk) * columns[id]->value_size);
+    part = hs_narrow_part (columns[id], first);
+    if (part->value_size == value_size)
+        memcpy (place_of (index, id, chunk), hs_column_chunk (part, first),
+                (size_t)values_of (index, id, chunk) * value_size);
+    else
+        copy_widened (place_of (index, id, chunk), value_size, columns[id], first,
+                      values_of (index, id, chunk));
     return true;
 }
 
@@ -320,6 +339,9 @@ static enum hs_status read_head (struct hs_index *index, struct hs_span head,
         index->counts.of[i] = hs_span_u32_at (head, HS_INDEX_AT_COUNTS + i * 4);
     if (!are_counts_sound (index))
         return damaged (err, index->extent.recording_bytes, "its counts make no sense");
+    index->columns[HS_COLUMN_CONTEXT]->value_size =
+        index->columns[HS_COLUMN_SURVIVOR_CONTEXT]->value_size =
+            hs_narrow_bytes (index->counts.of[HS_INDEX_CONTEXTS]);
     opening->first_time = (int64_t)hs_span_u64_at (head, HS_INDEX_AT_FIRST_TIME);
     opening->last_time = (int64_t)hs_span_u64_at (head, HS_INDEX_AT_LAST_TIME);
     opening->tables.ticks_per_second = hs_span_u64_at (head, HS_INDEX_AT_TICKS);

@@ -165,10 +165,11 @@ static bool begin_head (struct writer *writer)
 }
 
 static enum hs_status write_chunk (struct writer *writer, enum hs_column_id id,
-                                   const struct hs_column *column, uint32_t chunk)
+                                   const struct hs_column *whole, uint32_t chunk)
 {
     uint32_t n = hs_index_chunk_values (hs_index_column_values (&writer->counts, id), chunk);
     uint64_t first = (uint64_t)chunk * HS_COLUMN_CHUNK_VALUES;
+    const struct hs_column *column = hs_narrow_part (whole, first);
     struct hs_index_entry entry = { .offset = writer->n_bytes };
     uint8_t *at = head_room (writer, HS_INDEX_ENTRY_BYTES);
     size_t n_bytes;

@@ -139,7 +139,7 @@ static bool sum_rows (struct hs_trace *trace, struct hs_range_block *block, hs_e
 
     for (hs_row_no row = block->first; row < block->first + block->n_rows; row++) {
         uint32_t stack = hs_column_u32 (&rows->stack, row), slot = stack & HS_ROW_SLOT_MASK;
-        uint32_t context = hs_column_u32 (&rows->context, row);
+        uint32_t context = hs_narrow_get (&rows->context, row);
         uint32_t process = hs_column_u32 (&rows->context_process, context);
         hs_event_no end = hs_column_u32 (&rows->end, row);
         bool is_survivor = end >= border;
@@ -176,7 +176,7 @@ static bool add_survivors (struct hs_trace *trace, const struct hs_range_block *
     for (uint32_t i = part->first_survivor; i < part->first_survivor + part->n_survivors; i++) {
         struct hs_survivor survivor = { .row = hs_column_u32 (&columns->survivor_row, i),
                                         .size = hs_column_u32 (&columns->survivor_size, i),
-                                        .context = hs_column_u32 (&columns->survivor_context, i) };
+                                        .context = hs_narrow_get (&columns->survivor_context, i) };
         struct hs_block_sum *sum;
 
         survivor.stack = hs_column_u32 (&rows->stack, survivor.row);
@@ -260,7 +260,7 @@ static bool keep_survivors (struct hs_range_index *index)
 
         if (!hs_column_append_u32 (&columns->survivor_row, survivor->row) ||
             !hs_column_append_u32 (&columns->survivor_size, survivor->size) ||
-            !hs_column_append_u32 (&columns->survivor_context, survivor->context) ||
+            !hs_narrow_append (&columns->survivor_context, survivor->context) ||
             !hs_column_append_u32 (&columns->survivor_stack, survivor->stack) ||
             !hs_column_append_u32 (&columns->survivor_end, survivor->end))
             return false;

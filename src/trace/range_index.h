@@ -16,7 +16,7 @@
 #define HS_TRACE_RANGE_INDEX_H
 
 #include "base/array.h"
-#include "base/column.h"
+#include "base/narrow.h"
 #include "trace/tables.h"
 
 #include <stdatomic.h>
@@ -24,7 +24,7 @@
 /* A range has two blocks that it cuts, whose rows are read one by one: with 2^20 they were most of
  * what a question cost. Smaller ones cost memory: 1.2 B an event with 2^20, 2.3 with 2^18. */
 #define HS_RANGE_BLOCK_SHIFT 18
-#define HS_RANGE_MAX_SHIFT 21 /* for traces of which much lives long: survivors cost 20 bytes */
+#define HS_RANGE_MAX_SHIFT 21 /* for traces of which much lives long: survivors cost 17 bytes */
 #define HS_RANGE_FIRST_BLOCKS                                                                      \
     16 /* below so many blocks a scan is quick enough, and none is built */
 #define HS_RANGE_LEVEL_SHIFT 3
@@ -47,9 +47,10 @@ struct hs_range_columns {
     struct hs_column sum_count;
     struct hs_column sum_temporary; /* of those that are no survivors */
     struct hs_column sum_last_row;
-    struct hs_column survivor_row;  /* of a block: ascending */
-    struct hs_column survivor_size; /* HS_SIZE_LARGE: look up */
-    struct hs_column survivor_context;
+    struct hs_column survivor_row;     /* of a block: ascending */
+    struct hs_column survivor_size;    /* HS_SIZE_LARGE: look up */
+    struct hs_column survivor_context; /* narrow.h */
+    struct hs_column wider_survivor_contexts[HS_NARROW_WIDER];
     struct hs_column survivor_stack; /* its slot; its flags only when has_ends. Peek. */
     struct hs_column survivor_end;   /* only when has_ends. Peek. */
     /* What lived at the peak of all processes together, per slot and then per process for rows

@@ -20,7 +20,7 @@ static void add_row (struct peaks *peaks, hs_row_no row)
 {
     const struct hs_trace *trace = peaks->trace;
     uint32_t slot = hs_column_u32 (&trace->rows.stack, row) & HS_ROW_SLOT_MASK;
-    uint32_t context = hs_column_u32 (&trace->rows.context, row);
+    uint32_t context = hs_narrow_get (&trace->rows.context, row);
     uint32_t process = hs_column_u32 (&trace->rows.context_process, context);
     hs_event_no exit = trace->tables.processes.items[process].exit_event;
     struct place *place;

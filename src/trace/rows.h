@@ -2,22 +2,23 @@
 /*
  * The columns of a trace, laid open for scans (0.5 ns a row is only possible without calls).
  *
- * Row r, in order of birth, 20 bytes:
+ * Row r, in order of birth, 17 bytes:
  *   end      event that ended it, or HS_NO_EVENT. Peek. A process exit does not end rows: look at
  *            the exit event of the row's process (hs_contexts, tables.h) where that matters.
  *   size     bytes asked for; HS_SIZE_LARGE: look up with hs_rows_size
  *   stack    stack slot | HS_ROW_IS_TEMPORARY | HS_ROW_IS_CLAIMED. Peek.
  *   address  low 32 bits; high 32 in the context
  *   end_stack, only where frees carry stacks: stack slot of the event that ended it. Peek.
- *   context  number of (process, heap, thread, source and call, high address) in their columns
+ *   context  number of (process, heap, thread, source and call, high address) in their columns; one
+ *            byte as long as there are 256 of them (narrow.h)
  * Event e: a u16 of ticks since the base of its segment; a bit "gave birth to a row" (with the rank
  * of each word of 64), so the birth of a row costs no column of its own. Budget: PERFORMANCE.md
- * goal 15, 24 B a row + 1 B an event; here 20 B a row + 2.2 B an event.
+ * goal 15, 24 B a row + 1 B an event; here 17 B a row + 2.2 B an event.
  */
 #ifndef HS_TRACE_ROWS_H
 #define HS_TRACE_ROWS_H
 
-#include "base/column.h"
+#include "base/narrow.h"
 #include "event/ids.h"
 
 #define HS_SIZE_LARGE UINT32_MAX
@@ -30,7 +31,8 @@ struct hs_rows {
     struct hs_column size;    /* u32 */
     struct hs_column stack;   /* u32 */
     struct hs_column address; /* u32 */
-    struct hs_column context; /* u32 */
+    struct hs_column context; /* narrow.h */
+    struct hs_column wider_contexts[HS_NARROW_WIDER];
 
     /* of the rows below n_end_stacks; not in a closing index */
     struct hs_column end_stack; /* u32 */
@@ -89,7 +91,7 @@ static inline hs_stack_slot hs_rows_end_stack (const struct hs_rows *rows, hs_ro
 
 static inline uint64_t hs_rows_address (const struct hs_rows *rows, hs_row_no row)
 {
-    uint32_t context = hs_column_u32 (&rows->context, row);
+    uint32_t context = hs_narrow_get (&rows->context, row);
 
     return (uint64_t)hs_column_u32 (&rows->context_address_high, context) << 32 |
            hs_column_u32 (&rows->address, row);

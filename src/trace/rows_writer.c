@@ -144,7 +144,7 @@ bool hs_trace_add_row (struct hs_trace *trace, hs_event_no event, const struct h
                                size < HS_SIZE_LARGE ? (uint32_t)size : HS_SIZE_LARGE) ||
         !hs_column_append_u32 (&rows->stack, stack) ||
         !hs_column_append_u32 (&rows->address, (uint32_t)address) ||
-        !hs_column_append_u32 (&rows->context, context))
+        !hs_narrow_append (&rows->context, context))
         return false;
     bits = hs_column_u64 (&rows->birth_bits, word);
     hs_column_poke_u64 (&rows->birth_bits, word, bits | UINT64_C (1) << event % 64);

@@ -9,13 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of a value of each column. */
+/* Bytes of a value of each column; the narrow ones are not here. */
 static const uint8_t value_sizes[HS_N_COLUMNS] = {
     [HS_COLUMN_END] = 4,
     [HS_COLUMN_SIZE] = 4,
     [HS_COLUMN_STACK] = 4,
     [HS_COLUMN_ADDRESS] = 4,
-    [HS_COLUMN_CONTEXT] = 4,
     [HS_COLUMN_LARGE_ROW] = 4,
     [HS_COLUMN_LARGE_SIZE] = 8,
     [HS_COLUMN_TIME_DELTA] = 2,
@@ -45,7 +44,6 @@ static const uint8_t value_sizes[HS_N_COLUMNS] = {
     [HS_COLUMN_SUM_LAST_ROW] = 4,
     [HS_COLUMN_SURVIVOR_ROW] = 4,
     [HS_COLUMN_SURVIVOR_SIZE] = 4,
-    [HS_COLUMN_SURVIVOR_CONTEXT] = 4,
     [HS_COLUMN_SURVIVOR_STACK] = 4,
     [HS_COLUMN_SURVIVOR_END] = 4,
     [HS_COLUMN_PEAK_BYTES] = 8,
@@ -111,10 +109,13 @@ static void init_columns (struct hs_trace *trace)
 
     hs_trace_list_columns (trace, columns);
     hs_store_init (&trace->store);
-    for (size_t i = 0; i < HS_N_COLUMNS; i++) {
+    for (size_t i = 0; i < HS_N_COLUMNS; i++)
         *columns[i] = hs_column_init (value_sizes[i]);
+    hs_narrow_init (&trace->rows.context, trace->rows.wider_contexts);
+    hs_narrow_init (&trace->range_index.columns.survivor_context,
+                    trace->range_index.columns.wider_survivor_contexts);
+    for (size_t i = 0; i < HS_N_COLUMNS; i++)
         hs_column_set_store (columns[i], &trace->store);
-    }
 }
 
 void hs_trace_publish (struct hs_trace *trace)
@@ -350,7 +351,7 @@ static void prefetch (const struct hs_trace *trace, const struct hs_event_batch 
             hs_column_prefetch (&trace->rows.end, row);
             hs_column_prefetch (&trace->rows.size, row);
             if (batch->events[i + PREFETCH_ROW].call != 0)
-                hs_column_prefetch (&trace->rows.context, row);
+                __builtin_prefetch (hs_narrow_values (&trace->rows.context, row).at);
         }
     }
 }

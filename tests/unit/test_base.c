@@ -2,11 +2,11 @@
 /* Rules of src/base, one test each. */
 #include "base/arena.h"
 #include "base/array.h"
-#include "base/column.h"
 #include "base/error.h"
 #include "base/idmap.h"
 #include "base/intern.h"
 #include "base/memory.h"
+#include "base/narrow.h"
 #include "base/span.h"
 #include "base/text.h"
 #include "base/units.h"
@@ -131,6 +131,91 @@ START_TEST (column_values_never_move)
 }
 END_TEST
 
+/* From `at` on there is a large value now and then. */
+static uint32_t narrow_value (uint64_t i, uint64_t at, uint32_t large)
+{
+    return i >= at && (i - at) % 1000 == 0 ? large : (uint32_t)i % 256;
+}
+
+static void check_narrow (uint64_t first_large, uint64_t first_larger)
+{
+    struct hs_column column, wider[HS_NARROW_WIDER];
+    const uint64_t n = 200000;
+    struct hs_narrow_values before = { 0 };
+    uint64_t n_wrong = 0, n_narrow, n_wide;
+
+    hs_narrow_init (&column, wider);
+    for (uint64_t i = 0; i < n; i++) {
+        if (i == first_large && i > 0)
+            before = hs_narrow_values (&column, i - 1);
+        n_wrong += !hs_narrow_append (&column, i < first_larger
+                                                   ? narrow_value (i, first_large, 65535)
+                                                   : narrow_value (i, first_larger, UINT32_MAX));
+        n_wrong += column.n != i + 1;
+    }
+    for (uint64_t i = 0; i < n; i++) { /* one by one, and side by side */
+        uint32_t value = i < first_larger ? narrow_value (i, first_large, 65535)
+                                          : narrow_value (i, first_larger, UINT32_MAX);
+        uint32_t at = i & (HS_COLUMN_CHUNK_VALUES - 1);
+
+        n_wrong += hs_narrow_get (&column, i) != value;
+        n_wrong += hs_narrow_at (hs_narrow_values (&column, i - at), at) != value;
+    }
+    ck_assert_uint_eq (n_wrong, 0);
+    if (before.at != NULL) /* who was reading goes on */
+        ck_assert_uint_eq (hs_narrow_at (before, 0), narrow_value (first_large - 1, n, 0));
+    n_wide = n - (first_larger < n ? first_larger : n);
+    n_narrow = first_large < n - n_wide ? first_large : n - n_wide;
+    ck_assert_uint_le (hs_column_bytes (&column), n_narrow + 2 * (n - n_wide - n_narrow) +
+                                                      4 * n_wide + 4 * HS_COLUMN_CHUNK_VALUES);
+    hs_column_clear (&column);
+    ck_assert_uint_eq (hs_column_bytes (&column), 0);
+}
+
+START_TEST (narrow_columns_grow_wider)
+{
+    check_narrow (UINT64_MAX, UINT64_MAX);
+    check_narrow (0, UINT64_MAX);
+    check_narrow (UINT64_MAX, 0);
+    check_narrow (65536, 131072); /* the first of a chunk */
+    check_narrow (65535, 131071); /* the last */
+    check_narrow (70000, 70001);  /* both in one */
+    check_narrow (70000, 190000);
+    check_narrow (199999, UINT64_MAX);
+}
+END_TEST
+
+static uint32_t growing_value (uint64_t i)
+{
+    return i < 1000 ? 7 : i < 66000 ? 7000 : 700000;
+}
+
+/* Wherever memory runs out, what was appended is there, and appending can go on. */
+START_TEST (narrow_columns_survive_want_of_memory)
+{
+    uint64_t n_failed = 1;
+
+    for (uint64_t fails_at = 1; n_failed > 0; fails_at++) {
+        struct hs_column column, wider[HS_NARROW_WIDER];
+        uint64_t n_wrong = 0;
+
+        n_failed = 0;
+        hs_narrow_init (&column, wider);
+        hs_memory_fail_once (fails_at);
+        for (uint64_t n = 0; n < 70000; n = column.n) {
+            n_failed += !hs_narrow_append (&column, growing_value (n));
+            n_wrong += column.n - n > 1;
+        }
+        hs_memory_fail_never ();
+        ck_assert_uint_le (n_failed, 1);
+        for (uint64_t i = 0; i < column.n; i++)
+            n_wrong += hs_narrow_get (&column, i) != growing_value (i);
+        ck_assert_uint_eq (n_wrong, 0);
+        hs_column_clear (&column);
+    }
+}
+END_TEST
+
 START_TEST (error_gains_context)
 {
     struct hs_error err;
@@ -210,6 +295,8 @@ int main (void)
     tcase_add_test (rules, idmap_equals_a_plain_table_under_churn);
     tcase_add_test (rules, intern_gives_each_text_one_number);
     tcase_add_test (rules, column_values_never_move);
+    tcase_add_test (rules, narrow_columns_grow_wider);
+    tcase_add_test (rules, narrow_columns_survive_want_of_memory);
     tcase_add_test (rules, error_gains_context);
     tcase_add_test (rules, allocation_can_be_made_to_fail);
     tcase_add_test (rules, bytes_are_formatted_with_three_figures);

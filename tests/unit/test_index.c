@@ -26,6 +26,7 @@
 
 static char path[] = "test_index.XXXXXX.hst";
 static uint64_t seed;
+static uint32_t n_threads;
 
 static uint64_t draw (uint64_t below)
 {
@@ -40,6 +41,7 @@ static void setup (void)
     int fd;
 
     seed = UINT64_C (0x9e3779b97f4a7c15);
+    n_threads = 3;
     memcpy (path + strlen ("test_index."), "XXXXXX", 6);
     fd = mkstemps (path, 4);
     ck_assert_int_ge (fd, 0);
@@ -116,7 +118,7 @@ static void add_block_event (struct story *story)
     story->time += draw (200) == 0 ? (int64_t)draw (1000000) : (int64_t)draw (3000);
     event = hs_batch_add (story->batch, is_free ? HS_EVENT_FREE : HS_EVENT_ALLOC, story->time);
     event->process = (hs_process_id)(place - story->live) % 2;
-    event->thread = 10 + (uint32_t)draw (3);
+    event->thread = 10 + (uint32_t)draw (n_threads);
     event->block = (struct hs_block_fields){ .heap = 0x1000 };
     if (is_free && draw (20) == 0) {
         event->kind = HS_EVENT_REALLOC;
@@ -216,6 +218,11 @@ static bool has_index_finding (struct hs_trace *trace)
     return has;
 }
 
+static bool is_narrow (unsigned id)
+{
+    return id == HS_COLUMN_CONTEXT || id == HS_COLUMN_SURVIVOR_CONTEXT;
+}
+
 static void compare_columns (struct hs_trace *trace, struct hs_trace *whole)
 {
     struct hs_column *columns[HS_N_COLUMNS], *of_whole[HS_N_COLUMNS];
@@ -224,7 +231,9 @@ static void compare_columns (struct hs_trace *trace, struct hs_trace *whole)
     hs_trace_list_columns (whole, of_whole);
     for (unsigned id = 0; id < HS_N_COLUMNS; id++) {
         ck_assert_uint_eq (columns[id]->n, of_whole[id]->n);
-        for (uint64_t i = 0; i < columns[id]->n; i += HS_COLUMN_CHUNK_VALUES) {
+        for (uint64_t i = 0; i < columns[id]->n && is_narrow (id); i++)
+            ck_assert_uint_eq (hs_narrow_get (columns[id], i), hs_narrow_get (of_whole[id], i));
+        for (uint64_t i = 0; i < columns[id]->n && !is_narrow (id); i += HS_COLUMN_CHUNK_VALUES) {
             uint64_t n = columns[id]->n - i;
 
             n = n < HS_COLUMN_CHUNK_VALUES ? n : HS_COLUMN_CHUNK_VALUES;
@@ -382,6 +391,21 @@ START_TEST (a_trace_by_its_index_is_the_one_of_a_full_load)
     check_equal (64, 0);
     check_equal (3, 3); /* nothing counts */
     check_equal (0, 0);
+}
+END_TEST
+
+/* More than fit into one byte a row, and into two. */
+START_TEST (contexts_may_be_many)
+{
+    struct hs_trace *trace;
+
+    n_threads = 200;
+    check_equal (5000, 0);
+    n_threads = 60000;
+    check_equal (150000, 0);
+    trace = open_trace (IN_FULL);
+    ck_assert_uint_gt (hs_trace_snapshot (trace).n_contexts, 65536);
+    hs_trace_free (trace);
 }
 END_TEST
 
@@ -782,6 +806,7 @@ int main (void)
     tcase_add_checked_fixture (rules, setup, teardown);
     tcase_set_timeout (rules, 100);
     tcase_add_test (rules, a_trace_by_its_index_is_the_one_of_a_full_load);
+    tcase_add_test (rules, contexts_may_be_many);
     tcase_add_test (rules, opening_reads_no_column);
     tcase_add_test (rules, the_recording_stays_as_it_was);
     tcase_add_test (rules, damage_anywhere_is_noticed_and_changes_no_number);
