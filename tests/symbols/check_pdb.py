@@ -24,25 +24,13 @@ import threading
 
 import pdb_file
 from windows_tools import CLANG, Server, build, functions_of, line_starts, line_tables, llvm, plain
+from tap import Results
 
 PROGRAM = sys.argv[1]
 SHARED = os.environ.get("HEAPSTRATA_SHARED") or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "shared")
-n_tests = n_failed = 0
-
-
-def check(label, is_good, why=""):
-    global n_tests, n_failed
-    n_tests += 1
-    n_failed += not is_good
-    print("%s %d - %s%s" % ("ok" if is_good else "not ok", n_tests, label,
-                            "" if is_good else ": %s" % (why,)), flush=True)
-
-
-def skip(label, why):
-    global n_tests
-    n_tests += 1
-    print("ok %d - %s # SKIP %s" % (n_tests, label, why))
+results = Results()
+check, skip = results.check, results.skip
 
 
 def ours(path, addresses, symbol_path="", home=None):
@@ -359,8 +347,7 @@ def main():
             skip("pairs of ../shared/data/pdb", "the folder is not there")
         for pdb in pairs:
             compare(os.path.basename(pdb), pdb[:-3] + "exe", pdb)
-    print("1..%d" % n_tests)
-    sys.exit(1 if n_failed else 0)
+    sys.exit(results.end())
 
 
 main()

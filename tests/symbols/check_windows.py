@@ -20,20 +20,14 @@ import tempfile
 import threading
 
 from windows_tools import Image, Server, build, plain, write_trace
+from tap import Results
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = sys.argv[1]
 SHARED = os.environ.get("HEAPSTRATA_SHARED") or os.path.join(HERE, "..", "..", "..", "shared")
 
-n_tests = n_failed = 0
-
-
-def check(label, is_good, why=""):
-    global n_tests, n_failed
-    n_tests += 1
-    n_failed += not is_good
-    print("%s %d - %s%s" % ("ok" if is_good else "not ok", n_tests, label,
-                            "" if is_good else ": %s" % (why,)), flush=True)
+results = Results()
+check = results.check
 
 
 def run(*args, symbol_path="", **environment):
@@ -241,8 +235,7 @@ def main():
         write_trace(trace86, [small86])
         compare("x86", [small86], tree(trace86, "--symbol-path", os.path.join(folder, "x86")))
         exports(folder)
-    print("1..%d" % n_tests)
-    return 1 if n_failed else 0
+    return results.end()
 
 
 sys.exit(main())

@@ -22,6 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "traces", "etl")]
 import etl_reader  # noqa: E402
 import etl_writer as w  # noqa: E402
+from tap import Results  # noqa: E402
 
 PROGRAM = sys.argv[1]
 SHARED = os.environ.get("HEAPSTRATA_SHARED") or os.path.join(HERE, "..", "..", "..", "shared")
@@ -29,15 +30,8 @@ TRACE = os.path.join(SHARED, "data", "etl", "net.4.5.2.x64.etl.zip")
 KERNEL = 0xFFFF000000000000
 HEAP, TID = 0x1F0000, 7
 
-n_tests = n_failed = 0
-
-
-def check(label, is_good, why=""):
-    global n_tests, n_failed
-    n_tests += 1
-    n_failed += not is_good
-    print("%s %d - %s%s" % ("ok" if is_good else "not ok", n_tests, label,
-                            "" if is_good else ": %s" % (why,)), flush=True)
+results = Results()
+check = results.check
 
 
 def run(*args):
@@ -148,15 +142,8 @@ def write_heap_trace(path, modules, stacks):
                 records.append(w.perfinfo(w.STACK, 32, time + 1 + i,
                                           w.stack(time, pid, TID, *part)))
             blocks.append((pid, kernel + user, n))
-    buffers, room = [[]], 0x48
-    for record in records:
-        if room + len(record) + 8 > 0x10000:
-            buffers.append([])
-            room = 0x48
-        buffers[-1].append(record)
-        room += (len(record) + 7) & ~7
     with open(path, "wb") as file:
-        file.write(w.file([(0, some) for some in buffers], n=0x10000))
+        file.write(w.filled(records, n=0x10000))
     return blocks
 
 
@@ -220,8 +207,7 @@ def main():
     check_modules(trace.records)
     with tempfile.TemporaryDirectory() as folder:
         check_frames(folder, trace.records)
-    print("1..%d" % n_tests)
-    return 1 if n_failed else 0
+    return results.end()
 
 
 sys.exit(main())

@@ -12,7 +12,8 @@ import subprocess
 import sys
 import uuid
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "traces", "etl"))
+TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+sys.path[:0] = [os.path.join(TESTS, "traces", "etl"), os.path.join(TESTS, "lib")]
 import etl_writer as w  # noqa: E402
 
 PID, TID, HEAP = 4242, 77, 0x1F0000
@@ -241,13 +242,6 @@ def write_trace(path, images, with_pdb=True):
                                   struct.pack("<I", PID) + image.guid.bytes_le +
                                   struct.pack("<I", image.age) +
                                   ("C:\\build\\" + image.pdb_name).encode() + b"\0"))
-    buffers, room = [[]], 0x48
-    for record in records:
-        if room + len(record) + 8 > 0x4000:
-            buffers.append([])
-            room = 0x48
-        buffers[-1].append(record)
-        room += (len(record) + 7) & ~7
     with open(path, "wb") as file:
-        file.write(w.file([(0, some) for some in buffers], n=0x4000))
+        file.write(w.filled(records, n=0x4000))
     return sizes

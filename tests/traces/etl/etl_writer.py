@@ -144,3 +144,15 @@ def file(buffers, n=0x400, **header):
         last = {"flags": 0x21} if place == len(buffers) else {}
         out += buffer(records, sequence[0] if sequence else place, cpu=cpu, n=n, **last)
     return out
+
+
+def filled(records, n):
+    """As `file`: one buffer of `n` bytes after another, each as full as whole records make it."""
+    buffers, room = [[]], 0x48
+    for record in records:
+        if room + len(record) + 8 > n:
+            buffers.append([])
+            room = 0x48
+        buffers[-1].append(record)
+        room += (len(record) + 7) & ~7
+    return file([(0, some) for some in buffers], n=n)
