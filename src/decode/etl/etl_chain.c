@@ -3,6 +3,7 @@
 #include "decode/etl/etl_chain.h"
 
 #include "base/limits.h"
+#include "base/memory.h"
 #include "decode/etl/etl_layout.h"
 #include "decode/etl/xpress.h"
 
@@ -145,6 +146,114 @@ static enum hs_status load (struct hs_etl_chain *chain, struct hs_etl_page *page
     return status;
 }
 
+/* ---- the next buffer, made ahead ---- */
+
+#define MIN_PLACES_AHEAD 4 /* fewer are not worth a thread */
+
+static uint64_t bytes_of (const struct hs_etl_page *page)
+{
+    return page->capacity + page->entries.capacity * sizeof page->entries.items[0];
+}
+
+static bool need_ahead (struct hs_etl_chain *chain, struct hs_etl_loading *loading)
+{
+    if (!loading->has_tried_ahead && chain->places.n - chain->next_place >= MIN_PLACES_AHEAD) {
+        loading->has_tried_ahead = true;
+        loading->ahead = hs_etl_ahead_new ();
+    }
+    if (loading->ahead != NULL && chain->job == NULL)
+        chain->job = HS_NEW (struct hs_etl_job);
+    return loading->ahead != NULL && chain->job != NULL;
+}
+
+static void clear_job (struct hs_etl_job *job)
+{
+    hs_etl_page_clear (&job->page);
+    hs_free (job->packed);
+    *job = (struct hs_etl_job){ .packed = NULL };
+}
+
+static void release_job (struct hs_etl_job *job, struct hs_etl_loading *loading)
+{
+    loading->job_bytes -= bytes_of (&job->page) + job->packed_capacity;
+    clear_job (job);
+}
+
+/* Room for the packed and the unpacked bytes of a buffer. */
+static bool reserve_job (struct hs_etl_job *job, const struct hs_etl_place *place,
+                         struct hs_etl_loading *loading)
+{
+    size_t n_packed = place->size - ETL_BUFFER_HEADER_BYTES;
+
+    if (job->page.capacity >= place->filled && job->packed_capacity >= n_packed)
+        return true;
+    release_job (job, loading);
+    if (loading->job_bytes + place->filled + n_packed > HS_LIMIT_ETL_MERGE_BYTES / 4)
+        return false;
+    job->page.bytes = hs_alloc_array (place->filled, 1);
+    job->packed = hs_alloc_array (n_packed, 1);
+    if (job->page.bytes == NULL || job->packed == NULL) {
+        clear_job (job);
+        return false;
+    }
+    job->page.capacity = place->filled;
+    job->packed_capacity = n_packed;
+    loading->job_bytes += place->filled + n_packed;
+    return true;
+}
+
+/* Has the buffer that comes next made ahead. Whatever is in the way: then it is loaded in time. */
+static void give_next (struct hs_etl_chain *chain, struct hs_etl_loading *loading)
+{
+    const struct hs_etl_place *place;
+    struct hs_etl_job *job;
+
+    while (chain->next_place < chain->places.n &&
+           !chain->places.items[chain->next_place].has_records)
+        chain->next_place++;
+    place = &chain->places.items[chain->next_place];
+    if (chain->next_place >= chain->places.n || !place->is_packed || place->is_truncated ||
+        !need_ahead (chain, loading) || !reserve_job (chain->job, place, loading))
+        return;
+    job = chain->job;
+    job->n_packed = place->size - ETL_BUFFER_HEADER_BYTES;
+    job->n_wanted = place->filled - ETL_BUFFER_HEADER_BYTES;
+    if (read_exactly (loading->source, place->offset + ETL_BUFFER_HEADER_BYTES, job->packed,
+                      job->n_packed, NULL) != HS_OK)
+        return;
+    job->page.offset = place->offset;
+    job->page.cpu = place->cpu;
+    job->page.was_packed = true;
+    job->page.is_truncated = false;
+    job->last_time = chain->last_time;
+    job->range = loading->range;
+    job->n_bytes = bytes_of (&job->page); /* its list may grow */
+    hs_etl_ahead_give (loading->ahead, job);
+}
+
+/* The page of the next buffer, if it was made ahead and there is nothing to note. */
+static bool take_next (struct hs_etl_chain *chain, struct hs_etl_page *page,
+                       struct hs_etl_loading *loading)
+{
+    struct hs_etl_job *job = chain->job;
+    struct hs_etl_page used = *page;
+
+    if (job == NULL || !job->is_given)
+        return false;
+    hs_etl_ahead_take (loading->ahead, job);
+    loading->job_bytes += bytes_of (&job->page) - job->n_bytes;
+    if (!job->is_clean)
+        return false;
+    *page = job->page;
+    job->page = used;
+    loading->job_bytes += bytes_of (&used) - bytes_of (page);
+    loading->page_bytes += bytes_of (page) - bytes_of (&used);
+    loading->done_bytes += chain->places.items[chain->next_place++].size;
+    if (page->entries.n > 0)
+        chain->last_time = page->entries.items[page->entries.n - 1].time;
+    return true;
+}
+
 /* Fills one page with the next buffer that has records, as long as there are buffers. */
 static enum hs_status fill_page (struct hs_etl_chain *chain, struct hs_etl_page *page,
                                  uint64_t limit, struct hs_etl_loading *loading,
@@ -157,6 +266,12 @@ static enum hs_status fill_page (struct hs_etl_chain *chain, struct hs_etl_page 
         if (!place->has_records) {
             chain->next_place++;
             continue;
+        }
+        if (take_next (chain, page, loading)) {
+            if (page->entries.n == 0)
+                continue;
+            give_next (chain, loading);
+            return HS_OK;
         }
         status = reserve (page, place->filled, limit, loading, err);
         if (status == HS_TOO_LARGE && limit < HS_LIMIT_ETL_MERGE_BYTES)
@@ -172,6 +287,8 @@ static enum hs_status fill_page (struct hs_etl_chain *chain, struct hs_etl_page 
         }
         if (status == HS_OK)
             status = load (chain, page, place, loading, err);
+        if (status == HS_OK && page->entries.n > 0)
+            give_next (chain, loading);
         if (status != HS_OK || page->entries.n > 0)
             return status;
     }
@@ -180,7 +297,7 @@ static enum hs_status fill_page (struct hs_etl_chain *chain, struct hs_etl_page 
 
 static void release (struct hs_etl_page *page, struct hs_etl_loading *loading)
 {
-    loading->page_bytes -= page->capacity + page->entries.capacity * sizeof page->entries.items[0];
+    loading->page_bytes -= bytes_of (page);
     hs_etl_page_clear (page);
 }
 
@@ -209,6 +326,8 @@ enum hs_status hs_etl_chain_refill (struct hs_etl_chain *chain, struct hs_etl_lo
     }
     if (chain->next_place < chain->places.n)
         return status;
+    if (chain->job != NULL)
+        release_job (chain->job, loading);
     if (ahead->entries.n == 0)
         release (ahead, loading);
     if (page->entries.n == 0)
@@ -220,5 +339,8 @@ void hs_etl_chain_clear (struct hs_etl_chain *chain)
 {
     hs_etl_page_clear (&chain->pages[0]);
     hs_etl_page_clear (&chain->pages[1]);
+    if (chain->job != NULL)
+        clear_job (chain->job);
+    hs_free (chain->job);
     hs_array_clear (&chain->places);
 }

@@ -8,6 +8,7 @@
 #ifndef HS_DECODE_ETL_ETL_CHAIN_H
 #define HS_DECODE_ETL_ETL_CHAIN_H
 
+#include "decode/etl/etl_ahead.h"
 #include "decode/etl/etl_buffers.h"
 #include "decode/etl/etl_records.h"
 
@@ -33,6 +34,7 @@ struct hs_etl_chain {
     HS_ARRAY (struct hs_etl_place) places;
     struct hs_etl_page pages[2]; /* [current] goes first among equal times */
     unsigned current;
+    struct hs_etl_job *job; /* owned: makes the page of the next buffer; NULL until there is one */
 };
 
 /* What chains share: the merge's. */
@@ -43,6 +45,10 @@ struct hs_etl_loading {
     uint8_t *packed; /* owned: packed bytes of the buffer that is being unpacked */
     size_t packed_capacity;
     uint64_t page_bytes; /* memory of all pages of all chains */
+    uint64_t job_bytes;  /* of all jobs, which count for no limit of pages: whether there are any
+                            must not change what is read */
+    struct hs_etl_ahead *ahead; /* owned: for the jobs; NULL: none yet, or unpacked here */
+    bool has_tried_ahead;
     uint64_t done_bytes; /* of the files: loaded so far */
 };
 
@@ -53,6 +59,7 @@ void hs_etl_chain_sort (struct hs_etl_chain *chain);
 enum hs_status hs_etl_chain_refill (struct hs_etl_chain *chain, struct hs_etl_loading *loading,
                                     struct hs_error *err);
 
+/* Not while a job of the chain is with `loading->ahead`. */
 void hs_etl_chain_clear (struct hs_etl_chain *chain);
 
 /* The page whose next record comes first; NULL when there is none. */

@@ -569,6 +569,7 @@ void hs_etl_merge_close (struct hs_etl_merge *merge)
 {
     if (merge == NULL)
         return;
+    hs_etl_ahead_free (merge->loading.ahead);
     for (size_t i = 0; i < merge->chains.n; i++) {
         hs_etl_chain_clear (merge->chains.items[i]);
         hs_free (merge->chains.items[i]);
