@@ -45,11 +45,11 @@ FOREIGN = {
 # The C library and the kernel's interface; everything between < > that is not here needs a line in
 # the table. GLib is not here on purpose: it aborts when memory runs out.
 LIBC = re.compile(
-    r"(assert|ctype|dirent|dlfcn|elf|endian|errno|fcntl|fenv|float|getopt|inttypes|libintl|limits"
-    r"|link|locale|malloc|math|poll|pthread|pwd|sched|semaphore|setjmp|signal|spawn|stdalign|stdarg"
-    r"|stdatomic"
-    r"|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|syscall|threads|time|uchar"
-    r"|ucontext|unistd|wchar|wctype|(arpa|linux|netinet|sys|sanitizer)/.*|[a-z]*intrin)\.h")
+    r"(assert|ctype|dirent|dlfcn|elf|endian|errno|execinfo|fcntl|fenv|float|getopt|inttypes"
+    r"|libintl|limits|link|locale|malloc|math|poll|pthread|pwd|sched|semaphore|setjmp|signal|spawn"
+    r"|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings"
+    r"|syscall|threads|time|uchar|ucontext|unistd|wchar|wctype"
+    r"|(arpa|linux|netinet|sys|sanitizer)/.*|[a-z]*intrin)\.h")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.M)
 

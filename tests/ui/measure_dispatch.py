@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`./dev bench window`: how long the main loop is busy at a time, while a large trace is read,
 while ranges are selected and filters typed, and while a busy program is recorded: thread CPU time
-of a turn of the loop, and beside it the time that passed, which other programs lengthen; and how
-long it takes until all answers are seen. BUILD [MILLIONS-OF-EVENTS [SECONDS]], 5 and 10 unless
-told; ETL has no more than 5 million. Nothing passes or fails here."""
+of a turn of the loop, and beside it the time that passed, which other programs lengthen; in which
+functions turns over 16 ms were seen; and how long it takes until all answers are seen. BUILD
+[MILLIONS-OF-EVENTS [SECONDS]], 5 and 10 unless told; ETL has no more than 5 million. Nothing passes
+or fails here."""
 
+import collections
 import json
 import os
 import subprocess
@@ -40,6 +42,34 @@ def report_waits(name, waits, of):
                                            share(cpu, 50), share(cpu, 99)))
 
 
+def names_of(frames):
+    """{(file, offset): function} by our own addr2line."""
+    names = {}
+    for path in {path for path, _ in frames if os.path.exists(path)}:
+        offsets = sorted({offset for at, offset in frames if at == path})
+        found = subprocess.run(
+            [os.environ["HEAPSTRATA_PROGRAM"], "addr2line", "--json", "--offline", path,
+             *("%x" % offset for offset in offsets)], stdout=subprocess.PIPE, check=False)
+        for entry in json.loads(found.stdout or '{"addresses": []}')["addresses"]:
+            if entry["frames"]:
+                names[path, int(entry["address"], 16)] = entry["frames"][-1]["function"]
+    return names
+
+
+def report_slow(turns):
+    """Where the thread was seen: for each turn the function of ours and the one it was in."""
+    stacks = [stack for turn in turns for stack in turn["stacks"]]
+    names = names_of({tuple(frame) for stack in stacks for frame in stack})
+    for turn in turns:
+        seen = collections.Counter()
+        for stack in turn["stacks"]:
+            called = [names.get(tuple(frame), os.path.basename(frame[0])) for frame in stack]
+            own = [call for (path, _), call in zip(stack, called) if "heapstrata" in path]
+            seen["%s (%s)" % (" < ".join(own[:3]), " < ".join(called[:2]))] += 1
+        print("    %.1f ms at %.1f s: %s" % (turn["ms"], turn["at"], "; ".join(
+            "%d× %s" % (n, where) for where, n in seen.most_common(4))))
+
+
 def report(name, path, closed_at):
     with open(path) as read:
         found = json.load(read)
@@ -54,6 +84,7 @@ def report(name, path, closed_at):
               name, found["turns"], *max(shown), sum(ms > 16 for ms, _ in shown), found["p99_ms"],
               found["wall_p99_ms"], found["cpu_seconds"], max(around), found["first_picture_ms"]),
           flush=True)
+    report_slow([turn for turn in found["slow"] if turn["at"] >= START_SECONDS])
 
 
 def measure(name, folder, arguments, drive):

@@ -3,20 +3,27 @@
  * beginning of the next. */
 #include "app/dispatch_times.h"
 
+#include "app/turn_samples.h"
 #include "model/query.h"
 
 #include <gtk/gtk.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #define VARIABLE "HEAPSTRATA_DISPATCH_TIMES"
 #define WORST_TURNS 40u
+#define SLOW_MS 16.0f /* a frame */
 
 typedef struct {
     float ms, wall_ms, at; /* CPU of the thread, time; seconds since the beginning */
 } Turn;
 
 static GArray *turns; /* Turn; NULL: not measuring */
+static GString *slow; /* what was seen of turns over SLOW_MS, JSON */
+static gboolean has_samples;
 static GPollFunc next_poll;
+static GPollFD urgent = { .events = G_IO_IN }; /* never readable */
 static gint64 busy_since_ns = -1, busy_since_us, began_us;
 
 /* ---- from what the user does to the frame that shows all answers ---- */
@@ -144,6 +151,14 @@ static void tell_spans (GString *text)
 
 /* ---- turns of the loop ---- */
 
+static void note_slow (const Turn *turn)
+{
+    g_autofree char *stacks = hs_turn_samples_tell ();
+
+    g_string_append_printf (slow, "%s{\"at\": %.2f, \"ms\": %.2f, \"stacks\": %s}",
+                            slow->len > 0 ? ", " : "", (double)turn->at, (double)turn->ms, stacks);
+}
+
 static int measured_poll (GPollFD *fds, guint n, int timeout_ms)
 {
     int ret;
@@ -155,10 +170,13 @@ static int measured_poll (GPollFD *fds, guint n, int timeout_ms)
                       (float)((double)(now_us - began_us) / 1e6) };
 
         g_array_append_val (turns, turn);
+        if (has_samples && turn.ms > SLOW_MS)
+            note_slow (&turn);
     }
     ret = next_poll (fds, n, timeout_ms);
     busy_since_us = g_get_monotonic_time ();
     busy_since_ns = cpu_ns (CLOCK_THREAD_CPUTIME_ID);
+    hs_turn_samples_drop ();
     return ret;
 }
 
@@ -167,8 +185,14 @@ void hs_dispatch_times_begin (void)
     if (g_getenv (VARIABLE) == NULL)
         return;
     turns = g_array_new (FALSE, FALSE, sizeof (Turn));
+    slow = g_string_new (NULL);
+    has_samples = hs_turn_samples_begin ();
     began_us = g_get_monotonic_time ();
     begin_spans ();
+    /* without one of the highest priority the loop does not poll between turns of urgent sources,
+     * and several turns look like one */
+    urgent.fd = eventfd (0, EFD_CLOEXEC);
+    g_main_context_add_poll (NULL, &urgent, G_MININT);
     next_poll = g_main_context_get_poll_func (NULL);
     g_main_context_set_poll_func (NULL, measured_poll);
 }
@@ -195,6 +219,10 @@ void hs_dispatch_times_end (void)
     if (turns == NULL || turns->len == 0)
         return;
     g_main_context_set_poll_func (NULL, next_poll);
+    g_main_context_remove_poll (NULL, &urgent);
+    (void)close (urgent.fd);
+    if (has_samples)
+        hs_turn_samples_end ();
     g_array_sort (turns, slowest_first);
     wall_p99 = (double)g_array_index (turns, Turn, turns->len / 100).wall_ms;
     g_array_sort (turns, longest_first);
@@ -211,7 +239,8 @@ void hs_dispatch_times_end (void)
         g_string_append_printf (text, "%s[%.2f, %.2f]", i > 0 ? ", " : "",
                                 (double)g_array_index (turns, Turn, i).at,
                                 (double)g_array_index (turns, Turn, i).ms);
-    g_string_append (text, "]}\n");
+    g_string_append_printf (text, "], \"slow\": [%s]}\n", slow->str);
+    (void)g_string_free (g_steal_pointer (&slow), TRUE);
     (void)g_file_set_contents (g_getenv (VARIABLE), text->str, -1, NULL);
     g_clear_pointer (&turns, g_array_unref);
 }
