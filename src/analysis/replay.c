@@ -175,10 +175,10 @@ static struct candidates find_candidates (const struct hs_snapshot *snapshot, hs
         if (block.begin >= end || hs_column_u32 (&rows->overview_process, i) != process)
             continue;
         if (block.end <= begin) {
-            found.most_before = hs_column_u64 (&rows->overview_end, i);
+            found.most_before = hs_column_u64 (&rows->overview.end, i);
             continue;
         }
-        block.max = hs_column_u64 (&rows->overview_max, i);
+        block.max = hs_column_u64 (&rows->overview.max, i);
         if (block.begin < begin)
             found.most_before = block.max;
         found.tail.begin = block.end < end ? block.end : end;

@@ -5,12 +5,16 @@
  */
 #include "analysis/timeline.h"
 
+#include "analysis/level_series.h"
 #include "analysis/replay.h"
 #include "analysis/row_columns.h"
 #include "base/memory.h"
 #include "base/units.h"
 
+#include <string.h>
+
 #define MAX_COLUMNS (UINT32_C (1) << 20)
+#define EXACT_EVENTS (UINT32_C (1) << 17) /* so many cost nothing: no border moves */
 
 struct build {
     struct hs_scan scan;
@@ -233,8 +237,8 @@ static void use_overview (struct build *build, hs_process_id process)
     for (uint32_t i = 0; i < snapshot->n_overview; i++) {
         hs_event_no first = hs_column_u32 (&rows->overview_first, i);
         hs_event_no last = hs_column_u32 (&rows->overview_last, i);
-        uint64_t min = hs_column_u64 (&rows->overview_min, i);
-        uint64_t max = hs_column_u64 (&rows->overview_max, i);
+        uint64_t min = hs_column_u64 (&rows->overview.min, i);
+        uint64_t max = hs_column_u64 (&rows->overview.max, i);
         uint32_t column;
 
         if (hs_column_u32 (&rows->overview_process, i) != process || last < begin || first >= end ||
@@ -281,6 +285,100 @@ static enum hs_status find_peak (struct build *build, const struct hs_filter *fi
     return HS_OK;
 }
 
+/* ---- with borders where the levels are known ---- */
+
+/* Everything that lives at a border; before the first entry nothing does. */
+static struct hs_level level_before (const struct hs_level_series *series, uint32_t n)
+{
+    return n > 0 ? hs_level_at (series, n - 1) : (struct hs_level){ 0 };
+}
+
+/* The column between two borders, and its peak when that is the highest so far. */
+static void fill_column (struct build *build, const struct hs_level_series *series,
+                         const struct hs_level_border borders[2], struct hs_timeline_column *column,
+                         hs_event_no *peak_event)
+{
+    struct hs_timeline *timeline = build->timeline;
+    struct hs_level before = level_before (series, borders[0].n_before), after;
+
+    column->end_time = borders[1].time;
+    column->min_bytes = column->max_bytes = before.end;
+    for (uint32_t i = borders[0].n_before; i < borders[1].n_before; i++) {
+        struct hs_level level = hs_level_at (series, i);
+
+        widen (column, level.min, level.max);
+        if (level.max > timeline->max_bytes) {
+            timeline->max_bytes = level.max;
+            *peak_event = level.peak_event;
+        }
+    }
+    after = level_before (series, borders[1].n_before);
+    column->live_bytes = after.end;
+    column->live_count = after.live_count;
+    column->births = after.births - before.births;
+    column->birth_bytes = after.birth_bytes - before.birth_bytes;
+    column->ends = before.live_count + column->births - after.live_count;
+    column->end_bytes = before.end + column->birth_bytes - after.end;
+    if (column->births > timeline->max_births)
+        timeline->max_births = column->births;
+    if (column->ends > timeline->max_ends)
+        timeline->max_ends = column->ends;
+}
+
+/* False: some border is too far from what the series knows, and the columns are void. */
+static bool use_series (struct build *build, const struct hs_level_series *series)
+{
+    struct hs_timeline *timeline = build->timeline;
+    uint64_t span = (uint64_t)timeline->to - (uint64_t)timeline->from;
+    uint64_t tolerance = span / timeline->n_columns / 4;
+    hs_event_no peak_event = HS_NO_EVENT;
+    struct hs_level_border borders[2];
+
+    if (timeline->from == INT64_MIN ||
+        !hs_level_border_find (series, timeline->from - 1, tolerance, &borders[0]))
+        return false;
+    timeline->begin = borders[0].time;
+    timeline->start_bytes = level_before (series, borders[0].n_before).end;
+    timeline->start_count = level_before (series, borders[0].n_before).live_count;
+    timeline->max_bytes = timeline->start_bytes;
+    timeline->max_births = timeline->max_ends = 0;
+    timeline->peak_time = timeline->from;
+    for (uint32_t i = 0; i < timeline->n_columns; i++) {
+        int64_t time = hs_event_columns_end (timeline->from, timeline->to, timeline->n_columns, i);
+
+        if (!hs_level_border_find (series, time, tolerance, &borders[1]))
+            return false;
+        fill_column (build, series, borders, &timeline->columns[i], &peak_event);
+        borders[0] = borders[1];
+    }
+    if (peak_event < build->scan.snapshot.n_events)
+        timeline->peak_time = hs_snapshot_event_time (&build->scan.snapshot, peak_event);
+    return true;
+}
+
+/* False: not there, not near enough, or no memory for it; the rows know everything, too. */
+static bool use_levels (struct build *build, const struct hs_filter *filter, uint32_t exact_events)
+{
+    struct hs_timeline *timeline = build->timeline;
+    bool is_done = false;
+
+    if (build->scan.snapshot.n_events <= exact_events || !build->scan.passes_sizes)
+        return false;
+    for (unsigned steps = HS_LEVELS_BY_TIME; steps <= HS_LEVELS_BY_EVENTS && !is_done; steps++) {
+        struct hs_level_series series;
+
+        is_done = hs_level_series_init (&series, &build->scan.snapshot, filter,
+                                        (enum hs_level_steps)steps) == HS_OK &&
+                  series.n > 0 && use_series (build, &series);
+        hs_level_series_clear (&series);
+    }
+    if (!is_done)
+        memset (timeline->columns, 0, timeline->n_columns * sizeof timeline->columns[0]);
+    return is_done;
+}
+
+/* ---- with borders where they are wanted ---- */
+
 static enum hs_status build_all (struct build *build, const struct hs_filter *filter,
                                  const struct hs_timeline_query *query,
                                  const struct hs_cancel *cancel, struct hs_error *err)
@@ -289,8 +387,12 @@ static enum hs_status build_all (struct build *build, const struct hs_filter *fi
     uint32_t max_events =
         query->max_replay_events > 0 ? query->max_replay_events : HS_TIMELINE_REPLAY_EVENTS;
     bool has_overview = hs_filter_is_of_process (filter);
-    enum hs_status status = set_borders (build, err);
+    enum hs_status status;
 
+    timeline->begin = timeline->from > INT64_MIN ? timeline->from - 1 : timeline->from;
+    timeline->start_bytes = timeline->start_count = 0;
+    timeline->max_births = timeline->max_ends = 0;
+    status = set_borders (build, err);
     if (status == HS_OK)
         status = hs_row_columns_scan (&build->columns, &build->scan, cancel, add_rows, build);
     if (status != HS_OK)
@@ -315,6 +417,7 @@ static enum hs_status answer (const struct hs_snapshot *snapshot, const struct h
 {
     struct hs_filter whole = *filter;
     uint32_t n = query->n_columns < MAX_COLUMNS ? query->n_columns : MAX_COLUMNS;
+    uint32_t exact_events = query->max_replay_events > 0 ? query->max_replay_events : EXACT_EVENTS;
     struct build build = { 0 };
     enum hs_status status;
 
@@ -330,7 +433,7 @@ static enum hs_status answer (const struct hs_snapshot *snapshot, const struct h
     build.timeline->n_columns = n;
     atomic_init (&build.timeline->n_references, 1);
     status = hs_scan_init (&build.scan, snapshot, &whole, cancel, err);
-    if (status == HS_OK)
+    if (status == HS_OK && !(query->may_move_borders && use_levels (&build, &whole, exact_events)))
         status = build_all (&build, &whole, query, cancel, err);
     if (status == HS_OK)
         status = hs_trace_check (snapshot->trace, err);

@@ -7,6 +7,10 @@
  * HS_TIMELINE_REPLAY_EVENTS events. Above that, when nothing but process is filtered, they are
  * those of the overview blocks that touch the column (rows.h: never too narrow, too wide by one
  * block at a border at most); else those of its two borders.
+ *
+ * Where borders may move they go to moments at which the trace knows what lived (level_series.h),
+ * and everything is exact for the columns as they are then. No row is read for that: it costs what
+ * there are columns, not what there are events.
  */
 #ifndef HS_ANALYSIS_TIMELINE_H
 #define HS_ANALYSIS_TIMELINE_H
@@ -18,8 +22,9 @@
 struct hs_timeline_query {
     int64_t from, to; /* ticks shown; the filter's own range is not applied */
     uint32_t n_columns;
-    uint32_t max_replay_events; /* 0 = HS_TIMELINE_REPLAY_EVENTS */
+    uint32_t max_replay_events; /* 0 = HS_TIMELINE_REPLAY_EVENTS; else no border moves below it */
     bool has_exact_peak;        /* whatever it costs; without it where it is cheap */
+    bool may_move_borders;      /* by up to a quarter of a column: end_time tells */
 };
 
 struct hs_timeline_column {
@@ -33,6 +38,8 @@ struct hs_timeline_column {
 struct hs_timeline {
     _Atomic int n_references;
     int64_t from, to;
+    /* The first column covers (begin, its end_time]; from - 1, unless that border moved. */
+    int64_t begin;
     uint64_t start_bytes, start_count; /* state before the first column */
     uint64_t max_bytes;                /* over all columns */
     uint64_t max_births, max_ends;

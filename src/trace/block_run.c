@@ -44,14 +44,16 @@ static void add_to_counters (const struct hs_block_run *run, struct hs_counters 
         counters->live_bytes -= (uint64_t)-run->level;
 }
 
-static struct hs_levels levels_of (const struct hs_block_run *run, uint64_t begin, uint64_t end)
+/* A block that is opened is the last that an event does: after the peak's comes no higher level. */
+static struct hs_levels levels_of (const struct hs_block_run *run, uint64_t begin)
 {
     return (struct hs_levels){ .first = run->first,
                                .last = run->last,
+                               .peak_event = run->peak > 0 ? run->peak_event : HS_NO_EVENT,
+                               .first_time = run->first_time,
                                .n = run->n_events,
                                .min = begin + (uint64_t)run->min,
-                               .max = begin + (uint64_t)run->max,
-                               .end = end };
+                               .max = begin + (uint64_t)run->max };
 }
 
 bool hs_trace_end_run (struct hs_trace *trace)
@@ -72,9 +74,9 @@ bool hs_trace_end_run (struct hs_trace *trace)
     run->heap = HS_NO_HEAP;
     if (run->n_events == 0)
         return true;
-    levels = levels_of (run, process_begin, process->live_bytes);
+    levels = levels_of (run, process_begin);
     if (!hs_trace_note_levels (trace, run->process, &levels))
         return false;
-    levels = levels_of (run, begin, totals->live_bytes);
+    levels = levels_of (run, begin);
     return hs_trace_note_levels (trace, HS_NO_PROCESS, &levels);
 }

@@ -21,6 +21,7 @@ struct hs_block_run {
     uint64_t handle;
     uint32_t n_events, max_events; /* the last one fills an entry of the overview */
     hs_event_no first, last;
+    int64_t first_time;
     uint64_t allocs, frees, temporary;
     uint64_t opened, opened_bytes, closed, closed_bytes;
     /* live bytes above what they were at the beginning: now, and the extremes after an event */
@@ -60,10 +61,12 @@ static inline void hs_run_close (struct hs_block_run *run, uint64_t size)
 }
 
 /* All of an event was counted. True: the run is full and must end. */
-static inline bool hs_run_add_event (struct hs_block_run *run, hs_event_no event)
+static inline bool hs_run_add_event (struct hs_block_run *run, hs_event_no event, int64_t time)
 {
-    if (run->n_events == 0)
+    if (run->n_events == 0) {
         run->first = event;
+        run->first_time = time;
+    }
     run->last = event;
     run->min = run->level < run->min ? run->level : run->min;
     run->max = run->level > run->max ? run->level : run->max;

@@ -409,18 +409,24 @@ bool hs_trace_block_event (struct hs_trace *trace, const struct hs_event *event)
         is_done = release (trace, event, number);
     else
         is_done = reallocate (trace, event, number);
-    return is_done && (!hs_run_add_event (run, number) || hs_trace_end_run (trace));
+    return is_done &&
+           (!hs_run_add_event (run, number, trace->newest_event_time) || hs_trace_end_run (trace));
 }
 
+/* After an event that opened nothing. */
 static bool note_level (struct hs_trace *trace, hs_process_id process, hs_event_no event)
 {
-    uint64_t of_process = hs_trace_process_of (trace, process)->counters.live_bytes;
-    uint64_t of_all = trace->tables.totals.live_bytes;
-    const struct hs_levels one = { event, event, 1, of_process, of_process, of_process };
-    const struct hs_levels all = { event, event, 1, of_all, of_all, of_all };
+    struct hs_levels levels = { .first = event,
+                                .last = event,
+                                .peak_event = HS_NO_EVENT,
+                                .first_time = trace->newest_event_time,
+                                .n = 1 };
 
-    return hs_trace_note_levels (trace, process, &one) &&
-           hs_trace_note_levels (trace, HS_NO_PROCESS, &all);
+    levels.min = levels.max = hs_trace_process_of (trace, process)->counters.live_bytes;
+    if (!hs_trace_note_levels (trace, process, &levels))
+        return false;
+    levels.min = levels.max = trace->tables.totals.live_bytes;
+    return hs_trace_note_levels (trace, HS_NO_PROCESS, &levels);
 }
 
 /* 7.4.4: every live block of the heap ends with it. */
@@ -446,7 +452,7 @@ static bool destroy_heap (struct hs_trace *trace, uint32_t heap, int64_t time)
     info->is_destroyed = true;
     info->destroyed = time;
     trace->processes.items[info->process].newest_row = HS_NO_ROW;
-    (void)hs_run_add_event (&trace->run, number);
+    (void)hs_run_add_event (&trace->run, number, trace->newest_event_time);
     return hs_trace_end_run (trace);
 }
 
@@ -555,10 +561,12 @@ static void reset_counters (struct hs_counters *counters)
     *counters = (struct hs_counters){ .peak_event = HS_NO_EVENT };
 }
 
-void hs_trace_forget_blocks (struct hs_trace *trace)
+bool hs_trace_forget_blocks (struct hs_trace *trace)
 {
     struct hs_tables *tables = &trace->tables;
 
+    if (!hs_trace_flush_overview (trace)) /* entries are of events before it, or after it */
+        return false;
     trace->first_event = trace->n_events;
     trace->first_row = trace->n_rows;
     reset_counters (&tables->totals);
@@ -573,4 +581,5 @@ void hs_trace_forget_blocks (struct hs_trace *trace)
         memset (tables->heaps.items[i].histogram, 0, sizeof tables->heaps.items[i].histogram);
         hs_idmap_clear (&trace->heaps.items[i].live);
     }
+    return true;
 }

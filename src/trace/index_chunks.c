@@ -157,6 +157,16 @@ static bool ends_are_sound (const uint32_t *ends, const struct hs_index_check *c
     return true;
 }
 
+/* None, or an event that was there. */
+static bool peaks_are_sound (const uint32_t *events, const struct hs_index_check *check)
+{
+    bool is_sound = true;
+
+    for (uint32_t i = 0; i < check->n; i++)
+        is_sound &= events[i] == HS_NO_EVENT || events[i] < check->counts->of[HS_INDEX_EVENTS];
+    return is_sound;
+}
+
 /* As many births as there are rows, none of an event that is not there. */
 static bool births_are_sound (const uint64_t *bits, const struct hs_index_check *check)
 {
@@ -259,6 +269,9 @@ bool hs_index_values_are_sound (enum hs_column_id column, const void *values,
     case HS_COLUMN_OVERVIEW_FIRST:
     case HS_COLUMN_OVERVIEW_LAST:
         return are_below (values, check->n, counts[HS_INDEX_EVENTS]);
+    case HS_COLUMN_OVERVIEW_PEAK_EVENT:
+    case HS_COLUMN_STEP_PEAK_EVENT:
+        return peaks_are_sound (values, check);
     case HS_COLUMN_NODE_PARENT:
         return parents_are_sound (values, check);
     case HS_COLUMN_NODE_FRAME:
@@ -277,6 +290,19 @@ bool hs_index_values_are_sound (enum hs_column_id column, const void *values,
     case HS_COLUMN_OVERVIEW_MIN:
     case HS_COLUMN_OVERVIEW_MAX:
     case HS_COLUMN_OVERVIEW_END:
+    case HS_COLUMN_OVERVIEW_BIRTH_BYTES:
+    case HS_COLUMN_OVERVIEW_FIRST_TIME:
+    case HS_COLUMN_OVERVIEW_LAST_TIME:
+    case HS_COLUMN_OVERVIEW_BIRTHS:
+    case HS_COLUMN_OVERVIEW_LIVE_COUNT:
+    case HS_COLUMN_STEP_MIN:
+    case HS_COLUMN_STEP_MAX:
+    case HS_COLUMN_STEP_END:
+    case HS_COLUMN_STEP_BIRTH_BYTES:
+    case HS_COLUMN_STEP_FIRST_TIME:
+    case HS_COLUMN_STEP_LAST_TIME:
+    case HS_COLUMN_STEP_BIRTHS:
+    case HS_COLUMN_STEP_LIVE_COUNT:
     case HS_COLUMN_SUM_BYTES:
     case HS_COLUMN_SUM_COUNT:
     case HS_COLUMN_SUM_TEMPORARY:

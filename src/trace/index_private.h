@@ -12,7 +12,7 @@
 #include "trace/index_file.h"
 #include "trace/trace_private.h"
 
-#define HS_INDEX_VERSION 4u
+#define HS_INDEX_VERSION 5u
 #define HS_INDEX_START_BYTES 16u
 #define HS_INDEX_TRAILER_CHECKED 28u
 
@@ -40,6 +40,7 @@ enum hs_index_count {
     HS_INDEX_SEGMENTS,
     HS_INDEX_CONTEXTS,
     HS_INDEX_OVERVIEW,
+    HS_INDEX_STEPS,
     HS_INDEX_NODES,
     HS_INDEX_SLOTS,
     HS_INDEX_LARGE,

@@ -54,7 +54,23 @@ uint64_t hs_index_column_values (const struct hs_index_counts *counts, enum hs_c
     case HS_COLUMN_OVERVIEW_MIN:
     case HS_COLUMN_OVERVIEW_MAX:
     case HS_COLUMN_OVERVIEW_END:
+    case HS_COLUMN_OVERVIEW_BIRTH_BYTES:
+    case HS_COLUMN_OVERVIEW_FIRST_TIME:
+    case HS_COLUMN_OVERVIEW_LAST_TIME:
+    case HS_COLUMN_OVERVIEW_BIRTHS:
+    case HS_COLUMN_OVERVIEW_LIVE_COUNT:
+    case HS_COLUMN_OVERVIEW_PEAK_EVENT:
         return of[HS_INDEX_OVERVIEW];
+    case HS_COLUMN_STEP_MIN:
+    case HS_COLUMN_STEP_MAX:
+    case HS_COLUMN_STEP_END:
+    case HS_COLUMN_STEP_BIRTH_BYTES:
+    case HS_COLUMN_STEP_FIRST_TIME:
+    case HS_COLUMN_STEP_LAST_TIME:
+    case HS_COLUMN_STEP_BIRTHS:
+    case HS_COLUMN_STEP_LIVE_COUNT:
+    case HS_COLUMN_STEP_PEAK_EVENT:
+        return of[HS_INDEX_STEPS];
     case HS_COLUMN_NODE_PARENT:
     case HS_COLUMN_NODE_FRAME:
         return of[HS_INDEX_NODES];
@@ -132,6 +148,7 @@ static void count (struct writer *writer)
         [HS_INDEX_SEGMENTS] = snapshot.n_segments,
         [HS_INDEX_CONTEXTS] = snapshot.n_contexts,
         [HS_INDEX_OVERVIEW] = snapshot.n_overview,
+        [HS_INDEX_STEPS] = snapshot.n_steps,
         [HS_INDEX_NODES] = snapshot.n_nodes,
         [HS_INDEX_SLOTS] = snapshot.n_slots,
         [HS_INDEX_LARGE] = atomic_load (&snapshot.rows->n_large),

@@ -26,6 +26,24 @@
 #define HS_ROW_IS_CLAIMED (UINT32_C (1) << 30) /* not by Alloc, or a ReAlloc summary took it */
 #define HS_ROW_SLOT_MASK (HS_ROW_IS_CLAIMED - 1)
 
+/*
+ * What lived after some events that follow each other, and in between: an entry each. Counts are
+ * since the beginning, or the last RESET. With the times, an entry says what lived at any moment
+ * from its last event to the first of the next entry.
+ */
+struct hs_level_columns {
+    struct hs_column min;         /* u64: least live bytes after any event of the entry */
+    struct hs_column max;         /* u64 */
+    struct hs_column end;         /* u64: live bytes after the last event */
+    struct hs_column birth_bytes; /* u64: of all blocks born until then */
+    struct hs_column first_time;  /* u64: of the first event, ticks as two's complement */
+    struct hs_column last_time;   /* u64 */
+    struct hs_column births;      /* u32: blocks born until then */
+    struct hs_column live_count;  /* u32: of them, those that live then */
+    /* u32: the first event of the entry with `max`; HS_NO_EVENT: there was as much before it */
+    struct hs_column peak_event;
+};
+
 struct hs_rows {
     struct hs_column end;     /* u32 */
     struct hs_column size;    /* u32 */
@@ -66,12 +84,19 @@ struct hs_rows {
     struct hs_column overview_process; /* u32 */
     struct hs_column overview_first;   /* u32: first event of the block */
     struct hs_column overview_last;    /* u32: last event of the block */
-    struct hs_column overview_min;     /* u64: least live bytes after any event of the block */
-    struct hs_column overview_max;     /* u64 */
-    struct hs_column overview_end;     /* u64: live bytes after the last event */
+    struct hs_level_columns overview;
+
+    /*
+     * Steps: the same for all processes together, one entry per part of the time, however many
+     * events that had: what a picture of the whole trace is made of. An entry is no longer than a
+     * 4096th of the time that had passed when it began, or of a quarter of a second; so there are
+     * no more than some ten thousand in a trace of minutes.
+     */
+    struct hs_level_columns steps;
 };
 
 #define HS_OVERVIEW_EVENTS 1024
+#define HS_STEPS 4096
 
 /* Bytes of a row, large ones too. */
 uint64_t hs_rows_size (const struct hs_rows *rows, hs_row_no row);

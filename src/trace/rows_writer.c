@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The writer's side of the columns: events, rows, contexts, overview. Layout in rows.h. */
+/* The writer's side of the columns: events, rows, contexts. Layout in rows.h. */
 #include "trace/trace_private.h"
 
 #include "base/limits.h"
@@ -29,6 +29,8 @@ bool hs_trace_add_event (struct hs_trace *trace, int64_t time, hs_event_no *ret)
         return false;
     if (event > 0 && time < trace->newest_event_time)
         time = trace->newest_event_time;
+    if (time >= trace->step_end && !hs_trace_begin_step (trace, time))
+        return false;
     if (event == 0 || (uint64_t)time - (uint64_t)trace->segment_base > UINT16_MAX) {
         if (!begin_segment (trace, time))
             return false;
@@ -150,53 +152,4 @@ bool hs_trace_add_row (struct hs_trace *trace, hs_event_no event, const struct h
     hs_column_poke_u64 (&rows->birth_bits, word, bits | UINT64_C (1) << event % 64);
     trace->n_rows++;
     return true;
-}
-
-static bool push_overview (struct hs_trace *trace, struct hs_overview_state *state,
-                           hs_process_id process, uint64_t end)
-{
-    struct hs_rows *rows = &trace->rows;
-
-    if (!hs_column_append_u32 (&rows->overview_first, state->first) ||
-        !hs_column_append_u32 (&rows->overview_last, state->last) ||
-        !hs_column_append_u64 (&rows->overview_min, state->min) ||
-        !hs_column_append_u64 (&rows->overview_max, state->max) ||
-        !hs_column_append_u64 (&rows->overview_end, end) ||
-        !hs_column_append_u32 (&rows->overview_process, process))
-        return false;
-    state->n = 0;
-    return true;
-}
-
-bool hs_trace_note_levels (struct hs_trace *trace, hs_process_id process,
-                           const struct hs_levels *levels)
-{
-    struct hs_overview_state *state =
-        process == HS_NO_PROCESS ? &trace->overview : &trace->processes.items[process].overview;
-
-    if (state->n == 0) {
-        state->first = levels->first;
-        state->min = levels->min;
-        state->max = levels->max;
-    }
-    state->min = levels->min < state->min ? levels->min : state->min;
-    state->max = levels->max > state->max ? levels->max : state->max;
-    state->last = levels->last;
-    state->n += levels->n;
-    return state->n < HS_OVERVIEW_EVENTS || push_overview (trace, state, process, levels->end);
-}
-
-bool hs_trace_flush_overview (struct hs_trace *trace)
-{
-    const struct hs_tables *tables = &trace->tables;
-
-    for (size_t i = 0; i < trace->processes.n; i++) {
-        struct hs_overview_state *state = &trace->processes.items[i].overview;
-
-        if (state->n > 0 && !push_overview (trace, state, (hs_process_id)i,
-                                            tables->processes.items[i].counters.live_bytes))
-            return false;
-    }
-    return trace->overview.n == 0 ||
-           push_overview (trace, &trace->overview, HS_NO_PROCESS, tables->totals.live_bytes);
 }

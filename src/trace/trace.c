@@ -33,6 +33,21 @@ static const uint8_t value_sizes[HS_N_COLUMNS] = {
     [HS_COLUMN_OVERVIEW_MIN] = 8,
     [HS_COLUMN_OVERVIEW_MAX] = 8,
     [HS_COLUMN_OVERVIEW_END] = 8,
+    [HS_COLUMN_OVERVIEW_BIRTH_BYTES] = 8,
+    [HS_COLUMN_OVERVIEW_FIRST_TIME] = 8,
+    [HS_COLUMN_OVERVIEW_LAST_TIME] = 8,
+    [HS_COLUMN_OVERVIEW_BIRTHS] = 4,
+    [HS_COLUMN_OVERVIEW_LIVE_COUNT] = 4,
+    [HS_COLUMN_OVERVIEW_PEAK_EVENT] = 4,
+    [HS_COLUMN_STEP_MIN] = 8,
+    [HS_COLUMN_STEP_MAX] = 8,
+    [HS_COLUMN_STEP_END] = 8,
+    [HS_COLUMN_STEP_BIRTH_BYTES] = 8,
+    [HS_COLUMN_STEP_FIRST_TIME] = 8,
+    [HS_COLUMN_STEP_LAST_TIME] = 8,
+    [HS_COLUMN_STEP_BIRTHS] = 4,
+    [HS_COLUMN_STEP_LIVE_COUNT] = 4,
+    [HS_COLUMN_STEP_PEAK_EVENT] = 4,
     [HS_COLUMN_NODE_PARENT] = 4,
     [HS_COLUMN_NODE_FRAME] = 8,
     [HS_COLUMN_SLOT_NODE] = 4,
@@ -77,9 +92,24 @@ void hs_trace_list_columns (const struct hs_trace *trace, struct hs_column *colu
         [HS_COLUMN_OVERVIEW_PROCESS] = &rows->overview_process,
         [HS_COLUMN_OVERVIEW_FIRST] = &rows->overview_first,
         [HS_COLUMN_OVERVIEW_LAST] = &rows->overview_last,
-        [HS_COLUMN_OVERVIEW_MIN] = &rows->overview_min,
-        [HS_COLUMN_OVERVIEW_MAX] = &rows->overview_max,
-        [HS_COLUMN_OVERVIEW_END] = &rows->overview_end,
+        [HS_COLUMN_OVERVIEW_MIN] = &rows->overview.min,
+        [HS_COLUMN_OVERVIEW_MAX] = &rows->overview.max,
+        [HS_COLUMN_OVERVIEW_END] = &rows->overview.end,
+        [HS_COLUMN_OVERVIEW_BIRTH_BYTES] = &rows->overview.birth_bytes,
+        [HS_COLUMN_OVERVIEW_FIRST_TIME] = &rows->overview.first_time,
+        [HS_COLUMN_OVERVIEW_LAST_TIME] = &rows->overview.last_time,
+        [HS_COLUMN_OVERVIEW_BIRTHS] = &rows->overview.births,
+        [HS_COLUMN_OVERVIEW_LIVE_COUNT] = &rows->overview.live_count,
+        [HS_COLUMN_OVERVIEW_PEAK_EVENT] = &rows->overview.peak_event,
+        [HS_COLUMN_STEP_MIN] = &rows->steps.min,
+        [HS_COLUMN_STEP_MAX] = &rows->steps.max,
+        [HS_COLUMN_STEP_END] = &rows->steps.end,
+        [HS_COLUMN_STEP_BIRTH_BYTES] = &rows->steps.birth_bytes,
+        [HS_COLUMN_STEP_FIRST_TIME] = &rows->steps.first_time,
+        [HS_COLUMN_STEP_LAST_TIME] = &rows->steps.last_time,
+        [HS_COLUMN_STEP_BIRTHS] = &rows->steps.births,
+        [HS_COLUMN_STEP_LIVE_COUNT] = &rows->steps.live_count,
+        [HS_COLUMN_STEP_PEAK_EVENT] = &rows->steps.peak_event,
         [HS_COLUMN_NODE_PARENT] = &stacks->parent,
         [HS_COLUMN_NODE_FRAME] = &stacks->frame,
         [HS_COLUMN_SLOT_NODE] = &stacks->slot_node,
@@ -132,6 +162,10 @@ void hs_trace_publish (struct hs_trace *trace)
         .n_segments = (uint32_t)trace->rows.segment_base.n,
         .n_contexts = (uint32_t)trace->rows.context_process.n,
         .n_overview = (uint32_t)trace->rows.overview_process.n,
+        .n_steps = (uint32_t)trace->rows.steps.peak_event.n,
+        .overview_tail = hs_trace_level_of (trace, &trace->overview),
+        .step_tail = hs_trace_level_of (trace, &trace->step),
+        .has_levels = !trace->has_lost_levels,
         .n_nodes = (uint32_t)trace->stacks.frame.n,
         .n_slots = (uint32_t)trace->stacks.slot_node.n,
         .first_time = trace->first_time,
@@ -157,6 +191,7 @@ struct hs_trace *hs_trace_new (void)
     trace->rows.end_stack = hs_column_init (4);
     trace->newest_heap = UINT32_MAX;
     trace->run.heap = HS_NO_HEAP;
+    trace->step_end = INT64_MIN;
     hs_trace_init_recent (trace);
     trace->pool_free = UINT32_MAX;
     trace->tables.ticks_per_second = 1000000000;
@@ -288,8 +323,7 @@ static bool append_other (struct hs_trace *trace, const struct hs_event *event)
     case HS_EVENT_HEAP_NAME:
         return hs_trace_name_heap (trace, event);
     case HS_EVENT_RESET:
-        hs_trace_forget_blocks (trace);
-        return true;
+        return hs_trace_forget_blocks (trace);
     case HS_EVENT_HEAP_RANGE: /* counted as records only, until a view shows heap ranges */
     case HS_EVENT_NONE:
         return true;
@@ -390,6 +424,7 @@ enum hs_status hs_trace_append (struct hs_trace *trace, const struct hs_event_ba
         is_plausible (trace, batch->last_time))
         trace->last_time = batch->last_time;
     (void)pthread_mutex_unlock (&trace->tables_lock);
+    trace->has_lost_levels |= !is_done; /* an event may be half counted */
     hs_trace_publish (trace);
     if (is_done) {
         build_ranges (trace, false);
@@ -412,6 +447,7 @@ enum hs_status hs_trace_finish (struct hs_trace *trace, struct hs_error *err)
     (void)pthread_mutex_lock (&trace->tables_lock);
     hs_trace_end_gaps (trace);
     is_done = trace->is_closed || hs_trace_flush_overview (trace);
+    trace->has_lost_levels |= !is_done;
     hs_trace_clear_writer (trace);
     hs_stacks_seal (&trace->stacks);
     trace->is_closed = true;

@@ -19,6 +19,15 @@
 struct hs_trace;
 struct hs_range_columns;
 
+/* An entry of hs_level_columns (rows.h) that is not complete. */
+struct hs_level {
+    uint32_t n_events; /* 0: there is none */
+    uint64_t min, max, end, birth_bytes;
+    int64_t first_time, last_time;
+    uint32_t births, live_count;
+    hs_event_no peak_event;
+};
+
 /*
  * A fixed prefix of a trace. Values; valid as long as the trace. Later frees do not disturb it: a
  * row is live in it when its end is none or >= n_events.
@@ -35,7 +44,10 @@ struct hs_snapshot {
     uint32_t n_segments; /* of event times, rows.h */
     uint32_t n_contexts;
     uint32_t n_overview; /* complete overview blocks */
-    uint32_t n_nodes;    /* stack nodes */
+    uint32_t n_steps;
+    bool has_levels; /* else memory ran out: the counts of overview and steps are none */
+    struct hs_level overview_tail, step_tail; /* of all processes: what came after those */
+    uint32_t n_nodes;                         /* stack nodes */
     uint32_t n_slots;
     int64_t first_time; /* ticks: 0, or the first event's if earlier */
     int64_t last_time;  /* ticks: the last record of any kind, plausible ones only (limits.h) */

@@ -10,6 +10,7 @@
 #include "base/store.h"
 #include "trace/block_run.h"
 #include "trace/column_ids.h"
+#include "trace/overview.h"
 #include "trace/range_index.h"
 #include "trace/ranges.h"
 #include "trace/trace.h"
@@ -23,12 +24,6 @@ struct hs_heap_state {    /* beside tables.heaps */
     struct hs_idmap live; /* address -> row */
     uint32_t older; /* the heap known before this one under the same hash, UINT32_MAX = none */
     uint32_t next_of_process;
-};
-
-struct hs_overview_state { /* of one process, or of all */
-    hs_event_no first, last;
-    uint32_t n;
-    uint64_t min, max;
 };
 
 struct hs_process_state { /* beside tables.processes */
@@ -70,12 +65,6 @@ struct hs_recent_thread {
     uint32_t thread; /* UINT32_MAX: none */
 };
 
-struct hs_levels { /* of a process, or of all, after some events */
-    hs_event_no first, last;
-    uint32_t n;
-    uint64_t min, max, end;
-};
-
 struct hs_index;
 
 struct hs_trace {
@@ -111,7 +100,9 @@ struct hs_trace {
     struct hs_idmap pid_instances;           /* pid -> processes seen with it */
     struct hs_idmap module_index;            /* hash of (process, base) -> newest module */
     struct hs_idmap fact_index, count_index; /* name -> facts, counts */
-    struct hs_overview_state overview;       /* of all processes together */
+    struct hs_overview_state overview, step; /* of all processes together */
+    int64_t step_end;                        /* an event from then on begins another one */
+    bool has_lost_levels;
 
     uint32_t n_common_gaps, n_open_gaps;
     uint32_t newest_heap; /* the one used last: most events hit it again */
@@ -160,16 +151,12 @@ bool hs_trace_add_event (struct hs_trace *trace, int64_t time, hs_event_no *ret)
 void hs_trace_init_recent (struct hs_trace *trace);
 bool hs_trace_add_row (struct hs_trace *trace, hs_event_no event, const struct hs_context_key *key,
                        uint64_t address, uint64_t size, hs_stack_slot stack);
-/* `levels` has no more events than fit into the entry. */
-bool hs_trace_note_levels (struct hs_trace *trace, hs_process_id process,
-                           const struct hs_levels *levels);
-bool hs_trace_flush_overview (struct hs_trace *trace);
 
 /* blocks.c: formats/etl.md 7.4 */
 bool hs_trace_block_event (struct hs_trace *trace, const struct hs_event *event);
 bool hs_trace_heap_event (struct hs_trace *trace, const struct hs_event *event);
 bool hs_trace_process_end (struct hs_trace *trace, const struct hs_event *event);
-void hs_trace_forget_blocks (struct hs_trace *trace);
+bool hs_trace_forget_blocks (struct hs_trace *trace);
 
 /* stack_links.c: who gets which stack */
 /* The record of a new row that has this slot already. */

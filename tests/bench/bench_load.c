@@ -76,7 +76,8 @@ static enum hs_status draw_picture (const struct hs_snapshot *snapshot, struct h
 {
     struct hs_timeline_query query = { .from = snapshot->first_time,
                                        .to = snapshot->last_time,
-                                       .n_columns = 1000 };
+                                       .n_columns = 1000,
+                                       .may_move_borders = true };
     struct hs_call_tree_query tree_query = { .layout = HS_TREE_AS_OPENED };
     struct hs_filter filter = hs_filter_all ();
     struct hs_timeline *timeline = NULL;

@@ -3,6 +3,7 @@
  * Sums of blocks of rows against plain scans: two traces of the same random events, one of which
  * has no index; random ranges, filters and older snapshots. Answers are equal to the byte.
  */
+#include "analysis/event_columns.h"
 #include "analysis/histogram.h"
 #include "analysis/row_curves.h"
 #include "analysis/stack_sums.h"
@@ -55,6 +56,9 @@ static void begin (struct pair *pair, uint8_t shift)
     pair->with->range_index.shift = shift;
     pair->with->range_index.max_shift = shift;
     pair->without->range_index.is_off = true;
+    /* steps of one tick, or of some */
+    pair->with->tables.ticks_per_second = (1 + draw (20)) * 4 * HS_STEPS;
+    pair->without->tables.ticks_per_second = pair->with->tables.ticks_per_second;
     for (hs_process_id i = 0; i < N_PROCESSES; i++) {
         struct hs_process_fields fields = { .pid = 10 + i };
 
@@ -228,6 +232,59 @@ static void compare_curves (const struct hs_snapshot *one, const struct hs_snaps
     hs_row_curves_unref (curves[1]);
 }
 
+static uint64_t n_moved; /* borders */
+
+/* What a column says, by a scan of just its time. */
+static void check_column (const struct hs_snapshot *snapshot, const struct hs_filter *filter,
+                          const struct hs_timeline_column *column, int64_t begin)
+{
+    struct hs_timeline_query query = { .from = begin + 1, .to = column->end_time, .n_columns = 1 };
+    struct hs_timeline *timeline;
+
+    ck_assert_int_lt (begin, column->end_time);
+    ck_assert_int_eq (hs_timeline (snapshot, filter, &query, NULL, &timeline, NULL), HS_OK);
+    ck_assert_mem_eq (column, &timeline->columns[0], sizeof *column);
+    hs_timeline_unref (timeline);
+}
+
+/* Wherever the borders went: not far, and every number is that of a scan between them. */
+static void check_moved (const struct hs_snapshot *snapshot, const struct hs_snapshot *other,
+                         const struct hs_filter *filter, struct hs_timeline_query query)
+{
+    struct hs_timeline_query whole = { .n_columns = 1 };
+    struct hs_timeline *timeline, *same;
+    int64_t begin, tolerance = (query.to - query.from) / query.n_columns / 4;
+    uint32_t n = query.n_columns;
+
+    query.may_move_borders = true;
+    query.max_replay_events = 1;
+    ck_assert_int_eq (hs_timeline (snapshot, filter, &query, NULL, &timeline, NULL), HS_OK);
+    begin = timeline->begin;
+    ck_assert_int_le (llabs (begin - (query.from - 1)), tolerance);
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t wanted = hs_event_columns_end (query.from, query.to, n, i);
+        int64_t moved = llabs (timeline->columns[i].end_time - wanted);
+
+        ck_assert_int_le (moved, tolerance);
+        n_moved += moved > 0;
+    }
+    /* else it may be as wide as the overview has it */
+    if (begin != query.from - 1 || timeline->columns[n - 1].end_time != query.to) {
+        for (uint32_t i = 0; i < n; begin = timeline->columns[i++].end_time)
+            check_column (other, filter, &timeline->columns[i], begin);
+        whole.from = timeline->begin + 1;
+        whole.to = timeline->columns[n - 1].end_time;
+        ck_assert_int_eq (hs_timeline (other, filter, &whole, NULL, &same, NULL), HS_OK);
+        ck_assert_uint_eq (timeline->start_bytes, same->start_bytes);
+        ck_assert_uint_eq (timeline->start_count, same->start_count);
+        ck_assert_uint_eq (timeline->max_bytes, same->max_bytes);
+        if (timeline->max_bytes > timeline->start_bytes)
+            ck_assert_int_eq (timeline->peak_time, same->peak_time);
+        hs_timeline_unref (same);
+    }
+    hs_timeline_unref (timeline);
+}
+
 static void compare_timelines (const struct hs_snapshot *one, const struct hs_snapshot *other,
                                const struct hs_filter *filter)
 {
@@ -244,6 +301,8 @@ static void compare_timelines (const struct hs_snapshot *one, const struct hs_sn
                       sizeof *timelines[0] + query.n_columns * sizeof timelines[0]->columns[0]);
     hs_timeline_unref (timelines[0]);
     hs_timeline_unref (timelines[1]);
+    if (query.to > query.from + query.n_columns)
+        check_moved (one, other, filter, query);
 }
 
 static void compare (const struct hs_snapshot *one, const struct hs_snapshot *other)
@@ -339,6 +398,7 @@ START_TEST (any_range_is_as_a_scan_has_it)
         printf ("seed %lu\n", (unsigned long)i);
         check_story (6000 + 1000 * (uint32_t)i, (uint8_t)(1 + i % 6), i % 3 == 0);
     }
+    ck_assert_uint_gt (n_moved, 1000);
 }
 END_TEST
 

@@ -11,9 +11,9 @@
 static struct hs_timeline_query timeline_query (const struct hs_snapshot *snapshot,
                                                 const gint64 *parameters, guint n_columns)
 {
-    struct hs_timeline_query query = { .from = parameters[0],
-                                       .to = parameters[1],
-                                       .n_columns = n_columns };
+    struct hs_timeline_query query = {
+        .from = parameters[0], .to = parameters[1], .n_columns = n_columns, .may_move_borders = true
+    };
     gint64 last = snapshot->last_time;
 
     /* a batch may end before the time of its last event is told */

@@ -71,7 +71,7 @@ static char *hs_overview_view_describe (HsChart *chart, int mark)
     if (column == NULL)
         return NULL;
     return g_strdup_printf (_ ("%s: up to %s outstanding"),
-                            hs_selection_time_text (selection, to, to_text),
+                            hs_selection_time_text (selection, column->end_time, to_text),
                             hs_format_bytes (column->max_bytes, bytes));
 }
 

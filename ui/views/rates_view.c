@@ -55,7 +55,10 @@ static char *hs_rates_view_describe (HsChart *chart, int mark)
     if (mark != HS_CHART_WHOLE) {
         hs_time_chart_get_mark_times (HS_TIME_CHART (chart), mark, &from, &to);
         column = hs_time_chart_column_at (HS_TIME_CHART (chart), to);
-        return column != NULL ? describe_sums (chart, column, from, to) : NULL;
+        if (column == NULL)
+            return NULL;
+        from = column == timeline->columns ? timeline->begin + 1 : column[-1].end_time;
+        return describe_sums (chart, column, from, column->end_time);
     }
     for (uint32_t i = 0; i < timeline->n_columns; i++) {
         sums.births += timeline->columns[i].births;
@@ -63,7 +66,8 @@ static char *hs_rates_view_describe (HsChart *chart, int mark)
         sums.ends += timeline->columns[i].ends;
         sums.end_bytes += timeline->columns[i].end_bytes;
     }
-    return describe_sums (chart, &sums, timeline->from, timeline->to);
+    return describe_sums (chart, &sums, timeline->begin + 1,
+                          timeline->columns[timeline->n_columns - 1].end_time);
 }
 
 static void hs_rates_view_class_init (HsRatesViewClass *class)

@@ -90,7 +90,8 @@ const struct hs_timeline_column *hs_time_chart_column_at (HsTimeChart *self, gin
     const struct hs_timeline *timeline = private_of (self)->timeline;
     uint32_t low = 0, high;
 
-    if (timeline == NULL || timeline->n_columns == 0 || ticks < timeline->from)
+    if (timeline == NULL || timeline->n_columns == 0 || ticks < timeline->from ||
+        ticks > timeline->to)
         return NULL;
     high = timeline->n_columns;
     while (low < high) { /* the first column that ends at or after it */
@@ -101,7 +102,10 @@ const struct hs_timeline_column *hs_time_chart_column_at (HsTimeChart *self, gin
         else
             high = middle;
     }
-    return low < timeline->n_columns ? &timeline->columns[low] : NULL;
+    if (low == timeline->n_columns || (low > 0 && ticks - timeline->columns[low - 1].end_time <
+                                                      timeline->columns[low].end_time - ticks))
+        low--;
+    return &timeline->columns[low];
 }
 
 static void hs_time_chart_choose (HsChart *self, int mark)

@@ -29,7 +29,8 @@ const struct hs_time_plot *hs_time_chart_get_plot (HsTimeChart *self);
 /* The time of a mark: from is exclusive but for the first one. */
 void hs_time_chart_get_mark_times (HsTimeChart *self, int mark, gint64 *from, gint64 *to);
 
-/* The answer's column that covers a time, or NULL. */
+/* The answer's column that ends nearest to a time, or NULL. Its own times are to be told: borders
+ * of columns may have moved (analysis/timeline.h). */
 const struct hs_timeline_column *hs_time_chart_column_at (HsTimeChart *self, gint64 ticks);
 
 #endif

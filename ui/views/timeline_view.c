@@ -136,8 +136,8 @@ static char *describe_whole (HsChart *chart)
         return g_strdup (message_of (HS_TIMELINE_VIEW (chart)));
     if (timeline == NULL || timeline->n_columns == 0)
         return NULL;
-    hs_selection_time_text (selection, timeline->from, from);
-    hs_selection_time_text (selection, timeline->to, to);
+    hs_selection_time_text (selection, timeline->begin + 1, from);
+    hs_selection_time_text (selection, timeline->columns[timeline->n_columns - 1].end_time, to);
     hs_selection_time_text (selection, timeline->peak_time, peak_time);
     /* Translators: a whole chart in a sentence: times, sizes */
     return g_strdup_printf (
@@ -159,7 +159,7 @@ static char *hs_timeline_view_describe (HsChart *chart, int mark)
     column = hs_time_chart_column_at (HS_TIME_CHART (chart), to);
     if (column == NULL)
         return NULL;
-    hs_selection_time_text (hs_chart_get_selection (chart), to, time);
+    hs_selection_time_text (hs_chart_get_selection (chart), column->end_time, time);
     hs_format_bytes (column->live_bytes, bytes);
     hs_format_count (column->live_count, count);
     hs_format_bytes (column->min_bytes, low);
