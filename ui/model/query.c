@@ -9,6 +9,10 @@
  * would ever be answered that takes longer than from one motion to the next. */
 #define GRACE_MS 100
 #define POOL_THREADS 3
+/* Answers with nothing but newer data are shown one in a frame: while a trace grows all views have
+ * one ten times a second, and to paint them all at once took longer than a frame. */
+#define FRAME_MS 17
+#define TURN_PRIORITY G_PRIORITY_DEFAULT_IDLE /* the frame of the one before comes first */
 
 /* What the worker owns, but for `cancel`, which the slot sets. */
 typedef struct {
@@ -27,6 +31,7 @@ struct _HsQuery {
     HsDocument *document;
 
     Job *running;
+    GTask *held; /* answered, but waiting for its turn */
     gboolean has_waiting, has_answered;
     guint n_questions;
     HsQuestion waiting, answered;
@@ -40,7 +45,9 @@ struct _HsQuery {
 
 G_DEFINE_TYPE (HsQuery, hs_query, G_TYPE_OBJECT)
 
-static guint n_running; /* of kinds without a subject */
+static guint n_running;            /* of kinds without a subject */
+static GQueue held = G_QUEUE_INIT; /* HsQuery, lent: in the order of their answers */
+static guint turn_source;          /* a frame after the last turn */
 
 enum { SIGNAL_ANSWERED, N_SIGNALS };
 static guint signals[N_SIGNALS];
@@ -165,18 +172,13 @@ static void start (HsQuery *self, const HsQuestion *question)
         self->busy_source = g_timeout_add (BUSY_AFTER_MS, on_slow, self);
 }
 
-static void on_worked (GObject *source, GAsyncResult *result, gpointer data)
+/* The answer of the job that runs is shown, or what it failed of is told. */
+static void finish (HsQuery *self, GTask *task)
 {
-    Job *job = g_task_get_task_data (G_TASK (result));
-    gpointer answer = g_task_propagate_pointer (G_TASK (result), NULL);
-    g_autoptr (HsQuery) self = g_weak_ref_get (&job->owner);
+    Job *job = self->running;
+    gpointer answer = g_task_propagate_pointer (task, NULL);
 
     n_running -= job->kind->ref_subject == NULL;
-    if (self == NULL || self->running != job) {
-        if (answer != NULL)
-            job->kind->unref (answer);
-        return;
-    }
     if (answer != NULL && !hs_cancel_is_set (&job->cancel)) {
         if (self->answer != NULL)
             self->kind->unref (self->answer);
@@ -204,6 +206,61 @@ static void on_worked (GObject *source, GAsyncResult *result, gpointer data)
         g_signal_emit (self, signals[SIGNAL_ANSWERED], 0);
 }
 
+/* Out of the queue. */
+static GTask *take_held (HsQuery *self)
+{
+    g_queue_remove (&held, self);
+    return g_steal_pointer (&self->held);
+}
+
+static void finish_held (HsQuery *self)
+{
+    g_autoptr (GTask) task = take_held (self);
+
+    finish (self, task);
+}
+
+static gboolean on_turn (gpointer unused)
+{
+    HsQuery *self = g_queue_peek_head (&held);
+
+    if (self == NULL) {
+        turn_source = 0;
+        return G_SOURCE_REMOVE;
+    }
+    g_object_ref (self);
+    finish_held (self);
+    g_object_unref (self);
+    return G_SOURCE_CONTINUE;
+}
+
+/* Whether what is shown answers the same question. */
+static gboolean is_only_newer (HsQuery *self, const Job *job)
+{
+    return self->answer != NULL && self->has_answered && !hs_cancel_is_set (&job->cancel) &&
+           is_same_question (&self->answered, &job->question) &&
+           (!self->has_waiting || is_same_question (&self->waiting, &job->question));
+}
+
+static void on_worked (GObject *source, GAsyncResult *result, gpointer data)
+{
+    Job *job = g_task_get_task_data (G_TASK (result));
+    g_autoptr (HsQuery) self = g_weak_ref_get (&job->owner);
+
+    if (self == NULL || self->running != job) { /* the answer goes with the task */
+        n_running -= job->kind->ref_subject == NULL;
+        return;
+    }
+    if (!is_only_newer (self, job)) {
+        finish (self, G_TASK (result));
+        return;
+    }
+    self->held = g_object_ref (G_TASK (result));
+    g_queue_push_tail (&held, self);
+    if (turn_source == 0)
+        turn_source = g_timeout_add_full (TURN_PRIORITY, FRAME_MS, on_turn, NULL, NULL);
+}
+
 static gboolean is_answered (HsQuery *self, const HsQuestion *question)
 {
     return self->has_answered && is_same_question (&self->answered, question) &&
@@ -217,6 +274,8 @@ static gboolean on_grace_over (gpointer data)
     self->cancel_source = 0;
     if (self->running != NULL)
         hs_cancel_set (&self->running->cancel);
+    if (self->held != NULL)
+        finish_held (self);
     return G_SOURCE_REMOVE;
 }
 
@@ -225,10 +284,11 @@ static void cancel_soon (HsQuery *self)
 {
     gint64 age_ms = (g_get_monotonic_time () - self->started_at) / 1000;
 
-    if (age_ms >= GRACE_MS)
+    if (self->held == NULL && age_ms >= GRACE_MS)
         hs_cancel_set (&self->running->cancel);
     else if (self->cancel_source == 0)
-        self->cancel_source = g_timeout_add ((guint)(GRACE_MS - age_ms), on_grace_over, self);
+        self->cancel_source = g_timeout_add (self->held != NULL ? 0 : (guint)(GRACE_MS - age_ms),
+                                             on_grace_over, self);
 }
 
 static void ask (HsQuery *self, const HsQuestion *question)
@@ -323,6 +383,10 @@ static void hs_query_dispose (GObject *object)
     drop_waiting (self);
     if (self->running != NULL)
         hs_cancel_set (&self->running->cancel);
+    if (self->held != NULL) {
+        n_running -= self->kind->ref_subject == NULL;
+        g_object_unref (take_held (self));
+    }
     g_clear_pointer (&self->running, unref_job);
     if (self->answer != NULL)
         self->kind->unref (g_steal_pointer (&self->answer));

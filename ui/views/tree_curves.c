@@ -195,10 +195,17 @@ static void show_times (HsTreeCurves *self)
     gtk_tree_view_column_set_title (self->column, title);
 }
 
+/* The other columns are as they were, and most of the work. */
 static void on_rows (HsTreeCurves *self)
 {
+    int x, y;
+
     show_times (self);
-    gtk_widget_queue_draw (GTK_WIDGET (self->view));
+    gtk_tree_view_convert_bin_window_to_widget_coords (
+        self->view, gtk_tree_view_column_get_x_offset (self->column), 0, &x, &y);
+    gtk_widget_queue_draw_area (GTK_WIDGET (self->view), x, 0,
+                                gtk_tree_view_column_get_width (self->column),
+                                gtk_widget_get_allocated_height (GTK_WIDGET (self->view)));
 }
 
 static void on_chosen (HsTreeCurves *self)
