@@ -5,6 +5,7 @@
 
 #include "app/turn_samples.h"
 #include "model/query.h"
+#include "model/selection.h"
 
 #include <gtk/gtk.h>
 #include <sys/eventfd.h>
@@ -36,12 +37,14 @@ typedef struct {
     const char *name;
     GArray *waits;        /* Wait */
     gint64 since_us;      /* what no frame has shown; 0: nothing */
-    GdkFrameClock *clock; /* of the window; a tooltip has its own */
+    GdkFrameClock *clock; /* of the window; a tooltip has its own. NULL: no frame ends it */
     gint64 since_cpu_ns;
 } Span;
 
-enum { MOTION, TYPING, N_SPANS };
-static Span spans[N_SPANS] = { { .name = "motion" }, { .name = "typing" } };
+enum { MOTION, TYPING, GIVING_WAY, N_SPANS };
+static Span spans[N_SPANS] = { { .name = "motion" },
+                               { .name = "typing" },
+                               { .name = "giving_way" } };
 static gboolean is_news; /* an answer that no frame has shown */
 static double first_picture_ms;
 
@@ -116,6 +119,19 @@ static gboolean on_key (GSignalInvocationHint *hint, guint n_values, const GValu
     return TRUE;
 }
 
+/* Another filter or range, while answers to the one before are worked on. */
+static gboolean on_replaced (GSignalInvocationHint *hint, guint n_values, const GValue *values,
+                             gpointer unused)
+{
+    Span *span = &spans[GIVING_WAY];
+
+    if (span->since_us == 0 && hs_query_oldest_start () != G_MAXINT64) {
+        span->since_us = g_get_monotonic_time ();
+        span->since_cpu_ns = cpu_ns (CLOCK_PROCESS_CPUTIME_ID);
+    }
+    return TRUE;
+}
+
 static void watch (GType type, const char *signal, GSignalEmissionHook hook)
 {
     g_type_class_unref (g_type_class_ref (type));
@@ -130,6 +146,7 @@ static void begin_spans (void)
     watch (GTK_TYPE_WIDGET, "key-press-event", on_key);
     watch (GDK_TYPE_FRAME_CLOCK, "after-paint", on_after_paint);
     watch (HS_TYPE_QUERY, "answered", on_answered);
+    watch (HS_TYPE_SELECTION, "changed", on_replaced);
 }
 
 static void tell_spans (GString *text)
@@ -173,6 +190,8 @@ static int measured_poll (GPollFD *fds, guint n, int timeout_ms)
         if (has_samples && turn.ms > SLOW_MS)
             note_slow (&turn);
     }
+    if (hs_query_oldest_start () > spans[GIVING_WAY].since_us)
+        end_span (&spans[GIVING_WAY], NULL);
     ret = next_poll (fds, n, timeout_ms);
     busy_since_us = g_get_monotonic_time ();
     busy_since_ns = cpu_ns (CLOCK_THREAD_CPUTIME_ID);

@@ -14,7 +14,8 @@ void hs_dispatch_times_begin (void);
  * seconds since `began` (monotonic), and how long, in ms; first_picture_ms, from the beginning to
  * the first frame with an answer; and until the frame that shows the answers of all views, as pairs
  * of ms on the wall and of CPU in all threads: motion, of the pointer with its button pressed, and
- * typing, from the last letter in an entry; slow: turns over 16 ms, with the stacks that the thread
+ * typing, from the last letter in an entry; giving_way, from another filter or range until what was
+ * asked before is worked on no more; slow: turns over 16 ms, with the stacks that the thread
  * was seen in (see turn_samples.h). */
 void hs_dispatch_times_end (void);
 

@@ -21,7 +21,8 @@ typedef struct {
     HsTraceHold *hold;
     struct hs_cancel cancel;
     struct hs_error error;
-    GWeakRef owner; /* a closed view must not wait for its answer */
+    GWeakRef owner;    /* a closed view must not wait for its answer */
+    gint64 started_at; /* monotonic */
 } Job;
 
 struct _HsQuery {
@@ -37,7 +38,6 @@ struct _HsQuery {
     HsQuestion waiting, answered;
     gpointer answer;
 
-    gint64 started_at; /* monotonic */
     guint cancel_source;
     guint busy_source;
     gboolean is_busy;
@@ -45,9 +45,9 @@ struct _HsQuery {
 
 G_DEFINE_TYPE (HsQuery, hs_query, G_TYPE_OBJECT)
 
-static guint n_running;            /* of kinds without a subject */
-static GQueue held = G_QUEUE_INIT; /* HsQuery, lent: in the order of their answers */
-static guint turn_source;          /* a frame after the last turn */
+static GQueue under_way = G_QUEUE_INIT; /* Job, lent: oldest first, until they are finished */
+static GQueue held = G_QUEUE_INIT;      /* HsQuery, lent: in the order of their answers */
+static guint turn_source;               /* a frame after the last turn */
 
 enum { SIGNAL_ANSWERED, N_SIGNALS };
 static guint signals[N_SIGNALS];
@@ -164,8 +164,8 @@ static void start (HsQuery *self, const HsQuestion *question)
     if (self->answer != NULL && self->kind->ref != NULL)
         self->running->question.earlier = self->kind->ref (self->answer);
     self->running->hold = hs_trace_hold_ref (hs_document_get_hold (self->document));
-    n_running += self->kind->ref_subject == NULL;
-    self->started_at = g_get_monotonic_time ();
+    self->running->started_at = g_get_monotonic_time ();
+    g_queue_push_tail (&under_way, self->running);
     g_task_set_task_data (task, g_atomic_rc_box_acquire (self->running), unref_job);
     g_thread_pool_push (worker_pool (), task, NULL);
     if (self->busy_source == 0 && !self->is_busy)
@@ -178,7 +178,7 @@ static void finish (HsQuery *self, GTask *task)
     Job *job = self->running;
     gpointer answer = g_task_propagate_pointer (task, NULL);
 
-    n_running -= job->kind->ref_subject == NULL;
+    g_queue_remove (&under_way, job);
     if (answer != NULL && !hs_cancel_is_set (&job->cancel)) {
         if (self->answer != NULL)
             self->kind->unref (self->answer);
@@ -248,7 +248,7 @@ static void on_worked (GObject *source, GAsyncResult *result, gpointer data)
     g_autoptr (HsQuery) self = g_weak_ref_get (&job->owner);
 
     if (self == NULL || self->running != job) { /* the answer goes with the task */
-        n_running -= job->kind->ref_subject == NULL;
+        g_queue_remove (&under_way, job);
         return;
     }
     if (!is_only_newer (self, job)) {
@@ -282,7 +282,7 @@ static gboolean on_grace_over (gpointer data)
 /* Something else is waiting. */
 static void cancel_soon (HsQuery *self)
 {
-    gint64 age_ms = (g_get_monotonic_time () - self->started_at) / 1000;
+    gint64 age_ms = (g_get_monotonic_time () - self->running->started_at) / 1000;
 
     if (self->held == NULL && age_ms >= GRACE_MS)
         hs_cancel_set (&self->running->cancel);
@@ -353,7 +353,17 @@ guint hs_query_get_question (HsQuery *self)
 
 gboolean hs_query_are_all_answered (void)
 {
-    return n_running == 0;
+    for (GList *at = under_way.head; at != NULL; at = at->next)
+        if (((const Job *)at->data)->kind->ref_subject == NULL)
+            return FALSE;
+    return TRUE;
+}
+
+gint64 hs_query_oldest_start (void)
+{
+    const Job *job = g_queue_peek_head (&under_way);
+
+    return job != NULL ? job->started_at : G_MAXINT64;
 }
 
 gboolean hs_query_is_settled (HsQuery *self)
@@ -384,7 +394,7 @@ static void hs_query_dispose (GObject *object)
     if (self->running != NULL)
         hs_cancel_set (&self->running->cancel);
     if (self->held != NULL) {
-        n_running -= self->kind->ref_subject == NULL;
+        g_queue_remove (&under_way, self->running);
         g_object_unref (take_held (self));
     }
     g_clear_pointer (&self->running, unref_job);

@@ -67,6 +67,10 @@ guint hs_query_get_question (HsQuery *self);
 /* Whether no slot at all waits for an answer about the filter alone; for measuring. */
 gboolean hs_query_are_all_answered (void);
 
+/* When the oldest question began that is still worked on, in any slot (monotonic, in microseconds);
+ * G_MAXINT64: there is none. For measuring. */
+gint64 hs_query_oldest_start (void);
+
 /* Whether the answer is to what was asked last, with nothing under way. */
 gboolean hs_query_is_settled (HsQuery *self);
 gboolean hs_query_is_busy (HsQuery *self);
