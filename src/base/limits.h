@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Event and row numbers are 32 bit in the columns; the last two values are sentinels. */
-#define HS_LIMIT_EVENTS UINT32_C (0xfffffff0)
+#define HS_LIMIT_EVENTS UINT32_C (0xffffffc0)
 
 /* No user address space is larger; larger sizes are counted as damage, not added to totals. */
 #define HS_LIMIT_BLOCK_BYTES (UINT64_C (1) << 47)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The block model: rules of formats/etl.md 7.4, counters of its section 13. */
 #include "trace/gaps.h"
-#include "trace/trace_private.h"
+#include "trace/rows_writer.h"
 
 #include "base/limits.h"
 #include "base/units.h"
@@ -92,7 +92,7 @@ static bool open_block (struct hs_trace *trace, const struct hs_event *event, hs
         .address_high = (uint32_t)(event->block.address >> 32),
     };
 
-    if (!hs_trace_add_row (trace, number, &key, event->block.address, size,
+    if (!hs_trace_add_row (trace, &key, event->block.address, size,
                            has_stack ? event->stack : HS_NO_STACK))
         return false;
     hs_run_open (run, size, number, trace->newest_event_time);
@@ -111,17 +111,27 @@ static bool take_stack (struct hs_trace *trace, const struct hs_event *event,
 }
 
 /* Ends a row that has been taken out of its heap's live map. */
-static uint64_t end_row (struct hs_trace *trace, hs_row_no row, hs_event_no number)
+static uint64_t end_row (struct hs_trace *trace, struct hs_live_block block, hs_event_no number)
 {
-    uint64_t size = hs_column_u32 (&trace->rows.size, row);
+    uint64_t size =
+        block.size != HS_SIZE_LARGE ? block.size : hs_rows_size (&trace->rows, block.row);
 
-    if (size == HS_SIZE_LARGE)
-        size = hs_rows_size (&trace->rows, row);
-    hs_column_poke (&trace->rows.end, row, number);
+    hs_column_poke (&trace->rows.end, block.row, number);
     hs_run_close (&trace->run, size);
     if (trace->tables.unsure.count > 0)
-        hs_trace_close_unsure (trace, trace->run.heap, row, size);
+        hs_trace_close_unsure (trace, trace->run.heap, block.row, size);
     return size;
+}
+
+/* The block that is about to be opened, as the live map has it. */
+static struct hs_live_block new_block (const struct hs_trace *trace, const struct hs_event *event,
+                                       uint64_t size)
+{
+    return (struct hs_live_block){
+        .address = event->block.address,
+        .row = trace->n_rows,
+        .size = size < HS_SIZE_LARGE ? (uint32_t)size : HS_SIZE_LARGE,
+    };
 }
 
 static void set_row_flag (struct hs_trace *trace, hs_row_no row, uint32_t flag)
@@ -211,18 +221,19 @@ static bool alloc (struct hs_trace *trace, const struct hs_event *event, hs_even
 {
     uint32_t heap = trace->run.heap;
     uint64_t size = event->block.size;
-    hs_row_no old;
+    struct hs_live_block block, old;
 
     trace->run.allocs++;
     trace->tables.stack_events++;
     if (event->block.address == 0)
         return hs_trace_take_stack (trace, event, HS_NO_ROW, HS_NO_ROW);
-    if (!plausible_size (trace, &size) ||
-        !hs_idmap_exchange (&trace->heaps.items[heap].live, event->block.address, trace->n_rows,
-                            &old))
+    if (!plausible_size (trace, &size))
         return false;
-    if (old != HS_NO_ROW) {
-        hs_trace_count_duplicate_alloc (trace, heap, old);
+    block = new_block (trace, event, size);
+    if (!hs_live_map_exchange (&trace->heaps.items[heap].live, &block, &old))
+        return false;
+    if (old.row != HS_NO_ROW) {
+        hs_trace_count_duplicate_alloc (trace, heap, old.row);
         (void)end_row (trace, old, number);
     }
     return open_block (trace, event, number, size) && take_stack (trace, event, HS_NO_ROW);
@@ -232,7 +243,7 @@ static bool release (struct hs_trace *trace, const struct hs_event *event, hs_ev
 {
     struct hs_thread_state *thread = thread_of (trace, event);
     uint32_t heap = trace->run.heap;
-    hs_row_no row;
+    struct hs_live_block block;
 
     if (thread == NULL)
         return false;
@@ -242,14 +253,15 @@ static bool release (struct hs_trace *trace, const struct hs_event *event, hs_ev
     thread->free_heap = event->block.heap;
     thread->free_address = event->block.address;
     thread->free_rows = trace->n_rows;
-    row = hs_idmap_remove (&trace->heaps.items[heap].live, event->block.address);
-    if (row == HS_NO_ROW) {
+    block = hs_live_map_remove (&trace->heaps.items[heap].live, event->block.address);
+    if (block.row == HS_NO_ROW) {
         hs_trace_count_unmatched_free (trace, heap);
     } else {
-        judge_temporary (trace, event, row);
-        if (!judge_call (trace, event, row) || !hs_trace_take_end_stack (trace, event, row))
+        judge_temporary (trace, event, block.row);
+        if (!judge_call (trace, event, block.row) ||
+            !hs_trace_take_end_stack (trace, event, block.row))
             return false;
-        (void)end_row (trace, row, number);
+        (void)end_row (trace, block, number);
     }
     trace->processes.items[event->process].newest_row = HS_NO_ROW;
     return true;
@@ -271,7 +283,7 @@ static bool sum_up_move (struct hs_trace *trace, const struct hs_event *event, h
 {
     struct hs_thread_state *thread = thread_of (trace, event);
     uint32_t heap = trace->run.heap;
-    struct hs_idmap *live = &trace->heaps.items[heap].live;
+    struct hs_live_map *live = &trace->heaps.items[heap].live;
     uint64_t old_address = event->block.old_address;
     hs_row_no old;
 
@@ -282,20 +294,18 @@ static bool sum_up_move (struct hs_trace *trace, const struct hs_event *event, h
     if (thread->free_heap == event->block.heap && thread->free_address == old_address &&
         thread->free_rows > row)
         return true;
-    old = hs_idmap_get (live, old_address);
-    if (old != HS_NO_ROW && old < row) {
-        (void)hs_idmap_remove (live, old_address);
-        (void)end_row (trace, old, number);
-    }
+    old = hs_live_map_get (live, old_address);
+    if (old != HS_NO_ROW && old < row)
+        (void)end_row (trace, hs_live_map_remove (live, old_address), number);
     return true;
 }
 
 static bool reopen (struct hs_trace *trace, const struct hs_event *event, hs_event_no number)
 {
     uint32_t heap = trace->run.heap;
-    struct hs_idmap *live = &trace->heaps.items[heap].live;
+    struct hs_live_map *live = &trace->heaps.items[heap].live;
     bool is_in_place = event->block.address == event->block.old_address;
-    hs_row_no old = hs_idmap_remove (live, event->block.old_address), over;
+    struct hs_live_block old = hs_live_map_remove (live, event->block.old_address), block, over;
     uint64_t size = event->block.size;
 
     if (is_in_place)
@@ -304,25 +314,26 @@ static bool reopen (struct hs_trace *trace, const struct hs_event *event, hs_eve
         HS_TRACE_COUNT (trace, heap, realloc_standalone, 1);
     if (!plausible_size (trace, &size))
         return false;
-    if (old != HS_NO_ROW) {
-        judge_temporary (trace, event, old);
-        if (!judge_call (trace, event, old))
+    if (old.row != HS_NO_ROW) {
+        judge_temporary (trace, event, old.row);
+        if (!judge_call (trace, event, old.row))
             return false;
         /* not for its own sake: where frees tell nothing, the column would be all that there is */
-        if (trace->rows.n_end_stacks > 0 && !hs_trace_take_end_stack (trace, event, old))
+        if (trace->rows.n_end_stacks > 0 && !hs_trace_take_end_stack (trace, event, old.row))
             return false;
         (void)end_row (trace, old, number);
     }
-    if (!hs_idmap_exchange (live, event->block.address, trace->n_rows, &over))
+    block = new_block (trace, event, size);
+    if (!hs_live_map_exchange (live, &block, &over))
         return false;
-    if (over != HS_NO_ROW) {
-        hs_trace_count_duplicate_alloc (trace, heap, over);
+    if (over.row != HS_NO_ROW) {
+        hs_trace_count_duplicate_alloc (trace, heap, over.row);
         (void)end_row (trace, over, number);
     }
     if (!open_block (trace, event, number, size))
         return false;
     set_row_flag (trace, trace->n_rows - 1, HS_ROW_IS_CLAIMED);
-    return take_stack (trace, event, is_in_place ? old : HS_NO_ROW);
+    return take_stack (trace, event, is_in_place ? old.row : HS_NO_ROW);
 }
 
 static bool reallocate (struct hs_trace *trace, const struct hs_event *event, hs_event_no number)
@@ -336,7 +347,7 @@ static bool reallocate (struct hs_trace *trace, const struct hs_event *event, hs
         HS_TRACE_COUNT (trace, heap, realloc_failed, 1);
         return hs_trace_take_stack (trace, event, HS_NO_ROW, HS_NO_ROW);
     }
-    row = hs_idmap_get (&trace->heaps.items[heap].live, event->block.address);
+    row = hs_live_map_get (&trace->heaps.items[heap].live, event->block.address);
     if (event->block.address == event->block.old_address || !is_summary (trace, event, row))
         return reopen (trace, event, number);
     return sum_up_move (trace, event, number, row) &&
@@ -433,22 +444,21 @@ static bool note_level (struct hs_trace *trace, hs_process_id process, hs_event_
 static bool destroy_heap (struct hs_trace *trace, uint32_t heap, int64_t time)
 {
     struct hs_heap_info *info = &trace->tables.heaps.items[heap];
-    struct hs_idmap *live = &trace->heaps.items[heap].live;
+    struct hs_live_map *live = &trace->heaps.items[heap].live;
+    const struct hs_live_block *block;
     size_t place = 0;
-    uint64_t address;
     hs_event_no number;
-    hs_row_no row;
 
     if (!hs_trace_add_event (trace, time, &number))
         return false;
     hs_trace_begin_run (trace, heap);
-    while (hs_idmap_next (live, &place, &address, &row)) {
-        uint64_t size = end_row (trace, row, number);
+    while ((block = hs_live_map_next (live, &place)) != NULL) {
+        uint64_t size = end_row (trace, *block, number);
 
         HS_TRACE_COUNT (trace, heap, destroy_count, 1);
         HS_TRACE_COUNT (trace, heap, destroy_bytes, size);
     }
-    hs_idmap_clear (live);
+    hs_live_map_clear (live);
     info->is_destroyed = true;
     info->destroyed = time;
     trace->processes.items[info->process].newest_row = HS_NO_ROW;
@@ -550,7 +560,7 @@ bool hs_trace_process_end (struct hs_trace *trace, const struct hs_event *event)
         exit_counters (counters, n, bytes);
         exit_counters (&process->counters, n, bytes);
         exit_counters (&trace->tables.totals, n, bytes);
-        hs_idmap_clear (&trace->heaps.items[heap].live);
+        hs_live_map_clear (&trace->heaps.items[heap].live);
     }
     hs_trace_virtual_exit (trace, event->process);
     return note_level (trace, event->process, number);
@@ -579,7 +589,7 @@ bool hs_trace_forget_blocks (struct hs_trace *trace)
     for (size_t i = 0; i < tables->heaps.n; i++) {
         reset_counters (&tables->heaps.items[i].counters);
         memset (tables->heaps.items[i].histogram, 0, sizeof tables->heaps.items[i].histogram);
-        hs_idmap_clear (&trace->heaps.items[i].live);
+        hs_live_map_clear (&trace->heaps.items[i].live);
     }
     return true;
 }

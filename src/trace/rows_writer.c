@@ -1,12 +1,43 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The writer's side of the columns: events, rows, contexts. Layout in rows.h. */
-#include "trace/trace_private.h"
+/* What not every event does to the columns; see rows_writer.h. */
+#include "trace/rows_writer.h"
 
-#include "base/limits.h"
+void hs_trace_settle_columns (struct hs_trace *trace)
+{
+    struct hs_rows *rows = &trace->rows;
 
-#include <string.h>
+    rows->end.n = rows->size.n = rows->stack.n = rows->address.n = trace->n_rows;
+    rows->time_delta.n = trace->n_events;
+}
 
-static bool begin_segment (struct hs_trace *trace, int64_t time)
+_Static_assert(HS_LIMIT_EVENTS % HS_BIRTH_WORD_EVENTS == 0 &&
+                   HS_COLUMN_CHUNK_VALUES % HS_BIRTH_WORD_EVENTS == 0,
+               "looked at where a word begins");
+
+/* Of 64 events, and of a chunk of their times. */
+bool hs_trace_begin_word (struct hs_trace *trace)
+{
+    struct hs_rows *rows = &trace->rows;
+    uint64_t word = trace->n_events / HS_BIRTH_WORD_EVENTS;
+
+    if (trace->n_events >= HS_LIMIT_EVENTS)
+        return false;
+    if (trace->n_events % HS_COLUMN_CHUNK_VALUES == 0) {
+        hs_trace_settle_columns (trace);
+        if (!hs_column_grow (&rows->time_delta))
+            return false;
+        trace->tail.time = rows->time_delta.chunks[trace->n_events >> HS_COLUMN_CHUNK_SHIFT];
+    }
+    if (!hs_column_append_u64 (&rows->birth_bits, 0) ||
+        !hs_column_append_u32 (&rows->birth_rank, trace->n_rows))
+        return false;
+    trace->tail.births = (uint64_t *)rows->birth_bits.chunks[word >> HS_COLUMN_CHUNK_SHIFT] +
+                         (word & (HS_COLUMN_CHUNK_VALUES - 1));
+    return true;
+}
+
+/* Also of the first event of all. */
+bool hs_trace_begin_segment (struct hs_trace *trace, int64_t time)
 {
     struct hs_rows *rows = &trace->rows;
 
@@ -17,34 +48,25 @@ static bool begin_segment (struct hs_trace *trace, int64_t time)
         rows->segment_first.n--;
         return false;
     }
+    if (trace->n_events == 0 && time < trace->first_time)
+        trace->first_time = time;
     return true;
 }
 
-bool hs_trace_add_event (struct hs_trace *trace, int64_t time, hs_event_no *ret)
+/* Of rows. */
+bool hs_trace_begin_chunk (struct hs_trace *trace)
 {
-    struct hs_rows *rows = &trace->rows;
-    hs_event_no event = trace->n_events;
+    struct hs_column *const columns[] = { &trace->rows.end, &trace->rows.size, &trace->rows.stack,
+                                          &trace->rows.address };
+    uint32_t **const tails[] = { &trace->tail.end, &trace->tail.size, &trace->tail.stack,
+                                 &trace->tail.address };
 
-    if (event >= HS_LIMIT_EVENTS)
-        return false;
-    if (event > 0 && time < trace->newest_event_time)
-        time = trace->newest_event_time;
-    if (time >= trace->step_end && !hs_trace_begin_step (trace, time))
-        return false;
-    if (event == 0 || (uint64_t)time - (uint64_t)trace->segment_base > UINT16_MAX) {
-        if (!begin_segment (trace, time))
+    hs_trace_settle_columns (trace);
+    for (unsigned i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        if (!hs_column_grow (columns[i]))
             return false;
+        *tails[i] = columns[i]->chunks[trace->n_rows >> HS_COLUMN_CHUNK_SHIFT];
     }
-    if (event % 64 == 0 && (!hs_column_append_u64 (&rows->birth_bits, 0) ||
-                            !hs_column_append_u32 (&rows->birth_rank, trace->n_rows)))
-        return false;
-    if (!hs_column_append_u16 (&rows->time_delta, (uint16_t)(time - trace->segment_base)))
-        return false;
-    if (event == 0 && time < trace->first_time)
-        trace->first_time = time;
-    trace->newest_event_time = time;
-    trace->n_events++;
-    *ret = event;
     return true;
 }
 
@@ -70,21 +92,7 @@ static bool context_equals (const struct hs_rows *rows, uint32_t context,
            hs_column_u32 (&rows->context_address_high, context) == key->address_high;
 }
 
-static uint32_t recent_place (const struct hs_context_key *key)
-{
-    uint32_t mixed = key->thread * UINT32_C (0x9e3779b1) + key->address_high * 7 + key->source +
-                     key->heap * UINT32_C (0x85ebca6b);
-
-    return mixed >> (32 - HS_RECENT_SHIFT);
-}
-
-void hs_trace_init_recent (struct hs_trace *trace)
-{
-    for (uint32_t i = 0; i < HS_N_RECENT; i++)
-        trace->recent_contexts[i].context = trace->recent_threads[i].thread = UINT32_MAX;
-}
-
-static bool find_context (struct hs_trace *trace, const struct hs_context_key *key, uint32_t *ret)
+bool hs_trace_find_context (struct hs_trace *trace, const struct hs_context_key *key, uint32_t *ret)
 {
     uint64_t hash = hs_hash_u64 ((uint64_t)key->process << 32 | key->heap);
     uint32_t context;
@@ -104,22 +112,13 @@ static bool find_context (struct hs_trace *trace, const struct hs_context_key *k
     return true;
 }
 
-static inline bool need_context (struct hs_trace *trace, const struct hs_context_key *key,
-                                 uint32_t *ret)
+void hs_trace_init_recent (struct hs_trace *trace)
 {
-    struct hs_recent_context *recent = &trace->recent_contexts[recent_place (key)];
-
-    if (recent->context == UINT32_MAX || memcmp (key, &recent->key, sizeof *key) != 0) {
-        recent->context = UINT32_MAX;
-        if (!find_context (trace, key, &recent->context))
-            return false;
-        recent->key = *key;
-    }
-    *ret = recent->context;
-    return true;
+    for (uint32_t i = 0; i < HS_N_RECENT; i++)
+        trace->recent_contexts[i].context = trace->recent_threads[i].thread = UINT32_MAX;
 }
 
-static bool add_large_size (struct hs_trace *trace, uint64_t size)
+bool hs_trace_add_large_size (struct hs_trace *trace, uint64_t size)
 {
     struct hs_rows *rows = &trace->rows;
 
@@ -127,29 +126,5 @@ static bool add_large_size (struct hs_trace *trace, uint64_t size)
         !hs_column_append_u64 (&rows->large_size, size))
         return false;
     atomic_store_explicit (&rows->n_large, (uint32_t)rows->large_row.n, memory_order_release);
-    return true;
-}
-
-bool hs_trace_add_row (struct hs_trace *trace, hs_event_no event, const struct hs_context_key *key,
-                       uint64_t address, uint64_t size, hs_stack_slot stack)
-{
-    struct hs_rows *rows = &trace->rows;
-    uint32_t context, word = event / 64;
-    uint64_t bits;
-
-    if (!need_context (trace, key, &context))
-        return false;
-    if (size >= HS_SIZE_LARGE && !add_large_size (trace, size))
-        return false;
-    if (!hs_column_append_u32 (&rows->end, HS_NO_EVENT) ||
-        !hs_column_append_u32 (&rows->size,
-                               size < HS_SIZE_LARGE ? (uint32_t)size : HS_SIZE_LARGE) ||
-        !hs_column_append_u32 (&rows->stack, stack) ||
-        !hs_column_append_u32 (&rows->address, (uint32_t)address) ||
-        !hs_narrow_append (&rows->context, context))
-        return false;
-    bits = hs_column_u64 (&rows->birth_bits, word);
-    hs_column_poke_u64 (&rows->birth_bits, word, bits | UINT64_C (1) << event % 64);
-    trace->n_rows++;
     return true;
 }

@@ -3,7 +3,7 @@
 #include "trace/trace.h"
 
 #include "trace/gaps.h"
-#include "trace/trace_private.h"
+#include "trace/rows_writer.h"
 #include "base/limits.h"
 
 #include <stdio.h>
@@ -232,7 +232,7 @@ void hs_trace_clear_tables (struct hs_tables *tables)
 void hs_trace_clear_writer (struct hs_trace *trace)
 {
     for (size_t i = 0; i < trace->heaps.n; i++)
-        hs_idmap_clear (&trace->heaps.items[i].live);
+        hs_live_map_clear (&trace->heaps.items[i].live);
     for (size_t i = 0; i < trace->processes.n; i++) {
         hs_ranges_clear (&trace->processes.items[i].reserved);
         hs_ranges_clear (&trace->processes.items[i].committed);
@@ -371,23 +371,25 @@ static inline bool append_one (struct hs_trace *trace, const struct hs_event *ev
 
 static void prefetch (const struct hs_trace *trace, const struct hs_event_batch *batch, uint32_t i)
 {
-    const struct hs_idmap *live;
+    const struct hs_event *far, *near;
+    const struct hs_live_map *live;
+    hs_row_no row;
 
     if (trace->newest_heap == UINT32_MAX || i + PREFETCH_MAP >= batch->n)
         return;
+    far = &batch->events[i + PREFETCH_MAP];
+    near = &batch->events[i + PREFETCH_ROW];
     live = &trace->heaps.items[trace->newest_heap].live;
-    if (batch->events[i + PREFETCH_MAP].kind <= HS_EVENT_REALLOC)
-        hs_idmap_prefetch (live, batch->events[i + PREFETCH_MAP].block.address);
-    if (batch->events[i + PREFETCH_ROW].kind == HS_EVENT_FREE) {
-        hs_row_no row = hs_idmap_get (live, batch->events[i + PREFETCH_ROW].block.address);
-
-        if (row != HS_NO_ROW) {
-            hs_column_prefetch (&trace->rows.end, row);
-            hs_column_prefetch (&trace->rows.size, row);
-            if (batch->events[i + PREFETCH_ROW].call != 0)
-                __builtin_prefetch (hs_narrow_values (&trace->rows.context, row).at);
-        }
-    }
+    if (far->kind <= HS_EVENT_REALLOC)
+        hs_live_map_prefetch (live, far->block.address);
+    if (near->kind != HS_EVENT_FREE)
+        return;
+    row = hs_live_map_guess (live, near->block.address);
+    if (row == HS_NO_ROW)
+        return;
+    hs_column_prefetch (&trace->rows.end, row);
+    if (near->call != 0)
+        __builtin_prefetch (hs_narrow_values (&trace->rows.context, row).at);
 }
 
 static bool is_plausible (const struct hs_trace *trace, int64_t time)
@@ -420,6 +422,7 @@ enum hs_status hs_trace_append (struct hs_trace *trace, const struct hs_event_ba
         is_done = append_one (trace, &batch->events[i]);
     }
     is_done = hs_trace_end_run (trace) && is_done;
+    hs_trace_settle_columns (trace);
     if (batch->has_last_time && batch->last_time > trace->last_time &&
         is_plausible (trace, batch->last_time))
         trace->last_time = batch->last_time;
@@ -499,7 +502,7 @@ uint64_t hs_trace_memory (const struct hs_trace *trace)
     n += hs_column_bytes (&trace->rows.end_stack);
     n += hs_range_index_bytes (&trace->range_index);
     for (size_t i = 0; i < trace->heaps.n; i++)
-        n += trace->heaps.items[i].live.capacity * sizeof (struct hs_idmap_place);
+        n += hs_live_map_bytes (&trace->heaps.items[i].live);
     n += tables->strings.texts.n_bytes + tables->heaps.n * sizeof *tables->heaps.items +
          tables->modules.n * sizeof *tables->modules.items +
          tables->frame_names.n * sizeof *tables->frame_names.items;

@@ -10,6 +10,7 @@
 #include "base/store.h"
 #include "trace/block_run.h"
 #include "trace/column_ids.h"
+#include "trace/live_map.h"
 #include "trace/overview.h"
 #include "trace/range_index.h"
 #include "trace/ranges.h"
@@ -20,8 +21,8 @@
 
 #define HS_RECENT_REFS (UINT32_C (1) << 16)
 
-struct hs_heap_state {    /* beside tables.heaps */
-    struct hs_idmap live; /* address -> row */
+struct hs_heap_state { /* beside tables.heaps */
+    struct hs_live_map live;
     uint32_t older; /* the heap known before this one under the same hash, UINT32_MAX = none */
     uint32_t next_of_process;
 };
@@ -65,6 +66,13 @@ struct hs_recent_thread {
     uint32_t thread; /* UINT32_MAX: none */
 };
 
+/* The chunks of columns that are being filled (rows_writer.h). */
+struct hs_tail {
+    uint32_t *end, *size, *stack, *address;
+    uint16_t *time;
+    uint64_t *births; /* of the newest event: its word */
+};
+
 struct hs_index;
 
 struct hs_trace {
@@ -83,6 +91,7 @@ struct hs_trace {
     bool has_told_file;
     bool is_closed; /* finished, or memory ran out: nothing more is appended */
 
+    struct hs_tail tail;
     hs_event_no n_events;
     hs_row_no n_rows;
     hs_event_no first_event;
@@ -145,12 +154,6 @@ bool hs_range_index_set_peaks (struct hs_trace *trace);
 void hs_index_close (struct hs_index *index); /* NULL is allowed */
 /* What happened to the index since becomes a finding. With the tables locked. */
 void hs_index_tell (struct hs_index *index, struct hs_trace *trace);
-
-/* rows_writer.c: the columns */
-bool hs_trace_add_event (struct hs_trace *trace, int64_t time, hs_event_no *ret);
-void hs_trace_init_recent (struct hs_trace *trace);
-bool hs_trace_add_row (struct hs_trace *trace, hs_event_no event, const struct hs_context_key *key,
-                       uint64_t address, uint64_t size, hs_stack_slot stack);
 
 /* blocks.c: formats/etl.md 7.4 */
 bool hs_trace_block_event (struct hs_trace *trace, const struct hs_event *event);

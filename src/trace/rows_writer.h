@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The writer's side of the columns: events, rows, contexts. Layout in rows.h. What every
+ * event does is here, to be inlined: its columns are appended to all at one place, so there is one
+ * test for a new chunk, and the counts of the columns are set at the end of an append
+ * (hs_trace_settle_columns). Like trace_private.h: false when memory is out.
+ */
+#ifndef HS_TRACE_ROWS_WRITER_H
+#define HS_TRACE_ROWS_WRITER_H
+
+#include "trace/trace_private.h"
+
+#include "base/limits.h"
+
+#include <string.h>
+
+/* Not for direct use. */
+bool hs_trace_begin_word (struct hs_trace *trace);
+bool hs_trace_begin_segment (struct hs_trace *trace, int64_t time);
+bool hs_trace_begin_chunk (struct hs_trace *trace);
+bool hs_trace_find_context (struct hs_trace *trace, const struct hs_context_key *key,
+                            uint32_t *ret);
+bool hs_trace_add_large_size (struct hs_trace *trace, uint64_t size);
+
+/* The columns are as long as the events and rows that there are: for who looks at their counts. */
+void hs_trace_settle_columns (struct hs_trace *trace);
+
+void hs_trace_init_recent (struct hs_trace *trace);
+
+/* A new event; its number. False also past HS_LIMIT_EVENTS. */
+static inline bool hs_trace_add_event (struct hs_trace *trace, int64_t time, hs_event_no *ret)
+{
+    hs_event_no event = trace->n_events;
+
+    if (event > 0 && time < trace->newest_event_time)
+        time = trace->newest_event_time;
+    if (__builtin_expect (time >= trace->step_end, 0) && !hs_trace_begin_step (trace, time))
+        return false;
+    if (event % HS_BIRTH_WORD_EVENTS == 0 && !hs_trace_begin_word (trace))
+        return false;
+    if (__builtin_expect ((uint64_t)time - (uint64_t)trace->segment_base > UINT16_MAX || event == 0,
+                          0) &&
+        !hs_trace_begin_segment (trace, time))
+        return false;
+    trace->tail.time[event & (HS_COLUMN_CHUNK_VALUES - 1)] = (uint16_t)(time - trace->segment_base);
+    trace->newest_event_time = time;
+    trace->n_events = event + 1;
+    *ret = event;
+    return true;
+}
+
+/* What was used last, by some bits of the key. */
+static inline bool hs_trace_need_context (struct hs_trace *trace, const struct hs_context_key *key,
+                                          uint32_t *ret)
+{
+    uint32_t mixed = key->thread * UINT32_C (0x9e3779b1) + key->address_high * 7 + key->source +
+                     key->heap * UINT32_C (0x85ebca6b);
+    struct hs_recent_context *recent = &trace->recent_contexts[mixed >> (32 - HS_RECENT_SHIFT)];
+
+    if (recent->context == UINT32_MAX || memcmp (key, &recent->key, sizeof *key) != 0) {
+        recent->context = UINT32_MAX;
+        if (!hs_trace_find_context (trace, key, &recent->context))
+            return false;
+        recent->key = *key;
+    }
+    *ret = recent->context;
+    return true;
+}
+
+/* A row born by the newest event. */
+static inline bool hs_trace_add_row (struct hs_trace *trace, const struct hs_context_key *key,
+                                     uint64_t address, uint64_t size, hs_stack_slot stack)
+{
+    uint32_t at = trace->n_rows & (HS_COLUMN_CHUNK_VALUES - 1), context;
+    struct hs_tail *tail = &trace->tail;
+
+    if (at == 0 && !hs_trace_begin_chunk (trace))
+        return false;
+    if (!hs_trace_need_context (trace, key, &context) ||
+        !hs_narrow_append (&trace->rows.context, context) ||
+        (size >= HS_SIZE_LARGE && !hs_trace_add_large_size (trace, size)))
+        return false;
+    tail->end[at] = HS_NO_EVENT;
+    tail->size[at] = size < HS_SIZE_LARGE ? (uint32_t)size : HS_SIZE_LARGE;
+    tail->stack[at] = stack;
+    tail->address[at] = (uint32_t)address;
+    /* readers of earlier events look at the word */
+    __atomic_store_n (tail->births,
+                      *tail->births | UINT64_C (1) << (trace->n_events - 1) % HS_BIRTH_WORD_EVENTS,
+                      __ATOMIC_RELAXED);
+    trace->n_rows++;
+    return true;
+}
+
+#endif
