@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import zipfile
 
 PROGRAM, TRACES, DEMO = sys.argv[1:4]
 HEAPTRACK = os.path.join(TRACES, "heaptrack", "inlined-v2.txt")
@@ -97,6 +98,15 @@ def check_damage():
         with open(HEAPTRACK, "rb") as source, open(strange, "wb") as copy:
             copy.write(source.read())
         expect("strange file names", run("summary", strange)[0], 0)
+        packed = os.path.join(folder, "demo.zip")
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.write(DEMO, "demo.etl")
+        expect("a ZIP", run("summary", "--json", packed)[0], 0)
+        with open(os.path.join(folder, "libarchive.so.13"), "wb"):
+            pass
+        status, out, err = run("summary", packed, LD_LIBRARY_PATH=folder)
+        expect("a ZIP without libarchive: one sentence",
+               (status, out, err.count("\n"), "no libarchive" in err), (1, "", 1, True))
     if os.path.exists("/dev/full"):
         with open("/dev/full", "wb") as full:
             done = subprocess.run([PROGRAM, "summary", DEMO], stdout=full,
