@@ -46,7 +46,7 @@ static bool widen (struct hs_column *part)
     return true;
 }
 
-bool hs_narrow_append (struct hs_column *column, uint32_t value)
+bool hs_narrow_append_any (struct hs_column *column, uint32_t value)
 {
     struct hs_column *part = column;
 

@@ -19,8 +19,20 @@
  * Stores, bytes and clearing are asked of `column` alone. */
 void hs_narrow_init (struct hs_column *column, struct hs_column wider[HS_NARROW_WIDER]);
 
+/* Not for direct use: whatever is not the usual case. */
+bool hs_narrow_append_any (struct hs_column *column, uint32_t value);
+
 /* False when memory is out. */
-bool hs_narrow_append (struct hs_column *column, uint32_t value);
+static inline bool hs_narrow_append (struct hs_column *column, uint32_t value)
+{
+    uint64_t n = column->n, at = n & (HS_COLUMN_CHUNK_VALUES - 1);
+
+    if (__builtin_expect (at == 0 || value > UINT8_MAX || column->n_narrow != UINT64_MAX, 0))
+        return hs_narrow_append_any (column, value);
+    ((uint8_t *)column->chunks[n >> HS_COLUMN_CHUNK_SHIFT])[at] = (uint8_t)value;
+    column->n = n + 1;
+    return true;
+}
 
 /* Bytes that every number below `limit` fits into. */
 static inline uint8_t hs_narrow_bytes (uint64_t limit)

@@ -2,6 +2,7 @@
 /* The block model: rules of formats/etl.md 7.4, counters of its section 13. */
 #include "trace/gaps.h"
 #include "trace/rows_writer.h"
+#include "trace/stack_links.h"
 
 #include "base/limits.h"
 #include "base/units.h"

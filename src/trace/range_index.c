@@ -131,36 +131,66 @@ static bool add_survivor (struct hs_range_index *index, const struct hs_survivor
     return true;
 }
 
-/* Level 0: reads the rows. `border`: the event after the birth of the last one. */
-static bool sum_rows (struct hs_trace *trace, struct hs_range_block *block, hs_event_no border)
+static inline struct hs_block_sum *need_sum (struct hs_range_index *index, uint32_t slot,
+                                             uint32_t process)
+{
+    uint32_t place = index->places[slot];
+
+    return place > 0 && index->sums.items[place - 1].process == process
+               ? &index->sums.items[place - 1]
+               : find_sum (index, slot, process);
+}
+
+/* Rows that lie in one chunk of their columns. */
+static bool sum_run (struct hs_trace *trace, struct hs_range_block *block, hs_row_no first,
+                     uint32_t n, hs_event_no border)
 {
     struct hs_range_index *index = &trace->range_index;
     const struct hs_rows *rows = &trace->rows;
+    const uint32_t at = first & (HS_COLUMN_CHUNK_VALUES - 1);
+    const uint32_t *const ends = hs_column_chunk_u32 (&rows->end, first) + at;
+    const uint32_t *const sizes = hs_column_chunk_u32 (&rows->size, first) + at;
+    const uint32_t *const stacks = hs_column_chunk_u32 (&rows->stack, first) + at;
+    const struct hs_narrow_values contexts = hs_narrow_values (&rows->context, first);
+    const uint64_t n_slots = trace->stacks.slot_node.n;
 
-    for (hs_row_no row = block->first; row < block->first + block->n_rows; row++) {
-        uint32_t stack = hs_column_u32 (&rows->stack, row), slot = stack & HS_ROW_SLOT_MASK;
-        uint32_t context = hs_narrow_get (&rows->context, row);
-        uint32_t process = hs_column_u32 (&rows->context_process, context);
-        hs_event_no end = hs_column_u32 (&rows->end, row);
-        bool is_survivor = end >= border;
-        uint64_t size = hs_rows_size (rows, row);
-        struct hs_survivor survivor = { row, hs_column_u32 (&rows->size, row), context, stack,
-                                        end };
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t stack = stacks[i], slot = stack & HS_ROW_SLOT_MASK;
+        uint32_t context = hs_narrow_at (contexts, i);
+        bool is_survivor = ends[i] >= border;
+        uint64_t size = sizes[i] != HS_SIZE_LARGE ? sizes[i] : hs_rows_size (rows, first + i);
         struct hs_block_class *class = &block->classes[hs_size_class (size)];
         struct hs_block_sum *sum;
 
-        if (slot >= trace->stacks.slot_node.n)
+        if (slot >= n_slots)
             return false; /* does not happen: slots are made with their first use */
-        sum = find_sum (index, slot, process);
-        if (sum == NULL || (is_survivor && !add_survivor (index, &survivor)))
+        sum = need_sum (index, slot, hs_column_u32 (&rows->context_process, context));
+        if (sum == NULL ||
+            (is_survivor &&
+             !add_survivor (index,
+                            &(struct hs_survivor){ first + i, sizes[i], context, stack, ends[i] })))
             return false;
         sum->bytes += size;
         sum->count++;
         sum->temporary += !is_survivor && (stack & HS_ROW_IS_TEMPORARY) != 0;
-        sum->last_row = row;
+        sum->last_row = first + i;
         class->bytes += size;
         class->count++;
         block->max_slot = slot > block->max_slot ? slot : block->max_slot;
+    }
+    return true;
+}
+
+/* Level 0: reads the rows. `border`: the event after the birth of the last one. */
+static bool sum_rows (struct hs_trace *trace, struct hs_range_block *block, hs_event_no border)
+{
+    uint64_t end = (uint64_t)block->first + block->n_rows;
+    uint32_t n;
+
+    for (uint64_t row = block->first; row < end; row += n) {
+        n = hs_column_run (row, end);
+        if (!sum_run (trace, block, (hs_row_no)row, n, border))
+            return false;
     }
     return true;
 }

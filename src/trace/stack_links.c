@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Who gets which stack. An event may know its slot at once, name it later by its ref, or (a ReAlloc
- * in place) inherit that of the block it was made of. Refs live in a ring, because stacks usually
- * follow within a few events; those that leave it wait in a map of limited size.
+ * Who gets which stack; see stack_links.h. Refs live in a ring, because stacks usually follow
+ * within a few events; those that leave it wait in a map of limited size.
  */
-#include "trace/trace_private.h"
+#include "trace/stack_links.h"
 
 #include "base/limits.h"
-
-/* In slot_uses: the slot stands for a stack with frames. Looked at once per allocation, so one
- * small column answers instead of slot -> node -> parent. */
-#define IS_FILLED UINT32_MAX
-
-static uint32_t slot_use (const struct hs_trace *trace, hs_stack_slot slot)
-{
-    return slot < trace->slot_uses.n ? hs_column_u32 (&trace->slot_uses, slot) : 0;
-}
 
 static bool set_slot_use (struct hs_trace *trace, hs_stack_slot slot, uint32_t use)
 {
@@ -27,15 +17,10 @@ static bool set_slot_use (struct hs_trace *trace, hs_stack_slot slot, uint32_t u
     return true;
 }
 
-/* An Alloc or ReAlloc record has got this slot: counts it now, or when the slot is defined. */
-bool hs_trace_count_stack (struct hs_trace *trace, hs_stack_slot slot)
+bool hs_trace_await_stack (struct hs_trace *trace, hs_stack_slot slot)
 {
-    uint32_t use = slot_use (trace, slot);
+    uint32_t use = hs_trace_slot_use (trace, slot);
 
-    if (use == IS_FILLED) {
-        trace->tables.stack_events_set++;
-        return true;
-    }
     /* room for the slot, in case it is used before it is defined */
     return hs_stacks_set_slot (&trace->stacks, slot, HS_NODE_NONE) &&
            set_slot_use (trace, slot, use + 1);
@@ -182,9 +167,9 @@ bool hs_trace_link_stack (struct hs_trace *trace, uint64_t ref, hs_stack_slot sl
 bool hs_trace_define_stack (struct hs_trace *trace, const struct hs_event *event)
 {
     const struct hs_stack_fields *stack = &event->stack_info;
-    uint32_t node, use = slot_use (trace, stack->slot);
+    uint32_t node, use = hs_trace_slot_use (trace, stack->slot);
 
-    if (stack->slot == HS_NO_STACK || use == IS_FILLED)
+    if (stack->slot == HS_NO_STACK || use == HS_SLOT_IS_FILLED)
         return true;
     if (!hs_trace_need_process (trace, event->process) ||
         !hs_stacks_add (&trace->stacks, event->process, stack->frames, stack->n_frames, &node) ||
@@ -193,5 +178,5 @@ bool hs_trace_define_stack (struct hs_trace *trace, const struct hs_event *event
     if (stack->n_frames == 0)
         return true;
     trace->tables.stack_events_set += use;
-    return set_slot_use (trace, stack->slot, IS_FILLED);
+    return set_slot_use (trace, stack->slot, HS_SLOT_IS_FILLED);
 }

@@ -4,6 +4,7 @@
 
 #include "trace/gaps.h"
 #include "trace/rows_writer.h"
+#include "trace/stack_links.h"
 #include "base/limits.h"
 
 #include <stdio.h>

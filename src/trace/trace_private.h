@@ -161,16 +161,6 @@ bool hs_trace_heap_event (struct hs_trace *trace, const struct hs_event *event);
 bool hs_trace_process_end (struct hs_trace *trace, const struct hs_event *event);
 bool hs_trace_forget_blocks (struct hs_trace *trace);
 
-/* stack_links.c: who gets which stack */
-/* The record of a new row that has this slot already. */
-bool hs_trace_count_stack (struct hs_trace *trace, hs_stack_slot slot);
-bool hs_trace_take_stack (struct hs_trace *trace, const struct hs_event *event, hs_row_no row,
-                          hs_row_no inherits_from);
-/* Of an event that ended a row: who freed it. */
-bool hs_trace_take_end_stack (struct hs_trace *trace, const struct hs_event *event, hs_row_no row);
-bool hs_trace_define_stack (struct hs_trace *trace, const struct hs_event *event);
-bool hs_trace_link_stack (struct hs_trace *trace, uint64_t ref, hs_stack_slot slot);
-
 /* describe.c: processes, modules, names, facts, notes */
 bool hs_trace_need_process (struct hs_trace *trace, hs_process_id process);
 bool hs_trace_describe (struct hs_trace *trace, const struct hs_event *event);
