@@ -140,7 +140,8 @@ enum hs_status hs_replay (const struct hs_scan *scan, hs_event_no begin, hs_even
 struct candidates {
     struct part {
         hs_event_no begin, end;
-        uint64_t max; /* no more than that */
+        uint64_t max;           /* no more than that */
+        hs_event_no peak_event; /* the first with it; HS_NO_EVENT: not known, or outside */
     } left, best, right, tail;
     uint64_t most_before;
 };
@@ -149,10 +150,16 @@ struct candidates {
 static void add_border (struct candidates *found, const struct part *block, hs_event_no begin,
                         hs_event_no end)
 {
+    struct part part = *block;
+
+    part.begin = block->begin > begin ? block->begin : begin;
+    part.end = block->end < end ? block->end : end;
+    if (block->peak_event < part.begin || block->peak_event >= part.end)
+        part.peak_event = HS_NO_EVENT;
     if (block->begin < begin)
-        found->left = (struct part){ begin, block->end < end ? block->end : end, block->max };
+        found->left = part;
     else
-        found->right = (struct part){ block->begin, end, block->max };
+        found->right = part;
 }
 
 /* A block that is not full is pushed at the end: else the last events of a process are in none. */
@@ -166,7 +173,7 @@ static struct candidates find_candidates (const struct hs_snapshot *snapshot, hs
                                           hs_event_no begin, hs_event_no end)
 {
     const struct hs_rows *rows = snapshot->rows;
-    struct candidates found = { .tail = { begin, end, UINT64_MAX } };
+    struct candidates found = { .tail = { begin, end, UINT64_MAX, HS_NO_EVENT } };
 
     for (uint32_t i = 0; i < snapshot->n_overview; i++) {
         struct part block = { .begin = hs_column_u32 (&rows->overview_first, i),
@@ -179,13 +186,19 @@ static struct candidates find_candidates (const struct hs_snapshot *snapshot, hs
             continue;
         }
         block.max = hs_column_u64 (&rows->overview.max, i);
+        block.peak_event = hs_column_u32 (&rows->overview.peak_event, i);
         if (block.begin < begin)
             found.most_before = block.max;
         found.tail.begin = block.end < end ? block.end : end;
+        if (block.peak_event == HS_NO_EVENT && block.begin >= begin)
+            continue; /* it never has more than there was before it */
         if (block.begin < begin || block.end > end)
             add_border (&found, &block, begin, end);
-        else if (block.max > found.best.max)
+        else if (block.max > found.best.max) {
             found.best = block;
+            if (block.peak_event < block.begin || block.peak_event >= block.end)
+                found.best.peak_event = HS_NO_EVENT;
+        }
     }
     if (is_all_in_overview (snapshot))
         found.tail.begin = end;
@@ -194,12 +207,17 @@ static struct candidates find_candidates (const struct hs_snapshot *snapshot, hs
     return found;
 }
 
+/* That the part may have more than `peak` says is known. */
 static enum hs_status find_in (const struct hs_scan *scan, const struct part *part,
                                const struct hs_cancel *cancel, struct hs_peak *peak)
 {
     hs_event_no begin = part->begin, n;
     enum hs_status status = HS_OK;
 
+    if (part->peak_event != HS_NO_EVENT) {
+        *peak = (struct hs_peak){ part->max, part->peak_event, peak->most_before };
+        return HS_OK;
+    }
     for (; begin < part->end && status == HS_OK; begin += n) {
         uint64_t *deltas, level;
 
@@ -225,7 +243,7 @@ enum hs_status hs_replay_range_peak (const struct hs_scan *scan, const struct hs
 
     peak->most_before = UINT64_MAX;
     if (!hs_filter_is_of_process (filter))
-        return find_in (scan, &(struct part){ begin, end, UINT64_MAX }, cancel, peak);
+        return find_in (scan, &(struct part){ begin, end, UINT64_MAX, HS_NO_EVENT }, cancel, peak);
     found = find_candidates (&scan->snapshot, filter->process, begin, end);
     peak->most_before = found.most_before;
     /* in order of time: the first of several is wanted */
