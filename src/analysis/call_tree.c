@@ -245,6 +245,7 @@ static bool is_same_shape (const struct hs_call_tree_shape *shape,
 static enum hs_status make_whole_shape (const struct hs_snapshot *snapshot,
                                         const struct hs_filter *filter,
                                         const struct hs_call_tree_query *query,
+                                        const struct hs_stack_sums *asked,
                                         const struct hs_cancel *cancel,
                                         struct hs_call_tree_shape **ret)
 {
@@ -253,6 +254,12 @@ static enum hs_status make_whole_shape (const struct hs_snapshot *snapshot,
     enum hs_status status;
 
     whole.process = filter->process;
+    if (hs_filter_is_same (&whole, filter)) { /* that is what was asked */
+        status = hs_call_tree_shape (snapshot, asked, query, cancel, ret);
+        if (status == HS_OK)
+            (*ret)->process = filter->process;
+        return status;
+    }
     status = hs_stack_sums_of (snapshot, &whole, query->stacks_of, cancel, &sums, NULL);
     if (status != HS_OK)
         return status;
@@ -272,7 +279,7 @@ static enum hs_status find_shape (const struct hs_snapshot *snapshot,
     if (query->layout == HS_TREE_WHOLE)
         return hs_call_tree_shape (snapshot, sums, query, cancel, ret);
     if (query->earlier == NULL || !is_same_shape (query->earlier->shape, snapshot, filter, query))
-        return make_whole_shape (snapshot, filter, query, cancel, ret);
+        return make_whole_shape (snapshot, filter, query, sums, cancel, ret);
     *ret = hs_call_tree_shape_ref (query->earlier->shape);
     return HS_OK;
 }

@@ -2,8 +2,6 @@
 /* What views ask, run on worker threads; see questions.h. */
 #include "model/questions.h"
 
-#include "analysis/filter_words.h"
-
 #include <string.h>
 
 /* The times of a question that says "whole" or "the newest": those of its snapshot. So that new
@@ -134,25 +132,14 @@ static void unref_call_tree (gpointer answer)
     hs_call_tree_unref (answer);
 }
 
-/* Sums per stack cost more than twice as much; they are needed where the histogram leaves the
- * filter's sizes out. */
 static gpointer work_totals (const HsQuestion *question, const struct hs_cancel *cancel,
                              struct hs_error *err)
 {
-    struct hs_histogram *histogram = NULL;
     struct hs_stack_sums *sums = NULL;
     struct hs_sums *answer = NULL;
 
-    if (hs_filter_has_term (&question->filter, HS_TERM_SIZE)) {
-        if (hs_stack_sums (&question->snapshot, &question->filter, cancel, &sums, err) == HS_OK)
-            answer = g_memdup2 (&sums->total, sizeof sums->total);
-    } else if (hs_histogram (&question->snapshot, &question->filter, cancel, &histogram, err) ==
-               HS_OK) {
-        answer = g_new0 (struct hs_sums, 1);
-        memcpy (answer->count, histogram->total.count, sizeof answer->count);
-        memcpy (answer->bytes, histogram->total.bytes, sizeof answer->bytes);
-    }
-    hs_histogram_unref (histogram);
+    if (hs_stack_sums (&question->snapshot, &question->filter, cancel, &sums, err) == HS_OK)
+        answer = g_memdup2 (&sums->total, sizeof sums->total);
     hs_stack_sums_free (sums);
     return answer;
 }
@@ -246,3 +233,26 @@ const HsQueryKind hs_question_row_curves = {
     .ref_subject = ref_tree_rows,
     .unref_subject = unref_tree_rows,
 };
+
+#define HISTOGRAM_KEY "hs-histogram"
+
+HsQuery *hs_question_shared_histogram (HsSelection *selection)
+{
+    HsQuery *query = g_object_get_data (G_OBJECT (selection), HISTOGRAM_KEY);
+
+    if (query == NULL) {
+        query = hs_query_new (&hs_question_histogram, hs_selection_get_document (selection));
+        g_object_set_data_full (G_OBJECT (selection), HISTOGRAM_KEY, query, g_object_unref);
+    }
+    return query;
+}
+
+void hs_question_ask_shared_histogram (HsSelection *selection)
+{
+    struct hs_filter filter = hs_selection_get_filter (selection);
+    gint64 parameters[HS_QUERY_N_PARAMETERS] = { 0 };
+
+    filter.size_min = hs_filter_all ().size_min;
+    filter.size_max = hs_filter_all ().size_max;
+    hs_query_ask (hs_question_shared_histogram (selection), &filter, parameters);
+}

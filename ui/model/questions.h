@@ -11,6 +11,7 @@
 #include "analysis/symbol_list.h"
 #include "analysis/timeline.h"
 #include "model/query.h"
+#include "model/selection.h"
 #include "model/time_axis.h"
 
 /* from, to (ticks), columns, and 0 or how many ticks before `to` to begin -> hs_timeline */
@@ -22,8 +23,13 @@ extern const HsQueryKind hs_question_call_tree;
 extern const HsQueryKind hs_question_caller_path;
 extern const HsQueryKind hs_question_source_lines; /* hs_source_path_key -> hs_source_rows */
 extern const HsQueryKind hs_question_symbols;      /* of the whole trace -> hs_symbol_list */
-extern const HsQueryKind hs_question_totals; /* -> struct hs_sums, of the four classes alone */
-extern const HsQueryKind hs_question_peak;   /* from, to (ticks) -> struct hs_range_peak */
+extern const HsQueryKind hs_question_totals;       /* -> struct hs_sums */
+extern const HsQueryKind hs_question_peak;         /* from, to (ticks) -> struct hs_range_peak */
+
+/* The slot for the histogram of the selection, of any size, that whoever wants it shares: its total
+ * is that of the range, and a scan serves all. Lent for the selection's life. */
+HsQuery *hs_question_shared_histogram (HsSelection *selection);
+void hs_question_ask_shared_histogram (HsSelection *selection);
 
 /* from, to, columns, before `to`, about hs_tree_rows -> hs_row_curves */
 extern const HsQueryKind hs_question_row_curves;

@@ -46,13 +46,8 @@ static void update_legend (HsHistogramPanel *self)
 static void refresh (GtkWidget *widget)
 {
     HsHistogramPanel *self = HS_HISTOGRAM_PANEL (widget);
-    struct hs_filter filter = hs_selection_get_filter (self->selection);
-    gint64 parameters[HS_QUERY_N_PARAMETERS] = { 0 };
 
-    /* this view sets the sizes, so it shows them all */
-    filter.size_min = hs_filter_all ().size_min;
-    filter.size_max = hs_filter_all ().size_max;
-    hs_query_ask (self->query, &filter, parameters);
+    hs_question_ask_shared_histogram (self->selection);
     update_legend (self);
 }
 
@@ -81,7 +76,8 @@ void hs_histogram_panel_set_selection (HsHistogramPanel *self, HsSelection *sele
     g_return_if_fail (HS_IS_HISTOGRAM_PANEL (self) && self->selection == NULL);
     self->selection = g_object_ref (selection);
     hs_chart_set_up (HS_CHART (self->view), selection, _ ("Allocation sizes"));
-    self->query = hs_query_new (&hs_question_histogram, hs_selection_get_document (selection));
+    /* this view sets the sizes, so it shows them all */
+    self->query = g_object_ref (hs_question_shared_histogram (selection));
     g_signal_connect_object (self->query, "answered", G_CALLBACK (on_answered), self,
                              G_CONNECT_SWAPPED);
     g_signal_connect_object (selection, "changed", G_CALLBACK (on_selection_changed), self,

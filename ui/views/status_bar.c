@@ -2,6 +2,7 @@
 /* The range in numbers; see status_bar.h. Tooltips tell the numbers to the byte. */
 #include "views/status_bar.h"
 
+#include "analysis/filter_words.h"
 #include "base/units.h"
 #include "model/questions.h"
 #include "views/refresh.h"
@@ -16,7 +17,9 @@ struct _HsStatusBar {
     GtkLabel *unsure_label;
 
     HsSelection *selection;
-    HsQuery *query, *peak_query;
+    /* Sums per stack cost more than twice as much as the histogram that is there anyway; they are
+     * needed where that leaves the filter's sizes out. */
+    HsQuery *histogram, *query, *peak_query;
 };
 
 G_DEFINE_TYPE (HsStatusBar, hs_status_bar, GTK_TYPE_BOX)
@@ -115,13 +118,48 @@ static void show_doubts (HsStatusBar *self)
     atk_object_set_name (gtk_widget_get_accessible (GTK_WIDGET (self->unsure)), text);
 }
 
+static gboolean needs_sums (HsStatusBar *self)
+{
+    struct hs_filter filter = hs_selection_get_filter (self->selection);
+
+    return hs_filter_has_term (&filter, HS_TERM_SIZE);
+}
+
+static HsQuery *totals_query (HsStatusBar *self)
+{
+    return needs_sums (self) ? self->query : self->histogram;
+}
+
+/* Of either query: the one that is not needed now says nothing. */
+static void on_answered (HsStatusBar *self)
+{
+    gconstpointer answer = hs_query_get_answer (totals_query (self));
+    struct hs_sums sums = { 0 };
+
+    if (answer == NULL)
+        return;
+    if (!needs_sums (self)) {
+        const struct hs_histogram *histogram = answer;
+
+        memcpy (sums.count, histogram->total.count, sizeof sums.count);
+        memcpy (sums.bytes, histogram->total.bytes, sizeof sums.bytes);
+        answer = &sums;
+    }
+    show_totals (self, answer);
+}
+
 static void refresh (GtkWidget *widget)
 {
     HsStatusBar *self = HS_STATUS_BAR (widget);
     struct hs_filter filter = hs_selection_get_filter (self->selection);
     gint64 parameters[HS_QUERY_N_PARAMETERS] = { HS_TIME_FIRST, HS_TIME_NEWEST };
 
-    hs_query_ask (self->query, &filter, parameters);
+    if (needs_sums (self))
+        hs_query_ask (self->query, &filter, parameters);
+    else
+        hs_question_ask_shared_histogram (self->selection);
+    if (hs_query_is_settled (totals_query (self))) /* it was answered before */
+        on_answered (self);
     if (filter.has_range) {
         parameters[0] = filter.from;
         parameters[1] = filter.to;
@@ -130,11 +168,6 @@ static void refresh (GtkWidget *widget)
     hs_query_ask (self->peak_query, &filter, parameters);
     show_length (self);
     show_doubts (self);
-}
-
-static void on_answered (HsStatusBar *self)
-{
-    show_totals (self, hs_query_get_answer (self->query));
 }
 
 static void on_peak_answered (HsStatusBar *self)
@@ -156,6 +189,9 @@ void hs_status_bar_set_selection (HsStatusBar *self, HsSelection *selection)
     self->query = hs_query_new (&hs_question_totals, hs_selection_get_document (selection));
     g_signal_connect_object (self->query, "answered", G_CALLBACK (on_answered), self,
                              G_CONNECT_SWAPPED);
+    self->histogram = g_object_ref (hs_question_shared_histogram (selection));
+    g_signal_connect_object (self->histogram, "answered", G_CALLBACK (on_answered), self,
+                             G_CONNECT_SWAPPED);
     self->peak_query = hs_query_new (&hs_question_peak, hs_selection_get_document (selection));
     g_signal_connect_object (self->peak_query, "answered", G_CALLBACK (on_peak_answered), self,
                              G_CONNECT_SWAPPED);
@@ -166,20 +202,23 @@ void hs_status_bar_set_selection (HsStatusBar *self, HsSelection *selection)
 
 gboolean hs_status_bar_has_answers (HsStatusBar *self)
 {
-    return hs_query_get_answer (self->query) != NULL &&
+    return hs_query_get_answer (totals_query (self)) != NULL &&
            hs_query_get_answer (self->peak_query) != NULL;
 }
 
 gboolean hs_status_bar_is_settled (HsStatusBar *self)
 {
-    return hs_query_is_settled (self->query) && hs_query_is_settled (self->peak_query) &&
-           hs_query_get_answer (self->query) != NULL;
+    HsQuery *query = totals_query (self);
+
+    return hs_query_is_settled (query) && hs_query_is_settled (self->peak_query) &&
+           hs_query_get_answer (query) != NULL;
 }
 
 static void hs_status_bar_dispose (GObject *object)
 {
     HsStatusBar *self = HS_STATUS_BAR (object);
 
+    g_clear_object (&self->histogram);
     g_clear_object (&self->query);
     g_clear_object (&self->peak_query);
     g_clear_object (&self->selection);
