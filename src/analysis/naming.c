@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* From a trace to a symbolizer and back; see naming.h. */
+/*
+ * From a trace to symbolizers and back; see naming.h. There are two, each with a worker process of
+ * its own: one looks at what is on the disk and never waits for a server; the other is asked about
+ * the modules of which servers may have more, one after the other, and what it says takes the place
+ * of what the first one said.
+ */
 #include "analysis/naming.h"
 
 #include "analysis/unnamed_frames.h"
@@ -14,11 +19,24 @@
 
 #define POLL_MS 50 /* how soon a cancel is seen */
 
+struct wanted_offset {
+    uint32_t image;
+    uint64_t offset;
+};
+
+/* A symbolizer and what it knows of images. */
+struct side {
+    struct hs_naming *naming;
+    struct hs_symbolizer *symbolizer; /* NULL: no server may be asked */
+    struct hs_idmap module_of;        /* image -> the symbolizer's number + 1 */
+    HS_ARRAY (uint32_t) images;       /* by the symbolizer's number */
+    bool is_busy, has_news;           /* has_news: something came with the last step */
+};
+
 struct hs_naming {
     struct hs_trace *trace;
-    struct hs_symbolizer *symbolizer;
-    struct hs_idmap module_of;  /* image -> the symbolizer's number + 1 */
-    HS_ARRAY (uint32_t) images; /* by the symbolizer's number */
+    struct side disk, servers;
+    HS_ARRAY (struct wanted_offset) left_over; /* answered from the disk; servers may know more */
     bool is_out_of_memory;
 
     /* told to other threads, and by them */
@@ -26,7 +44,8 @@ struct hs_naming {
     _Atomic uint64_t n_bytes, n_total;
     atomic_bool is_given_up;
 
-    /* names of one image that are not in the trace yet */
+    /* names of one image, from one side, that are not in the trace yet */
+    const struct side *side;
     uint32_t image;
     HS_ARRAY (struct hs_image_name) names;
     HS_ARRAY (struct hs_image_frame) frames;
@@ -36,8 +55,9 @@ struct hs_naming {
 static void flush (struct hs_naming *naming)
 {
     if (naming->names.n > 0 &&
-        !hs_trace_add_names (naming->trace, naming->image, naming->names.items,
-                             (uint32_t)naming->names.n, naming->frames.items))
+        !(naming->side == &naming->servers ? hs_trace_replace_names : hs_trace_add_names) (
+            naming->trace, naming->image, naming->names.items, (uint32_t)naming->names.n,
+            naming->frames.items))
         naming->is_out_of_memory = true;
     naming->names.n = naming->frames.n = 0;
     hs_arena_clear (&naming->texts);
@@ -51,15 +71,28 @@ static const char *keep (struct hs_naming *naming, const char *text)
     return copy != NULL ? copy : "";
 }
 
+static void leave_over (struct hs_naming *naming, uint32_t image, uint64_t offset)
+{
+    if (hs_array_reserve (&naming->left_over, 1))
+        naming->left_over.items[naming->left_over.n++] = (struct wanted_offset){ image, offset };
+    else
+        naming->is_out_of_memory = true;
+}
+
 static void on_names (void *data, uint32_t module, uint64_t offset,
                       const struct hs_symbol_frame *frames, uint32_t n)
 {
-    struct hs_naming *naming = data;
-    uint32_t image = naming->images.items[module];
+    struct side *side = data;
+    struct hs_naming *naming = side->naming;
+    uint32_t image = side->images.items[module];
 
-    if (naming->names.n > 0 && naming->image != image)
+    if (naming->names.n > 0 && (naming->image != image || naming->side != side))
         flush (naming);
+    naming->side = side;
     naming->image = image;
+    if (side == &naming->disk && naming->servers.symbolizer != NULL &&
+        hs_symbolizer_module (side->symbolizer, module).may_be_on_servers)
+        leave_over (naming, image, offset);
     if (!hs_array_reserve (&naming->names, 1) || !hs_array_reserve (&naming->frames, n)) {
         naming->is_out_of_memory = true;
         return;
@@ -90,20 +123,40 @@ static bool take_download (struct hs_naming *naming, uint32_t image,
     return !is_known;
 }
 
+/* Of a server that failed, what was found on the disk stays. */
+static struct hs_symbol_module result_of (const struct side *side, uint32_t module)
+{
+    const struct side *disk = &side->naming->disk;
+    struct hs_symbol_module info = hs_symbolizer_module (side->symbolizer, module), on_disk;
+    uint32_t known;
+
+    if (side == disk || info.state != HS_SYMBOLS_FAILED)
+        return info;
+    known = hs_idmap_get (&disk->module_of, side->images.items[module]);
+    if (known == HS_IDMAP_NONE)
+        return info;
+    on_disk = hs_symbolizer_module (disk->symbolizer, known);
+    return hs_symbol_state_has_names (on_disk.state) ? on_disk : info;
+}
+
 static void on_state (void *data, uint32_t module)
 {
-    struct hs_naming *naming = data;
-    struct hs_symbol_module info = hs_symbolizer_module (naming->symbolizer, module);
+    struct side *side = data;
+    struct hs_naming *naming = side->naming;
+    uint32_t image = side->images.items[module];
+    struct hs_symbol_module info = hs_symbolizer_module (side->symbolizer, module);
     const struct hs_tables *tables = hs_trace_lock (naming->trace);
-    bool has_names = tables->images.items[naming->images.items[module]].n_named > 0;
+    bool has_names = tables->images.items[image].n_named > 0;
 
     hs_trace_unlock (naming->trace);
-    if (!take_download (naming, naming->images.items[module], &info))
+    if (side == &naming->servers && !take_download (naming, image, &info))
         return;
-    if (has_names && !hs_symbol_state_has_names (info.state)) /* from a side file */
+    info = result_of (side, module);
+    if (has_names && side == &naming->disk &&
+        !hs_symbol_state_has_names (info.state)) /* from a side file */
         return;
 
-    if (!hs_trace_set_image_result (naming->trace, naming->images.items[module],
+    if (!hs_trace_set_image_result (naming->trace, image,
                                     &(struct hs_image_result){
                                         .state = (uint8_t)info.state,
                                         .detail = info.detail,
@@ -113,19 +166,36 @@ static void on_state (void *data, uint32_t module)
         naming->is_out_of_memory = true;
 }
 
+static bool make_side (struct side *side, struct hs_naming *naming,
+                       const struct hs_symbolizer_options *options)
+{
+    side->naming = naming;
+    side->symbolizer =
+        hs_symbolizer_new (options, &(struct hs_symbolizer_sink){ on_names, on_state, side });
+    return side->symbolizer != NULL;
+}
+
+static void clear_side (struct side *side)
+{
+    hs_symbolizer_free (side->symbolizer);
+    hs_idmap_clear (&side->module_of);
+    hs_array_clear (&side->images);
+}
+
 struct hs_naming *hs_naming_new (struct hs_trace *trace,
                                  const struct hs_symbolizer_options *options)
 {
     struct hs_naming *naming = HS_NEW (struct hs_naming);
+    struct hs_symbolizer_options on_disk = *options;
 
     if (naming == NULL)
         return NULL;
     naming->trace = trace;
-    naming->symbolizer =
-        hs_symbolizer_new (options, &(struct hs_symbolizer_sink){ on_names, on_state, naming });
-    if (naming->symbolizer != NULL)
+    on_disk.may_download = false;
+    if (make_side (&naming->disk, naming, &on_disk) &&
+        (!options->may_download || make_side (&naming->servers, naming, options)))
         return naming;
-    hs_free (naming);
+    hs_naming_free (naming);
     return NULL;
 }
 
@@ -133,9 +203,9 @@ void hs_naming_free (struct hs_naming *naming)
 {
     if (naming == NULL)
         return;
-    hs_symbolizer_free (naming->symbolizer);
-    hs_idmap_clear (&naming->module_of);
-    hs_array_clear (&naming->images);
+    clear_side (&naming->disk);
+    clear_side (&naming->servers);
+    hs_array_clear (&naming->left_over);
     hs_array_clear (&naming->names);
     hs_array_clear (&naming->frames);
     hs_arena_clear (&naming->texts);
@@ -143,7 +213,7 @@ void hs_naming_free (struct hs_naming *naming)
 }
 
 /* With the trace's lock. */
-static bool add_module (struct hs_naming *naming, const struct hs_tables *tables,
+static bool add_module (struct side *side, const struct hs_tables *tables,
                         const struct hs_image *image, uint32_t *ret)
 {
     const char *path = hs_intern_text (&tables->strings, image->path);
@@ -155,7 +225,7 @@ static bool add_module (struct hs_naming *naming, const struct hs_tables *tables
     };
 
     if (!image->is_windows)
-        return hs_symbolizer_add_module (naming->symbolizer, path, image->build_id,
+        return hs_symbolizer_add_module (side->symbolizer, path, image->build_id,
                                          image->build_id_size, HS_OFFSETS_FROM_BASE, ret);
     if (image->build_id_size == sizeof wanted.guid + 4) {
         memcpy (wanted.guid, image->build_id, sizeof wanted.guid);
@@ -163,13 +233,13 @@ static bool add_module (struct hs_naming *naming, const struct hs_tables *tables
     } else {
         wanted.pdb_name = "";
     }
-    return hs_symbolizer_add_windows_module (naming->symbolizer, &wanted, ret);
+    return hs_symbolizer_add_windows_module (side->symbolizer, &wanted, ret);
 }
 
 /* The symbolizer's number of an image, new or known. */
-static bool need_module (struct hs_naming *naming, uint32_t image, uint32_t *ret)
+static bool need_module (struct side *side, uint32_t image, uint32_t *ret)
 {
-    uint32_t known = hs_idmap_get (&naming->module_of, image);
+    uint32_t known = hs_idmap_get (&side->module_of, image);
     const struct hs_tables *tables;
     bool is_done;
 
@@ -177,14 +247,14 @@ static bool need_module (struct hs_naming *naming, uint32_t image, uint32_t *ret
         *ret = known;
         return true;
     }
-    if (!hs_array_reserve (&naming->images, 1))
+    if (!hs_array_reserve (&side->images, 1))
         return false;
-    tables = hs_trace_lock (naming->trace);
-    is_done = add_module (naming, tables, &tables->images.items[image], ret);
-    hs_trace_unlock (naming->trace);
-    if (!is_done || !hs_idmap_set (&naming->module_of, image, *ret))
+    tables = hs_trace_lock (side->naming->trace);
+    is_done = add_module (side, tables, &tables->images.items[image], ret);
+    hs_trace_unlock (side->naming->trace);
+    if (!is_done || !hs_idmap_set (&side->module_of, image, *ret))
         return false;
-    naming->images.items[naming->images.n++] = image;
+    side->images.items[side->images.n++] = image;
     return true;
 }
 
@@ -228,14 +298,64 @@ static bool ask_for (struct hs_naming *naming, const struct hs_unnamed_frame *fr
         offsets[i] = ranks[i].offset;
         if (i + 1 < n && ranks[i + 1].order == ranks[i].order)
             continue;
-        is_done = need_module (naming, ranks[i].image, &module) &&
-                  hs_symbolizer_ask (naming->symbolizer, module, offsets + first,
+        is_done = need_module (&naming->disk, ranks[i].image, &module) &&
+                  hs_symbolizer_ask (naming->disk.symbolizer, module, offsets + first,
                                      (uint32_t)(i + 1 - first));
         first = i + 1;
     }
     hs_free (ranks);
     hs_free (offsets);
     return is_done;
+}
+
+/* Images in the order in which the disk was asked about them. */
+static bool ask_servers (struct hs_naming *naming)
+{
+    uint64_t *offsets = hs_alloc_array (naming->left_over.n, sizeof *offsets);
+    bool is_done = offsets != NULL;
+
+    for (size_t i = 0, first = 0; i < naming->left_over.n && is_done; i++) {
+        uint32_t image = naming->left_over.items[i].image, module;
+
+        offsets[i] = naming->left_over.items[i].offset;
+        if (i + 1 < naming->left_over.n && naming->left_over.items[i + 1].image == image)
+            continue;
+        is_done = need_module (&naming->servers, image, &module) &&
+                  hs_symbolizer_ask (naming->servers.symbolizer, module, offsets + first,
+                                     (uint32_t)(i + 1 - first));
+        first = i + 1;
+    }
+    naming->servers.is_busy |= naming->left_over.n > 0;
+    naming->left_over.n = 0;
+    hs_free (offsets);
+    return is_done;
+}
+
+static enum hs_status step_side (struct side *side, int timeout_ms, struct hs_error *err)
+{
+    enum hs_status status = hs_symbolizer_step (side->symbolizer, timeout_ms, err);
+
+    side->is_busy = status != HS_END;
+    side->has_news = status == HS_OK;
+    flush (side->naming);
+    return status == HS_END || status == HS_AGAIN ? HS_OK : status;
+}
+
+/* Servers are not waited for as long as there is something to do without them. */
+static enum hs_status step (struct hs_naming *naming, struct hs_error *err)
+{
+    enum hs_status status = HS_OK;
+
+    if (atomic_exchange (&naming->is_given_up, false) && atomic_load (&naming->downloading) != 0)
+        hs_symbolizer_give_up (naming->servers.symbolizer, "the download was cancelled");
+    if (naming->disk.is_busy)
+        status = step_side (&naming->disk, POLL_MS, err);
+    if (status == HS_OK && !naming->disk.is_busy && naming->left_over.n > 0 &&
+        !ask_servers (naming))
+        return hs_error_no_memory (err);
+    if (status == HS_OK && naming->servers.is_busy)
+        status = step_side (&naming->servers, naming->disk.is_busy ? 0 : POLL_MS, err);
+    return status == HS_OK && naming->is_out_of_memory ? hs_error_no_memory (err) : status;
 }
 
 enum hs_status hs_naming_run (struct hs_naming *naming, bool is_growing,
@@ -251,18 +371,20 @@ enum hs_status hs_naming_run (struct hs_naming *naming, bool is_growing,
                   unnamed.frames.n - unnamed.n_first))
         status = hs_error_no_memory (err);
     hs_unnamed_frames_clear (&unnamed);
-    while (status == HS_OK || status == HS_AGAIN) {
+    naming->disk.is_busy = true;
+    while (status == HS_OK &&
+           (naming->disk.is_busy ||
+            (naming->servers.is_busy && (!is_growing || naming->servers.has_news)))) {
         if (hs_cancel_is_set (cancel))
             return HS_CANCELLED;
-        if (atomic_exchange (&naming->is_given_up, false) &&
-            atomic_load (&naming->downloading) != 0)
-            hs_symbolizer_give_up (naming->symbolizer, "the download was cancelled");
-        status = hs_symbolizer_step (naming->symbolizer, POLL_MS, err);
-        flush (naming);
-        if (naming->is_out_of_memory)
-            status = hs_error_no_memory (err);
+        status = step (naming, err);
     }
-    return status == HS_END ? HS_OK : status;
+    return status;
+}
+
+bool hs_naming_is_fetching (const struct hs_naming *naming)
+{
+    return naming->servers.is_busy;
 }
 
 bool hs_naming_download (const struct hs_naming *naming, struct hs_naming_download *ret)

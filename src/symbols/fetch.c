@@ -91,15 +91,14 @@ void hs_fetch_clear (struct hs_fetch *fetch)
     *fetch = (struct hs_fetch){ 0 };
 }
 
-bool hs_fetch_is_possible (const struct hs_fetch *fetch)
-{
-    return fetch->is_allowed && fetch->urls != NULL;
-}
-
 int hs_fetch_file (struct hs_fetch *fetch, enum hs_fetch_kind kind, const uint8_t *build_id,
                    uint32_t build_id_size)
 {
-    if (!hs_fetch_is_possible (fetch) || build_id_size == 0)
+    if (fetch->urls == NULL || build_id_size == 0)
         return -ENOENT;
+    if (!fetch->is_allowed) {
+        fetch->was_refused = true;
+        return -ENOENT;
+    }
     return ask (fetch, kind, build_id, build_id_size);
 }

@@ -13,6 +13,7 @@
 struct hs_fetch {
     void *client; /* made when first needed */
     bool is_allowed;
+    bool was_refused; /* set when a server would have been asked, were it allowed */
     char *urls; /* DEBUGINFOD_URLS, taken out of the environment so that libdwfl asks nobody */
     void (*on_progress) (void *data, uint64_t n_bytes, uint64_t n_total);
     void *data;
@@ -26,9 +27,6 @@ enum hs_fetch_kind {
 /* Takes DEBUGINFOD_URLS; false when memory is out. */
 bool hs_fetch_init (struct hs_fetch *fetch);
 void hs_fetch_clear (struct hs_fetch *fetch);
-
-/* Whether a server is named and may be asked. */
-bool hs_fetch_is_possible (const struct hs_fetch *fetch);
 
 /* An open descriptor of the file, owned by the caller, or a negative errno. */
 int hs_fetch_file (struct hs_fetch *fetch, enum hs_fetch_kind kind, const uint8_t *build_id,

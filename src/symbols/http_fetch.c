@@ -146,8 +146,10 @@ enum hs_status hs_http_fetch_file (struct hs_http_fetch *fetch, const char *url,
     char part[PATH_MAX];
     int fd, n;
 
-    if (!fetch->is_allowed)
+    if (!fetch->is_allowed) {
+        fetch->was_refused = true;
         return HS_UNSUPPORTED;
+    }
     if (is_silent (fetch, url))
         return hs_error_set (err, HS_IO, HS_NO_OFFSET, "%s: the server did not answer before", url);
     n = snprintf (part, sizeof part, "%s.XXXXXX", path);

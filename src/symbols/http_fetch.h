@@ -14,6 +14,7 @@
 
 struct hs_http_fetch {
     bool is_allowed;
+    bool was_refused; /* set when a server would have been asked, were it allowed */
     void (*on_progress) (void *data, uint64_t n_bytes, uint64_t n_total); /* may be NULL */
     void *data;
     char silent[8][256]; /* servers that did not answer: not waited for again */

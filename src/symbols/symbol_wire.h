@@ -12,7 +12,7 @@
  *     ASK      u32 module, u32 n, n times u64 address (ELF's own, looked up as it is)
  *   from the worker
  *     STATE    u32 module, u8 state, u64 base (ELF address of the first mapped page),
- *              bytes build_id (that of the file found), text detail
+ *              bytes build_id (that of the file found), text detail, u8 may_be_on_servers
  *     PROGRESS u64 bytes so far, u64 bytes in all (0 = not known): something is being fetched
  *     NAMES    u32 module, u32 n, n times: u16 n_frames, then per frame, innermost first:
  *              text function, text file, u32 line, u8 is_inlined

@@ -215,6 +215,7 @@ static bool open_module (struct worker *worker, struct hs_reader *reader)
     if (module->wanted.path == NULL ||
         (flags & HS_WIRE_WINDOWS && !read_windows_wanted (worker, reader, module)))
         return false;
+    worker->fetch.was_refused = worker->http.was_refused = false;
     need_open (worker, module);
     hs_wire_begin (&worker->out, HS_WIRE_STATE);
     hs_wire_put_u32 (&worker->out, number);
@@ -222,6 +223,7 @@ static bool open_module (struct worker *worker, struct hs_reader *reader)
     hs_wire_put_u64 (&worker->out, module->file.base);
     hs_wire_put_bytes (&worker->out, module->file.build_id, module->file.build_id_size);
     hs_wire_put_text (&worker->out, module->file.detail);
+    hs_wire_put_u8 (&worker->out, worker->fetch.was_refused || worker->http.was_refused);
     hs_wire_end (&worker->out);
     return true;
 }

@@ -358,6 +358,7 @@ static bool take_state (struct hs_symbolizer *self, struct hs_reader *reader)
     uint32_t number = hs_reader_u32 (reader), state = hs_reader_u8 (reader);
     uint64_t base = hs_reader_u64 (reader);
     struct hs_span build_id = hs_wire_get_bytes (reader), detail = hs_wire_get_bytes (reader);
+    bool may_be_on_servers = hs_reader_u8 (reader) != 0;
     struct batch *batch = current_batch (self);
     struct module *module;
     char text[512];
@@ -370,6 +371,7 @@ static bool take_state (struct hs_symbolizer *self, struct hs_reader *reader)
     module->base = base;
     memcpy (module->info.build_id, build_id.data, build_id.size);
     module->info.build_id_size = (uint32_t)build_id.size;
+    module->info.may_be_on_servers = may_be_on_servers;
     (void)snprintf (text, sizeof text, "%.*s", (int)(detail.size < 500 ? detail.size : 500),
                     (const char *)detail.data);
     set_state (self, number, (enum hs_symbol_state)state, text);

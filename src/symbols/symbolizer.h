@@ -43,6 +43,7 @@ struct hs_symbol_module {
     uint8_t build_id[HS_BUILD_ID_MAX]; /* of the file found */
     uint32_t build_id_size;
     uint64_t n_downloaded, n_to_download; /* bytes, while DOWNLOADING; 0 = not known */
+    bool may_be_on_servers; /* there are some that would have been asked, if that were allowed */
 };
 
 enum hs_symbol_offsets {

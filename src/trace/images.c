@@ -92,12 +92,19 @@ bool hs_trace_need_image (struct hs_trace *trace, const struct hs_image_identity
     return is_done;
 }
 
+enum known_names {
+    KEEP_KNOWN,
+    REPLACE_KNOWN,
+};
+
 static bool add_name (struct hs_tables *tables, struct hs_image *image,
-                      const struct hs_image_name *name, const struct hs_image_frame *frames)
+                      const struct hs_image_name *name, const struct hs_image_frame *frames,
+                      enum known_names how)
 {
     uint32_t first = (uint32_t)tables->frame_names.n;
+    uint32_t known = hs_idmap_get (&image->names, name->offset);
 
-    if (hs_idmap_get (&image->names, name->offset) != HS_IDMAP_NONE)
+    if (known != HS_IDMAP_NONE && (how == KEEP_KNOWN || name->n == 0))
         return true;
     if (name->n == 0)
         return hs_idmap_set (&image->names, name->offset, NO_NAME);
@@ -117,22 +124,35 @@ static bool add_name (struct hs_tables *tables, struct hs_image *image,
     if (!hs_idmap_set (&image->names, name->offset, first))
         return false;
     tables->frame_names.n += name->n;
-    image->n_named++;
+    image->n_named += known == HS_IDMAP_NONE || known == NO_NAME;
     return true;
 }
 
-bool hs_trace_add_names (struct hs_trace *trace, uint32_t image, const struct hs_image_name *names,
-                         uint32_t n_names, const struct hs_image_frame *frames)
+static bool add_names (struct hs_trace *trace, uint32_t image, const struct hs_image_name *names,
+                       uint32_t n_names, const struct hs_image_frame *frames, enum known_names how)
 {
     bool is_done = true;
 
     (void)pthread_mutex_lock (&trace->tables_lock);
     for (uint32_t i = 0; i < n_names && is_done; i++)
         is_done = add_name (&trace->tables, &trace->tables.images.items[image], &names[i],
-                            frames + names[i].first);
+                            frames + names[i].first, how);
     (void)pthread_mutex_unlock (&trace->tables_lock);
     (void)atomic_fetch_add_explicit (&trace->names, 1, memory_order_release);
     return is_done;
+}
+
+bool hs_trace_add_names (struct hs_trace *trace, uint32_t image, const struct hs_image_name *names,
+                         uint32_t n_names, const struct hs_image_frame *frames)
+{
+    return add_names (trace, image, names, n_names, frames, KEEP_KNOWN);
+}
+
+bool hs_trace_replace_names (struct hs_trace *trace, uint32_t image,
+                             const struct hs_image_name *names, uint32_t n_names,
+                             const struct hs_image_frame *frames)
+{
+    return add_names (trace, image, names, n_names, frames, REPLACE_KNOWN);
 }
 
 bool hs_trace_set_image_result (struct hs_trace *trace, uint32_t number,

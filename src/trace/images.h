@@ -54,6 +54,11 @@ bool hs_trace_need_image (struct hs_trace *trace, const struct hs_image_identity
 bool hs_trace_add_names (struct hs_trace *trace, uint32_t image, const struct hs_image_name *names,
                          uint32_t n_names, const struct hs_image_frame *frames);
 
+/* As hs_trace_add_names, of a better source: its names take the place of known ones. */
+bool hs_trace_replace_names (struct hs_trace *trace, uint32_t image,
+                             const struct hs_image_name *names, uint32_t n_names,
+                             const struct hs_image_frame *frames);
+
 /* Any thread, without the lock. */
 bool hs_trace_set_image_result (struct hs_trace *trace, uint32_t image,
                                 const struct hs_image_result *result);

@@ -151,24 +151,48 @@ def walk_places(steps, folder, image, trace):
         viewer.kill()
 
 
-def walk_server(steps, folder, image, trace):
+def walk_server(steps, folder, image):
+    """What takes most of the memory is on a slow server, something else on the disk."""
+    path = os.path.join(folder, "later.exe")
+    folder_of_other = os.path.join(folder, "i686")
+    os.mkdir(folder_of_other)
+    shutil.copy(build(folder_of_other, "i686-pc-windows-msvc"), path)
+    shutil.copy(os.path.join(folder_of_other, "made.pdb"), path[:-3] + "pdb")
+    other = Image(path, 0x10000000)
+    if len(other.addresses) > len(image.addresses):
+        image, other = other, image
+    trace = os.path.join(folder, "two.etl")
+    write_trace(trace, [image, other])
+    on_disk = os.path.join(folder, "on-disk")
+    os.mkdir(on_disk)
+    shutil.copy(other.pdb, on_disk)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), SlowServer)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with open(image.pdb, "rb") as file:
         SlowServer.content["/" + image.pdb_key()] = file.read()
-    path = "srv*%s*http://127.0.0.1:%d" % (os.path.join(folder, "cache"), server.server_address[1])
+    path = "%s;srv*%s*http://127.0.0.1:%d" % (on_disk, os.path.join(folder, "cache"),
+                                              server.server_address[1])
     viewer = Viewer(BUILD, trace, _NT_SYMBOL_PATH=path)
 
     def fetching():
         press("Alt+5")
         wait_for_state(viewer, image.name, "^downloading$")
         viewer.text("^Fetching symbols of %s: 2(.0|,000)? .* of " % re.escape(image.name))
+        equal("what is on the disk", rows_of(viewer)[other.name][STATE], "functions and lines")
+        equal("what is fetched", rows_of(viewer)[image.name][STATE], "downloading")
 
     def not_waiting():
-        shown = first_function(viewer)
+        press("Alt+1")
+        table = viewer.find(ROLE.TREE_TABLE, "top-down")
         began = time.monotonic()
-        wait_for("rows", lambda: shown().startswith(image.name + "+0x"))
+
+        def both_kinds():
+            labels = [row[0] for row in table_rows(table, 40)]
+            unnamed = [label for label in labels if "+0x" in label]
+            return unnamed and len(unnamed) < len(labels) and \
+                all(label.startswith(image.name) for label in unnamed)
+        wait_for("rows without names and with", both_kinds)
         press("Alt+5")
         if time.monotonic() - began > 5:
             raise Failure("the tree took %.1f s" % (time.monotonic() - began))
@@ -190,7 +214,7 @@ def walk_server(steps, folder, image, trace):
         viewer.click(ROLE.CHECK_BOX, "^Offline$")
         wait_for_state(viewer, image.name, "^functions and lines$")
 
-    steps.step("a slow server: progress in bytes", fetching)
+    steps.step("a slow server: progress in bytes, and names of what is on the disk", fetching)
     steps.step("the tree does not wait for it", not_waiting)
     steps.step("cancel goes on without the file", cancelled)
     steps.step("offline: no server is asked", offline)
@@ -213,7 +237,7 @@ def main():
         write_trace(trace, [image])
         walk_folders(steps, folder, image, trace)
         walk_places(steps, folder, image, trace)
-        walk_server(steps, folder, image, trace)
+        walk_server(steps, folder, image)
     steps.end()
 
 

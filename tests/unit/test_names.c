@@ -122,6 +122,41 @@ START_TEST (rows_take_names_and_keep_a_memory)
 }
 END_TEST
 
+/* What a server sends comes after what was found on the disk. */
+START_TEST (better_names_replace_known_ones)
+{
+    struct trace_maker m = make ();
+    struct hs_image_frame frame = { "better", "/src/better.c", 3 };
+    struct hs_image_name names[2] = { { .offset = 0x11, .first = 0, .n = 1 },
+                                      { .offset = 0x22, .first = 0, .n = 0 } };
+    struct hs_image_identity identity = { .path = "/bin/program" };
+    const struct hs_tables *tables;
+    const struct hs_frame_name *found;
+    uint32_t image;
+
+    (void)trace_maker_snapshot (&m);
+    ck_assert (hs_trace_need_image (m.trace, &identity, &image));
+    name (&m, image, 0x11, "plain");
+    name (&m, image, 0x22, "kept");
+    name (&m, image, 0x33, NULL);
+    name (&m, image, 0x11, "not taken");
+    ck_assert (hs_trace_replace_names (m.trace, image, names, 2, &frame));
+    names[0].offset = 0x33;
+    ck_assert (hs_trace_replace_names (m.trace, image, names, 1, &frame));
+    tables = hs_trace_lock (m.trace);
+    ck_assert_uint_eq (tables->images.items[image].n_named, 3);
+    for (uint64_t offset = 0x11; offset <= 0x33; offset += 0x11) {
+        ck_assert_int_eq (hs_tables_image_name (tables, &tables->modules.items[0],
+                                                tables->modules.items[0].base + offset + 1, &found),
+                          HS_NAME_FOUND);
+        ck_assert_str_eq (hs_intern_text (&tables->strings, found->function),
+                          offset == 0x22 ? "kept" : "better");
+    }
+    hs_trace_unlock (m.trace);
+    trace_maker_end (&m);
+}
+END_TEST
+
 START_TEST (inlined_functions_are_rows)
 {
     struct trace_maker m = make ();
@@ -227,6 +262,7 @@ int main (void)
 
     tcase_add_test (tests, heaviest_frames_are_asked_first);
     tcase_add_test (tests, rows_take_names_and_keep_a_memory);
+    tcase_add_test (tests, better_names_replace_known_ones);
     tcase_add_test (tests, inlined_functions_are_rows);
     tcase_add_test (tests, modules_hide_what_has_no_name);
     tcase_add_test (tests, a_side_file_brings_the_names_back);

@@ -88,7 +88,8 @@ static void find_names (HsNameFinder *self, struct hs_naming *naming)
 
         was_last = is_last (self); /* before the snapshot, which then is the last one */
         snapshot = hs_trace_snapshot (trace);
-        if ((snapshot.generation == generation && !was_last) || snapshot.n_rows == 0)
+        if ((snapshot.generation == generation && !was_last && !hs_naming_is_fetching (naming)) ||
+            snapshot.n_rows == 0)
             continue;
         generation = snapshot.generation;
         if (hs_status_is_error (hs_naming_run (naming, !was_last, &self->cancel, &err))) {
