@@ -69,7 +69,7 @@ struct agent_loaded {         /* a module that was told, until it is unloaded */
 struct agent {
     struct hs_arena_head *arena;
     struct hs_ring_head *rings;
-    uint8_t *bodies;                        /* each twice: ring i at i * 2 * HS_RING_BYTES */
+    uint8_t *bodies;                        /* attached: ring i's goes to i * 2 * HS_RING_BYTES */
     const uint32_t *alive;                  /* a page that reads 0 after fork */
     int has_no_tsc;                         /* then stamps cost a system call */
     uint32_t is_bypassed;                   /* as in the arena */
@@ -104,6 +104,9 @@ uint8_t *agent_map_body (uint32_t number) AGENT_HIDDEN;
 
 /* agent_ring.c: what all threads share that found no ring */
 struct agent_thread *agent_without_ring (void) AGENT_HIDDEN;
+
+/* agent_ring.c: maps the body of ring `number` at `to`, twice in a row; 0 when that fails. */
+int agent_mirror_body (uint32_t number, uint8_t *to) AGENT_HIDDEN;
 
 /* agent_ring.c: now, by the clock that is not the TSC */
 uint64_t agent_slow_now (void) AGENT_HIDDEN;

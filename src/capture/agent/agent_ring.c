@@ -75,6 +75,21 @@ static struct agent_thread *take_memory (uint32_t number)
     return thread;
 }
 
+int agent_mirror_body (uint32_t number, uint8_t *to)
+{
+    uint8_t *from = (uint8_t *)agent.arena + (size_t)HS_ARENA_PAGE * (1 + HS_RINGS) +
+                    (size_t)number * HS_RING_BYTES;
+
+    for (unsigned half = 0; half < 2; half++) {
+        /* a length of 0 makes a second mapping of shared memory, without a descriptor */
+        if (sys_is_error ((void *)sys6 (SYS_mremap, (long)from, 0, HS_RING_BYTES,
+                                        MREMAP_MAYMOVE | MREMAP_FIXED,
+                                        (long)(to + (size_t)half * HS_RING_BYTES), 0)))
+            return 0;
+    }
+    return 1;
+}
+
 struct agent_thread *agent_without_ring (void)
 {
     without_ring.has_no_ring = 1;

@@ -160,16 +160,7 @@ void agent_keep_self (struct agent_thread *thread)
 
 uint8_t *agent_map_body (uint32_t number)
 {
-    uint8_t *from = (uint8_t *)agent.arena + (size_t)HS_ARENA_PAGE * (1 + HS_RINGS) +
-                    (size_t)number * HS_RING_BYTES;
     uint8_t *to = agent.bodies + (size_t)number * 2 * HS_RING_BYTES;
 
-    for (unsigned half = 0; half < 2; half++) {
-        /* a length of 0 makes a second mapping of shared memory, without a descriptor */
-        if (sys_is_error ((void *)sys6 (SYS_mremap, (long)from, 0, HS_RING_BYTES,
-                                        MREMAP_MAYMOVE | MREMAP_FIXED,
-                                        (long)(to + (size_t)half * HS_RING_BYTES), 0)))
-            return NULL;
-    }
-    return to;
+    return agent_mirror_body (number, to) ? to : NULL;
 }

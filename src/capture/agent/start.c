@@ -42,9 +42,28 @@ static int is_bypassed (void)
            symbol->st_shndx != SHN_UNDEF && first.dli_fbase != own.dli_fbase;
 }
 
+/* Of the present arena: of the rings that were taken, each twice in a row. */
+static uint8_t *bodies[HS_RINGS];
+
+/* All of them at once took a process 1.5 ms, most of its start, and few have more than some
+ * threads.
+ */
 uint8_t *agent_map_body (uint32_t number)
 {
-    return agent.bodies + (size_t)number * 2 * HS_RING_BYTES; /* start() mapped all of them */
+    uint8_t *to = bodies[number];
+
+    if (to != NULL)
+        return to;
+    to = sys_map (NULL, 2 * (size_t)HS_RING_BYTES, PROT_NONE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (sys_is_error (to))
+        return NULL;
+    if (!agent_mirror_body (number, to)) {
+        (void)sys3 (SYS_munmap, (long)to, 2 * (long)HS_RING_BYTES, 0);
+        return NULL;
+    }
+    bodies[number] = to;
+    return to;
 }
 
 static void remove_entry (char **entry)
@@ -110,30 +129,6 @@ static int leave_environment (char **environment)
     return fd;
 }
 
-/* Maps every ring's body twice in a row. */
-static uint8_t *map_bodies (int fd)
-{
-    size_t total = (size_t)HS_RINGS * 2 * HS_RING_BYTES;
-    uint8_t *base =
-        sys_map (NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    if (sys_is_error (base))
-        return NULL;
-    for (uint32_t i = 0; i < HS_RINGS; i++) {
-        long offset = (long)HS_ARENA_PAGE * (1 + HS_RINGS) + (long)i * HS_RING_BYTES;
-
-        for (unsigned half = 0; half < 2; half++) {
-            uint8_t *at = base + ((size_t)i * 2 + half) * HS_RING_BYTES;
-
-            if (sys_is_error (sys_map (at, HS_RING_BYTES, PROT_READ | PROT_WRITE,
-                                       MAP_SHARED | MAP_FIXED, fd, offset)))
-                return NULL;
-        }
-    }
-    (void)sys3 (SYS_madvise, (long)base, (long)total, MADV_DONTFORK);
-    return base;
-}
-
 static uint32_t *map_alive (void)
 {
     uint32_t *page =
@@ -146,21 +141,22 @@ static uint32_t *map_alive (void)
 
 int agent_take_arena (int fd)
 {
-    size_t heads = (size_t)HS_ARENA_PAGE * (1 + HS_RINGS);
-    struct hs_arena_head *arena = sys_map (NULL, heads, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    struct hs_arena_head *arena =
+        sys_map (NULL, HS_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     uint32_t *alive = (uint32_t *)(uintptr_t)agent.alive;
 
     if (sys_is_error (arena))
         return 0;
-    (void)sys3 (SYS_madvise, (long)arena, (long)heads, MADV_DONTFORK);
+    (void)sys3 (SYS_madvise, (long)arena, (long)HS_ARENA_BYTES, MADV_DONTFORK);
     if (arena->magic != HS_ARENA_MAGIC || arena->version != HS_ARENA_VERSION ||
         arena->n_rings != HS_RINGS || arena->ring_bytes != HS_RING_BYTES)
         return 0;
-    agent.bodies = map_bodies (fd);
     if (alive == NULL)
         alive = map_alive ();
-    if (agent.bodies == NULL || alive == NULL)
+    if (alive == NULL)
         return 0;
+    for (uint32_t i = 0; i < HS_RINGS; i++)
+        bodies[i] = NULL; /* those of the process that was forked are not here */
     agent.arena = arena;
     agent.has_no_tsc = arena->clock != HS_RING_CLOCK_TSC;
     agent.rings = (void *)((uint8_t *)arena + HS_ARENA_PAGE);

@@ -229,7 +229,8 @@ enum hs_status hs_recorded_reclaim_rings (struct hs_recorded *process, struct hs
 {
     enum hs_status status = HS_OK;
 
-    for (uint32_t i = 0; i < HS_RINGS && status == HS_OK; i++) {
+    for (uint32_t n = 0; n < process->reader.n_seen && status == HS_OK; n++) {
+        uint32_t i = process->reader.seen[n];
         struct hs_ring_head *ring = hs_ring_reader_head (&process->reader, i);
         struct hs_ring_queue *queue = &process->reader.queues[i];
         uint32_t n_words, tid = atomic_load (&ring->tid);
@@ -239,8 +240,8 @@ enum hs_status hs_recorded_reclaim_rings (struct hs_recorded *process, struct hs
         /* 0: the next thread has taken the ring and is about to say who it is. The one before it is
          * gone, but the ring is not free: given to a third, it would lose what one of them writes
          */
-        if (atomic_load (&ring->state) != HS_RING_OWNED || !queue->is_seen || tid == 0 ||
-            tid != queue->tid || hs_ring_queue_peek (&process->reader, i, &n_words) != NULL)
+        if (atomic_load (&ring->state) != HS_RING_OWNED || tid == 0 || tid != queue->tid ||
+            hs_ring_queue_peek (&process->reader, i, &n_words) != NULL)
             continue;
         if (status == HS_OK && !hs_process_has_thread (process->pid, queue->tid) &&
             atomic_load (&ring->head) == queue->tail) {
