@@ -225,3 +225,9 @@ bool hs_scan_has_peaks (const struct hs_scan *scan, uint32_t n_processes)
            hs_range_index_has_ends (snapshot) &&
            snapshot->ranges->peak_row.n == (uint64_t)snapshot->n_slots + n_processes;
 }
+
+bool hs_scan_is_whole (const struct hs_scan *scan)
+{
+    return scan->begin <= scan->snapshot.first_event && scan->end >= scan->snapshot.n_events &&
+           scan->snapshot.n_events == hs_trace_snapshot (scan->snapshot.trace).n_events;
+}

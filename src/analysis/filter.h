@@ -109,6 +109,8 @@ struct hs_survivor_run hs_survivor_run_at (const struct hs_snapshot *snapshot, u
 
 /* Whether the index knows what lived at the peak of all processes, for this filter. */
 bool hs_scan_has_peaks (const struct hs_scan *scan, uint32_t n_processes);
+/* When it does: whether the range is the whole trace, of which it has the sums, too. */
+bool hs_scan_is_whole (const struct hs_scan *scan);
 
 /* A value of a run that the writer may still change (end, stack). */
 static inline uint32_t hs_run_peek (const uint32_t *values, uint32_t i)

@@ -46,7 +46,7 @@ struct build {
     hs_row_no unsure_end;       /* the largest of them */
     hs_event_no peak_event;
     hs_row_no peak_rows; /* rows born up to the peak; 0 when the index knows what lived then */
-    bool has_kept_peak;
+    bool has_kept_peak, has_kept_whole;
 };
 
 void hs_sums_add (struct hs_sums *to, const struct hs_sums *from)
@@ -84,6 +84,7 @@ static enum hs_status set_peak (struct build *build, hs_process_id process,
     build->has_kept_peak = !is_newer && status == HS_OK && process == HS_NO_PROCESS &&
                            build->stacks_of == HS_STACKS_OF_BIRTHS &&
                            hs_scan_has_peaks (&build->scan, build->n_processes);
+    build->has_kept_whole = build->has_kept_peak && hs_scan_is_whole (&build->scan);
     if (status == HS_OK && build->peak_event != HS_NO_EVENT && !build->has_kept_peak)
         build->peak_rows = hs_snapshot_rows_before (snapshot, build->peak_event + 1);
     return status;
@@ -343,11 +344,35 @@ static void add_kept_peak (struct build *build)
     }
 }
 
+/* All rows, likewise. */
+static void add_kept_whole (struct build *build)
+{
+    const struct hs_range_columns *columns = build->scan.snapshot.ranges;
+    size_t n = (size_t)build->n_slots + build->n_processes;
+
+    for (size_t at = 0; at < n; at++) {
+        build->shorts[at] = (struct slot_short){
+            .bytes = hs_column_u64 (&columns->whole_freed_bytes, at),
+            .count = hs_column_u32 (&columns->whole_freed_count, at),
+            .temporary = hs_column_u32 (&columns->whole_temporary, at),
+            .row = hs_column_u32 (&columns->whole_row, at),
+        };
+        build->slots[at].bytes[1] = hs_column_u64 (&columns->whole_live_bytes, at);
+        build->slots[at].count[1] = hs_column_u32 (&columns->whole_live_count, at);
+    }
+}
+
 static enum hs_status scan_rows (struct build *build, const struct hs_cancel *cancel)
 {
     const struct hs_scan *scan = &build->scan;
-    enum hs_status status =
-        scan_part (build, scan->snapshot.first_row, scan->row_begin, RUN_BEFORE, cancel);
+    enum hs_status status;
+
+    if (build->has_kept_whole) {
+        add_kept_whole (build);
+        add_kept_peak (build);
+        return HS_OK;
+    }
+    status = scan_part (build, scan->snapshot.first_row, scan->row_begin, RUN_BEFORE, cancel);
 
     if (status == HS_OK)
         status = scan_part (build, scan->row_begin, scan->row_end, RUN_INSIDE, cancel);
@@ -506,8 +531,14 @@ static void set_stack (const struct build *build, size_t at, struct hs_stack_sum
         ret->node = hs_column_peek (&snapshot->stacks->slot_node, at);
     if (ret->node != HS_NODE_NONE && ret->node >= snapshot->n_nodes)
         ret->node = HS_NODE_NONE; /* defined after the snapshot */
-    ret->process = hs_column_u32 (&snapshot->rows->context_process,
-                                  hs_narrow_get (&snapshot->rows->context, ret->row));
+    ret->has_time = build->has_kept_whole;
+    if (build->has_kept_whole) {
+        ret->process = hs_column_u32 (&snapshot->ranges->whole_process, at);
+        ret->time = (int64_t)hs_column_u64 (&snapshot->ranges->whole_time, at);
+    } else {
+        ret->process = hs_column_u32 (&snapshot->rows->context_process,
+                                      hs_narrow_get (&snapshot->rows->context, ret->row));
+    }
 }
 
 static int compare_stacks (const void *a, const void *b)
@@ -554,8 +585,10 @@ static enum hs_status collect (const struct build *build, struct hs_stack_sums *
             continue;
         }
         hs_sums_add (&last->sums, &sums->stacks[i].sums);
-        if (last->row < sums->stacks[i].row)
+        if (last->row < sums->stacks[i].row) {
             last->row = sums->stacks[i].row;
+            last->time = sums->stacks[i].time;
+        }
     }
     sums->n = n_kept;
     sums->peak_event = build->peak_event;
@@ -618,9 +651,12 @@ enum hs_status hs_stack_sums (const struct hs_snapshot *snapshot, const struct h
 
 int64_t hs_stack_sum_time (const struct hs_snapshot *snapshot, const struct hs_stack_sum *stack)
 {
-    hs_event_no event = hs_snapshot_birth (snapshot, stack->row);
-    hs_event_no end = hs_column_peek (&snapshot->rows->end, stack->row);
+    hs_event_no event, end;
 
+    if (stack->has_time)
+        return stack->time;
+    event = hs_snapshot_birth (snapshot, stack->row);
+    end = hs_column_peek (&snapshot->rows->end, stack->row);
     return hs_snapshot_event_time (snapshot,
                                    stack->is_of_end && end < snapshot->n_events ? end : event);
 }

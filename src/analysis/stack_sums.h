@@ -48,6 +48,8 @@ struct hs_stack_sum {
     hs_row_no row;     /* the newest row of it that was looked at, and the stack was taken at its */
     bool is_of_end;    /* end, not its birth */
     bool is_not_freed; /* of ends: these blocks have none in the snapshot */
+    bool has_time;     /* `time` is that of the birth */
+    int64_t time;
     struct hs_sums sums;
 };
 

@@ -246,12 +246,14 @@ bool hs_index_values_are_sound (enum hs_column_id column, const void *values,
     case HS_COLUMN_SURVIVOR_CONTEXT:
         return contexts_are_sound (values, check);
     case HS_COLUMN_SUM_PROCESS:
+    case HS_COLUMN_WHOLE_PROCESS:
         return are_below (values, check->n, check->n_processes);
     case HS_COLUMN_SUM_SLOT:
         return are_below (values, check->n, counts[HS_INDEX_SLOTS]);
     case HS_COLUMN_SUM_LAST_ROW:
     case HS_COLUMN_SURVIVOR_ROW:
     case HS_COLUMN_PEAK_ROW:
+    case HS_COLUMN_WHOLE_ROW:
     case HS_COLUMN_LARGE_ROW:
         return are_below (values, check->n, counts[HS_INDEX_ROWS]);
     case HS_COLUMN_LARGE_SIZE:
@@ -311,6 +313,12 @@ bool hs_index_values_are_sound (enum hs_column_id column, const void *values,
     case HS_COLUMN_SURVIVOR_END:
     case HS_COLUMN_PEAK_BYTES:
     case HS_COLUMN_PEAK_COUNT:
+    case HS_COLUMN_WHOLE_FREED_BYTES:
+    case HS_COLUMN_WHOLE_LIVE_BYTES:
+    case HS_COLUMN_WHOLE_TIME:
+    case HS_COLUMN_WHOLE_FREED_COUNT:
+    case HS_COLUMN_WHOLE_LIVE_COUNT:
+    case HS_COLUMN_WHOLE_TEMPORARY:
     case HS_N_COLUMNS:
         break;
     }

@@ -92,6 +92,14 @@ uint64_t hs_index_column_values (const struct hs_index_counts *counts, enum hs_c
     case HS_COLUMN_PEAK_BYTES:
     case HS_COLUMN_PEAK_COUNT:
     case HS_COLUMN_PEAK_ROW:
+    case HS_COLUMN_WHOLE_FREED_BYTES:
+    case HS_COLUMN_WHOLE_LIVE_BYTES:
+    case HS_COLUMN_WHOLE_TIME:
+    case HS_COLUMN_WHOLE_FREED_COUNT:
+    case HS_COLUMN_WHOLE_LIVE_COUNT:
+    case HS_COLUMN_WHOLE_TEMPORARY:
+    case HS_COLUMN_WHOLE_ROW:
+    case HS_COLUMN_WHOLE_PROCESS:
         return of[HS_INDEX_PEAKS];
     case HS_N_COLUMNS:
         break;

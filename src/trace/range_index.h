@@ -58,6 +58,12 @@ struct hs_range_columns {
     struct hs_column peak_bytes; /* u64 */
     struct hs_column peak_count;
     struct hs_column peak_row; /* the newest of them; of none: 0 */
+    /* Of the same places, all rows of the whole trace: those that ended, and those that did not. */
+    struct hs_column whole_freed_bytes, whole_live_bytes; /* u64, wrapping */
+    struct hs_column whole_time;                          /* u64: ticks of the newest's birth */
+    struct hs_column whole_freed_count, whole_live_count;
+    struct hs_column whole_temporary;
+    struct hs_column whole_row, whole_process; /* the newest, and whose it is */
 };
 
 struct hs_range_block {

@@ -65,6 +65,14 @@ static const uint8_t value_sizes[HS_N_COLUMNS] = {
     [HS_COLUMN_PEAK_BYTES] = 8,
     [HS_COLUMN_PEAK_COUNT] = 4,
     [HS_COLUMN_PEAK_ROW] = 4,
+    [HS_COLUMN_WHOLE_FREED_BYTES] = 8,
+    [HS_COLUMN_WHOLE_LIVE_BYTES] = 8,
+    [HS_COLUMN_WHOLE_TIME] = 8,
+    [HS_COLUMN_WHOLE_FREED_COUNT] = 4,
+    [HS_COLUMN_WHOLE_LIVE_COUNT] = 4,
+    [HS_COLUMN_WHOLE_TEMPORARY] = 4,
+    [HS_COLUMN_WHOLE_ROW] = 4,
+    [HS_COLUMN_WHOLE_PROCESS] = 4,
 };
 
 void hs_trace_list_columns (const struct hs_trace *trace, struct hs_column *columns[HS_N_COLUMNS])
@@ -128,6 +136,14 @@ void hs_trace_list_columns (const struct hs_trace *trace, struct hs_column *colu
         [HS_COLUMN_PEAK_BYTES] = &ranges->peak_bytes,
         [HS_COLUMN_PEAK_COUNT] = &ranges->peak_count,
         [HS_COLUMN_PEAK_ROW] = &ranges->peak_row,
+        [HS_COLUMN_WHOLE_FREED_BYTES] = &ranges->whole_freed_bytes,
+        [HS_COLUMN_WHOLE_LIVE_BYTES] = &ranges->whole_live_bytes,
+        [HS_COLUMN_WHOLE_TIME] = &ranges->whole_time,
+        [HS_COLUMN_WHOLE_FREED_COUNT] = &ranges->whole_freed_count,
+        [HS_COLUMN_WHOLE_LIVE_COUNT] = &ranges->whole_live_count,
+        [HS_COLUMN_WHOLE_TEMPORARY] = &ranges->whole_temporary,
+        [HS_COLUMN_WHOLE_ROW] = &ranges->whole_row,
+        [HS_COLUMN_WHOLE_PROCESS] = &ranges->whole_process,
     };
 
     for (size_t i = 0; i < HS_N_COLUMNS; i++)
