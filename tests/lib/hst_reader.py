@@ -301,10 +301,11 @@ def read_chunk(data, at, number):
 
 
 # section 9: bytes of a value of each column, and which count of the head says how many there are
-SIZES = (4, 4, 4, 4, 4, 4, 8, 2, 4, 8, 8, 4, 4, 4, 4, 4, 4, 4, 4, 4, 8, 8, 8, 4, 8, 4,
-         8, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 8, 4, 4)
-COUNTS = (1, 1, 1, 1, 1, 9, 9, 0, 4, 4, 0, 0, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 7, 7, 8,
-          10, 10, 10, 10, 10, 10, 11, 11, 11, 11, 11, 12, 12, 12)
+LEVELS = (8, 8, 8, 8, 8, 8, 4, 4, 4)
+SIZES = (4, 4, 4, 4, 4, 4, 8, 2, 4, 8, 8, 4, 4, 4, 4, 4, 4, 4, 4, 4, *LEVELS, *LEVELS, 4, 8, 4,
+         8, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 8, 4, 4, 8, 8, 8, 4, 4, 4, 4, 4)
+COUNTS = (1, 1, 1, 1, 1, 10, 10, 0, 4, 4, 0, 0, 5, 5, 5, 5, 5, *(6,) * 12, *(7,) * 9, 8, 8, 9,
+          *(11,) * 6, *(12,) * 5, *(13,) * 11)
 
 
 def read_column(index, head, at, column, n):
@@ -321,6 +322,20 @@ def read_column(index, head, at, column, n):
     return values, at
 
 
+def check_levels(steps, told, n_rows):
+    """What lived after each part of the time, against the rows."""
+    least, most, live, born, first_time, last_time, births, live_count, _ = steps
+    if not live:
+        assert n_rows == 0
+        return
+    assert all(low <= end <= high for low, end, high in zip(least, live, most))
+    assert all(begin <= end for begin, end in zip(first_time, last_time))
+    assert all(end <= begin for end, begin in zip(last_time, first_time[1:]))
+    # what lived when its process ended is outstanding, but lives no more
+    assert live[-1] <= told["outstanding_bytes"] and live_count[-1] <= told["outstanding"]
+    assert (born[-1], births[-1]) == (told["bytes"], n_rows)
+
+
 def read_index(index, whole, seal):
     """Counts and sums of the closing index, whose parts must fit together."""
     magic, told = struct.unpack_from("<8sQ", index)
@@ -330,13 +345,13 @@ def read_index(index, whole, seal):
     assert struct.unpack_from("<I", index, len(index) - 4)[0] == sum32(index[-32:-4])
     head = index[len(index) - 32 - n_head:len(index) - 32]
     assert check == sum32(head)
-    assert struct.unpack_from("<IIQII", head) == (4, 40, whole, seal, 24)
-    counts = struct.unpack_from("<13I", head, 24)
+    assert struct.unpack_from("<IIQII", head) == (5, 63, whole, seal, 24)
+    counts = struct.unpack_from("<14I", head, 24)
     for where in (104, 128):
         first, n_bytes, check = struct.unpack_from("<QQI", head, where)
         assert check == sum32(index[first:first + n_bytes])
     columns, at = [], 152
-    for column in range(40):
+    for column in range(len(SIZES)):
         n = counts[COUNTS[column]]
         n = (n + 63) // 64 if column in (10, 11) else n
         values, at = read_column(index, head, at, column, n)
@@ -353,10 +368,17 @@ def read_index(index, whole, seal):
     first = counts[3]
     shift, n_blocks = struct.unpack_from("<II", index, struct.unpack_from("<Q", head, 128)[0])
     assert n_blocks == 0 or counts[1] >> shift > 0
-    return {"events": counts[0], "rows": counts[1], "bytes": sum(sizes[first:]),
+    told = {"events": counts[0], "rows": counts[1], "bytes": sum(sizes[first:]),
             "outstanding": sum(end == 0xFFFFFFFF for end in ends[first:]),
             "outstanding_bytes": sum(size for size, end in zip(sizes[first:], ends[first:])
                                      if end == 0xFFFFFFFF)}
+    check_levels(columns[29:38], told, counts[1] - first)
+    if counts[13] > 0:
+        assert sum(columns[56]) == told["outstanding_bytes"]
+        assert sum(columns[59]) == told["outstanding"]
+        assert sum(columns[55]) + sum(columns[56]) == told["bytes"]
+        assert sum(columns[58]) + sum(columns[59]) == counts[1] - first
+    return told
 
 
 def read_hst(path):
