@@ -51,58 +51,88 @@ static void add_tally (const struct tally *tally, struct hs_size_class_sums *cla
     }
 }
 
-/* Rows on one side of the range's borders. */
-static void scan_run (const struct hs_scan *scan, const struct hs_row_run *run, struct tally *tally)
+/* Rows on one side of the range's borders; `is_plain`: all of them pass, and no sum overflows. */
+static inline __attribute__ ((always_inline)) void scan_run (const struct hs_scan *scan,
+                                                             const struct hs_row_run *run,
+                                                             const bool is_plain,
+                                                             struct tally *tally)
 {
     const unsigned first_place = run->first < scan->row_begin ? 2 : 0;
     const bool is_after = run->first >= scan->row_end;
+    const hs_event_no begin = scan->begin, end = scan->end;
 
     for (uint32_t i = 0; i < run->n; i++) {
         hs_event_no ended = hs_run_peek (run->end, i);
-        unsigned place = first_place + (ended >= scan->end);
+        unsigned place = first_place + (ended >= end);
         unsigned class;
         uint64_t size;
 
-        if (!hs_scan_passes (scan, run, i, &size))
+        if (is_plain)
+            size = hs_run_size (&scan->snapshot, run, i);
+        else if (!hs_scan_passes (scan, run, i, &size))
             continue;
         class = hs_size_class (size);
-        place = is_after || ended < scan->begin ? PLACE_OUTSIDE : place;
+        place = is_after || ended < begin ? PLACE_OUTSIDE : place;
         tally->of[i % N_LANES][place][class].count++;
         tally->of[i % N_LANES][place][class].bytes =
-            hs_add_saturated (tally->of[i % N_LANES][place][class].bytes, size);
+            is_plain ? tally->of[i % N_LANES][place][class].bytes + size
+                     : hs_add_saturated (tally->of[i % N_LANES][place][class].bytes, size);
     }
 }
 
-static void add_bytes (struct hs_size_class_sums *sums, unsigned class, uint32_t count,
-                       uint64_t bytes)
-{
-    sums->count[class] += count;
-    sums->bytes[class] += bytes;
-}
+/* Survivors of a block by when they ended. Nothing is to be guessed here: half of them lived, and
+ * half did not. */
+enum fate {
+    FATE_BEFORE, /* the range */
+    FATE_INSIDE,
+    FATE_LATER, /* or never */
+    N_FATES,
+};
+struct fates {
+    struct {
+        uint64_t bytes, count;
+    } of[N_LANES][N_FATES][HS_N_SIZE_CLASSES];
+};
 
-static void add_survivors (const struct hs_scan *scan, const struct hs_survivor_run *run,
-                           bool is_inside, struct hs_size_class_sums *classes)
+static inline __attribute__ ((always_inline)) void add_survivors (const struct hs_scan *scan,
+                                                                  const struct hs_survivor_run *run,
+                                                                  const bool has_ends,
+                                                                  struct fates *fates)
 {
-    const struct hs_rows *rows = scan->snapshot.rows;
-    const bool has_ends = hs_range_index_has_ends (&scan->snapshot);
-    const hs_event_no begin = is_inside ? scan->end : scan->begin;
+    const struct hs_rows *const rows = scan->snapshot.rows;
+    const hs_event_no begin = scan->begin, end = scan->end;
 
     for (uint32_t i = 0; i < run->n; i++) {
         hs_event_no ended =
             has_ends ? hs_run_peek (run->end, i) : hs_column_peek (&rows->end, run->row[i]);
-        struct hs_size_class_sums *sums;
-        uint64_t size;
+        uint64_t size =
+            run->size[i] != HS_SIZE_LARGE ? run->size[i] : hs_rows_size (rows, run->row[i]);
+        unsigned fate = (unsigned)(ended >= begin) + (unsigned)(ended >= end);
+        unsigned class = hs_size_class (size);
 
-        if (ended < begin)
-            continue;
-        size = run->size[i] != HS_SIZE_LARGE ? run->size[i] : hs_rows_size (rows, run->row[i]);
-        sums = &classes[hs_size_class (size)];
-        if (is_inside) {
-            sums->count[0]--;
-            sums->bytes[0] -= size;
-            add_bytes (sums, 1, 1, size);
-        } else {
-            add_bytes (sums, ended < scan->end ? 2 : 3, 1, size);
+        fates->of[i % N_LANES][fate][class].bytes += size;
+        fates->of[i % N_LANES][fate][class].count++;
+    }
+}
+
+/* Those of a block of rows born in the range are in its sums already, as some that ended in it. */
+static void add_fates (const struct fates *fates, bool is_inside,
+                       struct hs_size_class_sums *classes)
+{
+    for (unsigned k = 0; k < HS_N_SIZE_CLASSES; k++) {
+        for (unsigned lane = 0; lane < N_LANES; lane++) {
+            uint64_t later_count = fates->of[lane][FATE_LATER][k].count;
+            uint64_t later_bytes = fates->of[lane][FATE_LATER][k].bytes;
+
+            classes[k].count[is_inside ? 1 : 3] += later_count;
+            classes[k].bytes[is_inside ? 1 : 3] += later_bytes;
+            if (is_inside) {
+                classes[k].count[0] -= later_count;
+                classes[k].bytes[0] -= later_bytes;
+            } else {
+                classes[k].count[2] += fates->of[lane][FATE_INSIDE][k].count;
+                classes[k].bytes[2] += fates->of[lane][FATE_INSIDE][k].bytes;
+            }
         }
     }
 }
@@ -112,19 +142,27 @@ static void add_block (const struct hs_scan *scan, const struct hs_range_block *
                        bool is_inside, struct hs_size_class_sums *classes)
 {
     uint64_t first = block->first_survivor, end = first + block->n_survivors;
+    const bool has_ends = hs_range_index_has_ends (&scan->snapshot);
+    struct fates fates = { 0 };
 
     for (unsigned k = 0; k < HS_N_SIZE_CLASSES; k++) {
         classes[k].whole_count += block->classes[k].count;
         classes[k].whole_bytes += block->classes[k].bytes;
-        if (is_inside)
-            add_bytes (&classes[k], 0, block->classes[k].count, block->classes[k].bytes);
+        if (is_inside) {
+            classes[k].count[0] += block->classes[k].count;
+            classes[k].bytes[0] += block->classes[k].bytes;
+        }
     }
     while (first < end) {
         struct hs_survivor_run run = hs_survivor_run_at (&scan->snapshot, first, end);
 
-        add_survivors (scan, &run, is_inside, classes);
+        if (has_ends)
+            add_survivors (scan, &run, true, &fates);
+        else
+            add_survivors (scan, &run, false, &fates);
         first += run.n;
     }
+    add_fates (&fates, is_inside, classes);
 }
 
 /* A block of rows born after the range. */
@@ -150,8 +188,10 @@ static uint32_t scan_from (const struct hs_scan *scan, hs_row_no first, struct t
         block = hs_scan_block (scan, first, end, &run);
     else
         run = hs_row_run_at (&scan->snapshot, first, end);
-    if (block == NULL)
-        scan_run (scan, &run, tally);
+    if (block == NULL && scan->passes_all && scan->passes_sizes && scan->slot_passes == NULL)
+        scan_run (scan, &run, true, tally);
+    else if (block == NULL)
+        scan_run (scan, &run, false, tally);
     else if (first < scan->row_end)
         add_block (scan, block, first >= scan->row_begin, classes);
     else
