@@ -47,6 +47,15 @@ bool hs_filter_is_of_process (const struct hs_filter *filter)
            filter->module[0] == '\0' && !has_lifetimes (filter);
 }
 
+bool hs_filter_is_of_all (const struct hs_filter *filter, const struct hs_trace *trace)
+{
+    const struct hs_tables *tables = hs_trace_lock (trace);
+    bool is_only = tables->processes.n == 1 && filter->process == 0;
+
+    hs_trace_unlock (trace);
+    return is_only || filter->process == HS_NO_PROCESS;
+}
+
 static void set_range (struct hs_scan *scan, const struct hs_filter *filter)
 {
     const struct hs_snapshot *snapshot = &scan->snapshot;

@@ -49,6 +49,8 @@ bool hs_filter_is_same (const struct hs_filter *a, const struct hs_filter *b);
 bool hs_filter_has_names (const struct hs_filter *filter);
 /* Whether blocks of one process pass or fail together, but for time and class. */
 bool hs_filter_is_of_process (const struct hs_filter *filter);
+/* Whether every process passes, as far as the trace knows any. */
+bool hs_filter_is_of_all (const struct hs_filter *filter, const struct hs_trace *trace);
 
 /* A filter made ready for scans of one snapshot. */
 struct hs_scan {

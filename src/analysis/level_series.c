@@ -4,15 +4,6 @@
 
 #include "base/memory.h"
 
-static bool is_only_process (const struct hs_trace *trace, hs_process_id process)
-{
-    const struct hs_tables *tables = hs_trace_lock (trace);
-    bool is_only = tables->processes.n == 1 && process == 0;
-
-    hs_trace_unlock (trace);
-    return is_only;
-}
-
 /* The entries of one process among those of all. */
 static enum hs_status pick (struct hs_level_series *series, const struct hs_snapshot *snapshot,
                             hs_process_id process)
@@ -41,13 +32,11 @@ enum hs_status hs_level_series_init (struct hs_level_series *series,
 {
     const struct hs_level *tail =
         steps == HS_LEVELS_BY_TIME ? &snapshot->step_tail : &snapshot->overview_tail;
-    bool is_of_all =
-        filter->process == HS_NO_PROCESS || is_only_process (snapshot->trace, filter->process);
     enum hs_status status = HS_OK;
 
     *series = (struct hs_level_series){ 0 };
     if (!snapshot->has_levels || snapshot->first_event > 0 || !hs_filter_is_of_process (filter) ||
-        !is_of_all)
+        !hs_filter_is_of_all (filter, snapshot->trace))
         return HS_OK;
     if (steps == HS_LEVELS_BY_TIME) {
         series->columns = &snapshot->rows->steps;

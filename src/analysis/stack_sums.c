@@ -609,7 +609,10 @@ static enum hs_status answer (const struct hs_snapshot *snapshot, const struct h
         return status;
     /* the sums of whole blocks are by birth */
     build.scan.passes_sizes &= stacks_of == HS_STACKS_OF_BIRTHS;
-    status = set_peak (&build, filter->process, cancel, err);
+    /* the only process is all: the index knows what lived at the peak of all */
+    status = set_peak (
+        &build, hs_filter_is_of_all (filter, snapshot->trace) ? HS_NO_PROCESS : filter->process,
+        cancel, err);
     if (status == HS_OK)
         status = begin (&build, err);
     if (status == HS_OK)

@@ -21,6 +21,7 @@
 #define MAX_WAITING 64u
 
 static uint64_t seed;
+static uint32_t n_processes = N_PROCESSES;
 
 static uint64_t draw (uint64_t below)
 {
@@ -59,7 +60,7 @@ static void begin (struct pair *pair, uint8_t shift)
     /* steps of one tick, or of some */
     pair->with->tables.ticks_per_second = (1 + draw (20)) * 4 * HS_STEPS;
     pair->without->tables.ticks_per_second = pair->with->tables.ticks_per_second;
-    for (hs_process_id i = 0; i < N_PROCESSES; i++) {
+    for (hs_process_id i = 0; i < n_processes; i++) {
         struct hs_process_fields fields = { .pid = 10 + i };
 
         hs_batch_add_process (pair->batch, HS_EVENT_PROCESS, 0, &fields)->process = i;
@@ -89,7 +90,7 @@ static uint64_t draw_size (void)
 static void add_event (struct pair *pair, uint32_t spread)
 {
     uint32_t place = (uint32_t)draw (draw (10) > 0 ? spread : N_PLACES);
-    hs_process_id process = place % N_PROCESSES;
+    hs_process_id process = place % n_processes;
     struct hs_event *event;
 
     if (pair->is_over[process])
@@ -118,7 +119,7 @@ static void add_event (struct pair *pair, uint32_t spread)
 static void add_rare (struct pair *pair)
 {
     struct hs_event *event;
-    hs_process_id process = (hs_process_id)draw (N_PROCESSES);
+    hs_process_id process = (hs_process_id)draw (n_processes);
 
     if (pair->n_waiting > 0) {
         uint32_t at = (uint32_t)draw (pair->n_waiting);
@@ -139,7 +140,7 @@ static void add_rare (struct pair *pair)
     event = hs_batch_add (pair->batch, HS_EVENT_HEAP_DESTROY, pair->time);
     event->process = process;
     event->heap.heap = 1;
-    for (uint32_t i = process; i < N_PLACES; i += N_PROCESSES)
+    for (uint32_t i = process; i < N_PLACES; i += n_processes)
         pair->live[i] = 0;
 }
 
@@ -169,7 +170,7 @@ static struct hs_filter draw_filter (const struct hs_snapshot *snapshot)
     filter.from = (int64_t)draw (span) - 1;
     filter.to = filter.from + (int64_t)draw (span);
     if (draw (3) == 0)
-        filter.process = (hs_process_id)draw (N_PROCESSES + 1);
+        filter.process = (hs_process_id)draw (n_processes + 1);
     if (draw (6) == 0)
         filter.size_min = draw (3000);
     if (draw (6) == 0)
@@ -362,7 +363,7 @@ static void check_story (uint32_t n_events, uint8_t shift, bool has_reset)
             add_rare (&pair);
         if (has_reset && i == n_events / 3)
             (void)hs_batch_add (pair.batch, HS_EVENT_RESET, pair.time);
-        if (i == n_events / 2)
+        if (i == n_events / 2 && n_processes > 2)
             end_process (&pair, 2);
         if (i % (n_events / N_SNAPSHOTS) == n_events / N_SNAPSHOTS - 1 && n < N_SNAPSHOTS) {
             hand_over (&pair);
@@ -399,6 +400,18 @@ START_TEST (any_range_is_as_a_scan_has_it)
         check_story (6000 + 1000 * (uint32_t)i, (uint8_t)(1 + i % 6), i % 3 == 0);
     }
     ck_assert_uint_gt (n_moved, 1000);
+}
+END_TEST
+
+/* Who asks for it is told what the index knows of all. */
+START_TEST (the_only_process_is_as_a_scan_has_it)
+{
+    n_processes = 1;
+    for (uint64_t i = 1; i <= 3; i++) {
+        seed = i * UINT64_C (0x9e3779b97f4a7c15) + 7;
+        printf ("seed %lu\n", (unsigned long)i);
+        check_story (9000, (uint8_t)(1 + i), i == 3);
+    }
 }
 END_TEST
 
@@ -598,6 +611,7 @@ int main (void)
 
     tcase_set_timeout (rules, 100);
     tcase_add_test (rules, any_range_is_as_a_scan_has_it);
+    tcase_add_test (rules, the_only_process_is_as_a_scan_has_it);
     tcase_add_test (rules, higher_levels_stand_on_lower_ones);
     tcase_add_test (rules, blocks_are_larger_where_much_lives_long);
     tcase_add_test (rules, a_small_trace_has_no_blocks);
