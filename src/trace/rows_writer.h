@@ -53,8 +53,11 @@ static inline bool hs_trace_add_event (struct hs_trace *trace, int64_t time, hs_
 static inline bool hs_trace_need_context (struct hs_trace *trace, const struct hs_context_key *key,
                                           uint32_t *ret)
 {
-    uint32_t mixed = key->thread * UINT32_C (0x9e3779b1) + key->address_high * 7 + key->source +
-                     key->heap * UINT32_C (0x85ebca6b);
+    /* all of a key reaches the highest bits: a thread's malloc and realloc take turns */
+    uint32_t mixed =
+        (key->thread + key->source * UINT32_C (0xc2b2ae35) +
+         key->address_high * UINT32_C (0x27d4eb2f) + key->heap * UINT32_C (0x85ebca6b)) *
+        UINT32_C (0x9e3779b1);
     struct hs_recent_context *recent = &trace->recent_contexts[mixed >> (32 - HS_RECENT_SHIFT)];
 
     if (recent->context == UINT32_MAX || memcmp (key, &recent->key, sizeof *key) != 0) {

@@ -104,13 +104,14 @@ static bool set_end_slot (struct hs_trace *trace, hs_row_no row, hs_stack_slot s
     return hs_stacks_set_slot (&trace->stacks, slot, HS_NODE_NONE);
 }
 
-bool hs_trace_take_end_stack (struct hs_trace *trace, const struct hs_event *event, hs_row_no row)
+bool hs_trace_take_some_end_stack (struct hs_trace *trace, const struct hs_event *event,
+                                   hs_row_no row)
 {
     const struct hs_stack_ref ref = { .ref = event->stack_ref, .row = HS_NO_ROW, .ended = row };
 
     if (event->stack != HS_NO_STACK)
         return set_end_slot (trace, row, event->stack);
-    return event->stack_ref == 0 || remember_ref (trace, &ref);
+    return remember_ref (trace, &ref);
 }
 
 bool hs_trace_take_stack (struct hs_trace *trace, const struct hs_event *event, hs_row_no row,

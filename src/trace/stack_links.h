@@ -32,8 +32,17 @@ static inline bool hs_trace_count_stack (struct hs_trace *trace, hs_stack_slot s
 
 bool hs_trace_take_stack (struct hs_trace *trace, const struct hs_event *event, hs_row_no row,
                           hs_row_no inherits_from);
+/* Not for direct use: there is a stack, or will be. */
+bool hs_trace_take_some_end_stack (struct hs_trace *trace, const struct hs_event *event,
+                                   hs_row_no row);
+
 /* Of an event that ended a row: who freed it. */
-bool hs_trace_take_end_stack (struct hs_trace *trace, const struct hs_event *event, hs_row_no row);
+static inline bool hs_trace_take_end_stack (struct hs_trace *trace, const struct hs_event *event,
+                                            hs_row_no row)
+{
+    return (event->stack == HS_NO_STACK && event->stack_ref == 0) ||
+           hs_trace_take_some_end_stack (trace, event, row);
+}
 bool hs_trace_define_stack (struct hs_trace *trace, const struct hs_event *event);
 bool hs_trace_link_stack (struct hs_trace *trace, uint64_t ref, hs_stack_slot slot);
 
