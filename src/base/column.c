@@ -7,10 +7,10 @@
 
 #define FIRST_STORED_CHUNK 4
 
-static bool need_directory (struct hs_column *column)
+static bool need_directory (struct hs_column *column, size_t n_chunks)
 {
     if (column->chunks == NULL)
-        column->chunks = hs_alloc_zeroed (HS_COLUMN_MAX_CHUNKS, sizeof *column->chunks);
+        column->chunks = hs_alloc_zeroed (n_chunks, sizeof *column->chunks);
     return column->chunks != NULL;
 }
 
@@ -18,7 +18,7 @@ bool hs_column_grow (struct hs_column *column)
 {
     uint64_t chunk = column->n >> HS_COLUMN_CHUNK_SHIFT;
 
-    if (chunk >= HS_COLUMN_MAX_CHUNKS || !need_directory (column))
+    if (chunk >= HS_COLUMN_MAX_CHUNKS || !need_directory (column, HS_COLUMN_MAX_CHUNKS))
         return false;
     if (column->chunks[chunk] == NULL && column->store != NULL && chunk >= FIRST_STORED_CHUNK)
         column->chunks[chunk] =
@@ -36,7 +36,8 @@ void hs_column_set_store (struct hs_column *column, struct hs_store *store)
 
 bool hs_column_back (struct hs_column *column, uint64_t n, struct hs_column_backing *backing)
 {
-    if (!need_directory (column))
+    /* of no more chunks than it has: memory that was used before is to be cleared */
+    if (!need_directory (column, (size_t)(n >> HS_COLUMN_CHUNK_SHIFT) + 1))
         return false;
     column->n = n;
     column->backing = backing;

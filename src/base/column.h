@@ -35,7 +35,8 @@ struct hs_column_backing {
 };
 
 struct hs_column {
-    void **chunks; /* HS_COLUMN_MAX_CHUNKS pointers, reserved on first use, touched as needed */
+    void **chunks; /* HS_COLUMN_MAX_CHUNKS pointers, reserved on first use, touched as needed; with
+                      a backing as many as it has */
     uint64_t n;    /* values appended; the writer's business */
     struct hs_store *store; /* where chunks behind the first few come from; NULL: hs_alloc_array */
     struct hs_column_backing *backing; /* NULL: all chunks are in memory and the column's own */
