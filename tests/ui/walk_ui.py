@@ -382,18 +382,42 @@ def walk_findings(steps):
     viewer.kill()
 
 
+RECENT = """<?xml version="1.0" encoding="UTF-8"?>
+<xbel version="1.0" xmlns:bookmark="http://www.freedesktop.org/standards/desktop-bookmarks"
+  xmlns:mime="http://www.freedesktop.org/standards/shared-mime-info"><bookmark href="file://%s"
+  added="2026-01-01T00:00:00Z" modified="2026-01-01T00:00:00Z" visited="2026-01-01T00:00:00Z">
+  <info><metadata owner="http://freedesktop.org"><mime:mime-type type="text/plain"/>
+  <bookmark:applications><bookmark:application name="Heapstrata" exec="&apos;x %%u&apos;"
+  modified="2026-01-01T00:00:00Z" count="1"/></bookmark:applications></metadata></info>
+  </bookmark></xbel>
+"""
+
+
+def pick_elsewhere(path):
+    """What GTK writes down of a file that was picked in a chooser of ours."""
+    os.makedirs(os.environ["XDG_DATA_HOME"], exist_ok=True)
+    with open(os.path.join(os.environ["XDG_DATA_HOME"], "recently-used.xbel"), "w") as out:
+        out.write(RECENT % path)
+
+
 def walk_errors(steps):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "noise.etl")
         with open(path, "wb") as out:
             out.write(b"this is no trace\n" * 500)
+        pick_elsewhere(__file__)
         viewer = Viewer(BUILD, path)
 
         def told():
             viewer.text("kind that is not read|damaged|could not be")
             viewer.text("^Open a heap trace$")
 
+        def remembered():
+            viewer.text("^noise.etl$")
+            assert not viewer.has(ROLE.LABEL, "^%s$" % os.path.basename(__file__))
+
         steps.step("a file that is no trace: told, and the start page is back", told)
+        steps.step("it lists what was opened, and nothing that was only picked", remembered)
         steps.step("it ends without a warning", viewer.close)
         viewer.kill()
 

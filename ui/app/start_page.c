@@ -3,6 +3,7 @@
 #include "app/start_page.h"
 
 #define MAX_RECENT 10
+#define TRACES "heapstrata-traces" /* GTK adds itself what was picked in any file chooser */
 
 struct _HsStartPage {
     GtkBox parent_instance;
@@ -14,6 +15,20 @@ struct _HsStartPage {
 G_DEFINE_TYPE (HsStartPage, hs_start_page, GTK_TYPE_BOX)
 
 static guint open_uri_signal;
+
+void hs_start_page_remember (const char *uri)
+{
+    char *groups[] = { TRACES, NULL };
+    g_autofree char *command = g_strconcat (g_get_prgname (), " %u", NULL);
+    GtkRecentData data = {
+        .mime_type = "application/octet-stream",
+        .app_name = (char *)g_get_application_name (),
+        .app_exec = command,
+        .groups = groups,
+    };
+
+    gtk_recent_manager_add_full (gtk_recent_manager_get_default (), uri, &data);
+}
 
 static GtkWidget *make_row (GtkRecentInfo *info)
 {
@@ -56,8 +71,8 @@ static void fill (HsStartPage *self)
         g_autoptr (GtkWidget) row = NULL;
 
         /* only what was opened here, and only what does not cost a look at a network */
-        if (!gtk_recent_info_has_application (at->data, g_get_application_name ()) ||
-            !gtk_recent_info_is_local (at->data) || !gtk_recent_info_exists (at->data))
+        if (!gtk_recent_info_has_group (at->data, TRACES) || !gtk_recent_info_is_local (at->data) ||
+            !gtk_recent_info_exists (at->data))
             continue;
         row = make_row (at->data);
         gtk_container_add (GTK_CONTAINER (self->recent), row);

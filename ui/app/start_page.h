@@ -10,4 +10,7 @@ G_DECLARE_FINAL_TYPE (HsStartPage, hs_start_page, HS, START_PAGE, GtkBox)
 
 /* Signal: `open-uri` (const char *uri). */
 
+/* Puts a trace into the list of recent files. */
+void hs_start_page_remember (const char *uri);
+
 #endif

@@ -101,7 +101,7 @@ static void open_here (HsWindow *self, GFile **files, gsize n_files)
 
         if (path != NULL)
             g_ptr_array_add (paths, path);
-        gtk_recent_manager_add_item (gtk_recent_manager_get_default (), uri);
+        hs_start_page_remember (uri);
     }
     if (paths->len == 0) {
         hs_window_state_show_error (self->error_bar, self->error_title, self->error_text,

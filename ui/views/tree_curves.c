@@ -184,13 +184,15 @@ static void draw_cell (GtkTreeViewColumn *column, GtkCellRenderer *renderer, Gtk
 static void show_times (HsTreeCurves *self)
 {
     HsTimeAxis *axis = hs_selection_get_axis (self->selection);
-    char from[48], to[48];
+    double from = hs_selection_seconds (self->selection, hs_time_axis_get_from (axis));
+    double to = hs_selection_seconds (self->selection, hs_time_axis_get_to (axis));
     g_autofree char *title = NULL;
+    int decimals = 0;
 
-    hs_selection_time_text (self->selection, hs_time_axis_get_from (axis), from);
-    hs_selection_time_text (self->selection, hs_time_axis_get_to (axis), to);
-    from[strlen (from) - 2] = '\0'; /* the unit is told once */
-    title = g_strdup_printf ("%s – %s", from, to);
+    /* the column is narrow: two digits of what is shown */
+    for (double shown = to - from; decimals < 9 && shown < 10; shown *= 10)
+        decimals++;
+    title = g_strdup_printf ("%.*f – %.*f s", decimals, from, decimals, to);
     gtk_label_set_text (GTK_LABEL (gtk_tree_view_column_get_widget (self->column)), title);
     gtk_tree_view_column_set_title (self->column, title);
 }
