@@ -73,6 +73,11 @@ void *hs_reserve (size_t size)
     return ptr != MAP_FAILED ? ptr : NULL;
 }
 
+void hs_reserve_most (void *ptr, size_t size)
+{
+    (void)madvise (ptr, size, MADV_HUGEPAGE);
+}
+
 void hs_unreserve (void *ptr, size_t size)
 {
     if (ptr != NULL)
@@ -92,7 +97,7 @@ void *hs_alloc_large (size_t count, size_t size)
         return hs_alloc_array (count, size);
     ptr = hs_reserve (n_bytes);
     if (ptr != NULL)
-        (void)madvise (ptr, n_bytes, MADV_HUGEPAGE);
+        hs_reserve_most (ptr, n_bytes);
     return ptr;
 }
 

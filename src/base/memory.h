@@ -32,6 +32,10 @@ void hs_free (void *ptr);
  * what comes from a file piece by piece. To be given back with hs_unreserve and the same size.
  */
 void *hs_reserve (size_t size);
+
+/* Tells that most of such room will be touched: large pages, where the system has them, are cleared
+ * quicker, and longer where little is touched. */
+void hs_reserve_most (void *ptr, size_t size);
 void hs_unreserve (void *ptr, size_t size); /* NULL is allowed */
 
 /*

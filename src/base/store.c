@@ -119,16 +119,6 @@ static void *map_file (struct hs_store *store, size_t size)
     return bytes;
 }
 
-/* Two megabytes more than asked for, so that large pages fit. */
-static void *map_memory (size_t size)
-{
-    void *bytes = hs_reserve (size);
-
-    if (bytes != NULL)
-        (void)madvise (bytes, size, MADV_HUGEPAGE);
-    return bytes;
-}
-
 static struct hs_store_slab *add_slab (struct hs_store *store, size_t size, bool is_file)
 {
     struct hs_store_slab *slab = HS_NEW (struct hs_store_slab);
@@ -136,7 +126,7 @@ static struct hs_store_slab *add_slab (struct hs_store *store, size_t size, bool
     if (slab == NULL)
         return NULL;
     slab->size = size;
-    slab->bytes = is_file ? map_file (store, size) : map_memory (size);
+    slab->bytes = is_file ? map_file (store, size) : hs_reserve (size);
     if (slab->bytes == NULL) {
         hs_free (slab);
         return NULL;
@@ -167,6 +157,7 @@ void *hs_store_take (struct hs_store *store, size_t size)
 
         if (slab == NULL)
             return NULL;
+        hs_reserve_most (slab->bytes, slab->size);
         skipped = -(uintptr_t)slab->bytes % LARGE_PAGE_BYTES;
         store->at = (uint8_t *)slab->bytes + skipped;
         store->n_left = SLAB_BYTES;

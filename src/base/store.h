@@ -35,7 +35,7 @@ void hs_store_init (struct hs_store *store);
 void *hs_store_take (struct hs_store *store, size_t size);
 
 /* `size` zeroed bytes that cost memory where they are touched, up to the budget; else of the file.
- * NULL when there is no room. */
+ * In small pages until hs_reserve_most is told of them. NULL when there is no room. */
 void *hs_store_reserve (struct hs_store *store, size_t size);
 
 void hs_store_clear (struct hs_store *store);

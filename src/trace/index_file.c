@@ -14,6 +14,9 @@
 #include <errno.h>
 #include <unistd.h>
 
+/* A picture of the whole trace needs some 15, any question about rows more than this. */
+#define FEW_CHUNKS 32
+
 struct hs_index {
     struct hs_column_backing backing; /* first: fetch is given its address */
     int fd;
@@ -28,6 +31,7 @@ struct hs_index {
     size_t first_entry[HS_N_COLUMNS];
     uint8_t *memory;
     uint64_t n_memory;
+    uint32_t n_brought; /* chunks */
     uint64_t first_byte[HS_N_COLUMNS];
     uint8_t *packed;
     pthread_mutex_t lock;   /* for bringing chunks */
@@ -216,6 +220,8 @@ static const void *need_chunk (struct hs_index *index, enum hs_column_id id, uin
 
     if (values != NULL)
         return values;
+    if (index->n_brought++ == FEW_CHUNKS)
+        hs_reserve_most (index->memory, index->n_memory);
     if (id == HS_COLUMN_BIRTH_RANK) {
         const uint64_t *bits = need_chunk (index, HS_COLUMN_BIRTH_BITS, chunk);
 
