@@ -310,6 +310,30 @@ START_TEST (the_newest_question_wins)
 }
 END_TEST
 
+START_TEST (an_answer_can_be_waited_for)
+{
+    g_autoptr (HsDocument) document = open_trace ();
+    g_autoptr (HsQuery) query = hs_query_new (&slow_kind, document);
+    gboolean is_answered = FALSE;
+
+    g_signal_connect (query, "answered", G_CALLBACK (on_answered), &is_answered);
+    ck_assert (hs_query_wait (g_get_monotonic_time ())); /* for nothing */
+    ask (query, 1);
+    ck_assert (!hs_query_wait (g_get_monotonic_time () + 20000));
+    ck_assert (!is_answered);
+    ask (query, 2);
+    may_answer = true;
+    ck_assert (hs_query_wait (g_get_monotonic_time () + G_USEC_PER_SEC * 60));
+    ck_assert (is_answered);
+    ck_assert_int_eq (*(gint64 *)hs_query_get_answer (query), 2);
+    ck_assert (hs_query_is_settled (query) && hs_query_are_all_answered ());
+    is_answered = FALSE;
+    wait_ms (50); /* and not once more */
+    ck_assert (!is_answered);
+    ck_assert_int_eq (n_started, 2);
+}
+END_TEST
+
 START_TEST (quick_questions_are_answered_while_others_come)
 {
     g_autoptr (HsDocument) document = open_trace ();
@@ -597,6 +621,7 @@ int main (int argc, char **argv)
     tcase_add_test (tests, the_newest_question_wins);
     tcase_add_test (tests, quick_questions_are_answered_while_others_come);
     tcase_add_test (tests, a_left_question_asked_again_is_answered);
+    tcase_add_test (tests, an_answer_can_be_waited_for);
     tcase_add_test (tests, a_question_taken_back_ends_at_once);
     tcase_add_test (tests, busy_is_told_after_a_while);
     tcase_add_test (tests, closing_waits_for_nothing);

@@ -23,7 +23,12 @@ typedef struct {
     struct hs_error error;
     GWeakRef owner;    /* a closed view must not wait for its answer */
     gint64 started_at; /* monotonic */
+    GTask *task;       /* lent: as long as it is under way */
+    gboolean is_done;  /* with `done_lock`: the task has its answer */
 } Job;
+
+static GMutex done_lock;
+static GCond done;
 
 struct _HsQuery {
     GObject parent_instance;
@@ -96,6 +101,10 @@ static void work (gpointer data, gpointer unused)
     if (!hs_cancel_is_set (&job->cancel))
         answer = job->kind->work (&job->question, &job->cancel, &job->error);
     g_task_return_pointer (task, answer, job->kind->unref);
+    g_mutex_lock (&done_lock);
+    job->is_done = TRUE;
+    g_cond_signal (&done);
+    g_mutex_unlock (&done_lock);
     g_object_unref (task);
 }
 
@@ -165,6 +174,7 @@ static void start (HsQuery *self, const HsQuestion *question)
         self->running->question.earlier = self->kind->ref (self->answer);
     self->running->hold = hs_trace_hold_ref (hs_document_get_hold (self->document));
     self->running->started_at = g_get_monotonic_time ();
+    self->running->task = task;
     g_queue_push_tail (&under_way, self->running);
     g_task_set_task_data (task, g_atomic_rc_box_acquire (self->running), unref_job);
     g_thread_pool_push (worker_pool (), task, NULL);
@@ -242,23 +252,82 @@ static gboolean is_only_newer (HsQuery *self, const Job *job)
            (!self->has_waiting || is_same_question (&self->waiting, &job->question));
 }
 
+/* Of the job that runs. */
+static void take (HsQuery *self, GTask *task)
+{
+    if (!is_only_newer (self, self->running)) {
+        finish (self, task);
+        return;
+    }
+    self->held = g_object_ref (task);
+    g_queue_push_tail (&held, self);
+    if (turn_source == 0)
+        turn_source = g_timeout_add_full (TURN_PRIORITY, FRAME_MS, on_turn, NULL, NULL);
+}
+
+/* Its answer may have been taken already, by hs_query_wait. */
 static void on_worked (GObject *source, GAsyncResult *result, gpointer data)
 {
     Job *job = g_task_get_task_data (G_TASK (result));
     g_autoptr (HsQuery) self = g_weak_ref_get (&job->owner);
 
-    if (self == NULL || self->running != job) { /* the answer goes with the task */
+    if (self == NULL || self->running != job) /* the answer goes with the task */
         g_queue_remove (&under_way, job);
-        return;
+    else if (self->held == NULL)
+        take (self, G_TASK (result));
+}
+
+/* The first that has its answer and did not take it, with a reference. */
+static HsQuery *find_done (void)
+{
+    for (GList *at = under_way.head; at != NULL; at = at->next) {
+        Job *job = at->data;
+        g_autoptr (HsQuery) self = NULL;
+        gboolean is_done;
+
+        g_mutex_lock (&done_lock);
+        is_done = job->is_done;
+        g_mutex_unlock (&done_lock);
+        if (is_done)
+            self = g_weak_ref_get (&job->owner);
+        if (self != NULL && self->running == job && self->held == NULL)
+            return g_steal_pointer (&self);
     }
-    if (!is_only_newer (self, job)) {
-        finish (self, G_TASK (result));
-        return;
+    return NULL;
+}
+
+/* With `done_lock`: whether a question without a subject is worked on. */
+static gboolean is_any_at_work (void)
+{
+    for (GList *at = under_way.head; at != NULL; at = at->next) {
+        const Job *job = at->data;
+
+        if (!job->is_done && job->kind->ref_subject == NULL)
+            return TRUE;
     }
-    self->held = g_object_ref (G_TASK (result));
-    g_queue_push_tail (&held, self);
-    if (turn_source == 0)
-        turn_source = g_timeout_add_full (TURN_PRIORITY, FRAME_MS, on_turn, NULL, NULL);
+    return FALSE;
+}
+
+gboolean hs_query_wait (gint64 until)
+{
+    gboolean is_any, is_in_time = TRUE;
+
+    do {
+        HsQuery *self;
+
+        while ((self = find_done ()) != NULL) {
+            g_autoptr (GTask) task = g_object_ref (self->running->task);
+
+            take (self, task);
+            g_object_unref (self);
+        }
+        g_mutex_lock (&done_lock);
+        is_any = is_any_at_work ();
+        if (is_any)
+            is_in_time = g_cond_wait_until (&done, &done_lock, until);
+        g_mutex_unlock (&done_lock);
+    } while (is_any && is_in_time);
+    return is_in_time;
 }
 
 static gboolean is_answered (HsQuery *self, const HsQuestion *question)

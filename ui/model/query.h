@@ -64,6 +64,10 @@ gpointer hs_query_get_answer (HsQuery *self);
 /* The number of the question that the answer is to: it stays when only the data is newer. */
 guint hs_query_get_question (HsQuery *self);
 
+/* Waits until no question about the filter alone is worked on, or until a moment (monotonic, in
+ * microseconds): FALSE then. Answers that came by then are taken, with `answered`, within this. */
+gboolean hs_query_wait (gint64 until);
+
 /* Whether no slot at all waits for an answer about the filter alone; for measuring. */
 gboolean hs_query_are_all_answered (void);
 

@@ -2,15 +2,43 @@
 /* When a view asks again; see refresh.h. */
 #include "views/refresh.h"
 
+#include "model/query.h"
+
 #define KEY "hs-refresh"
+
+/* What the user does is answered within the frame that shows it, when that takes no longer than
+ * this: frames of their own would show the answers a sixtieth of a second later, each view's in
+ * another one. The main loop sleeps meanwhile. Where answers take longer, few frames wait. */
+#define WAIT_US 11000
+#define FRAMES_WITHOUT 10
+
+static guint n_without; /* frames that do not wait */
 
 typedef struct {
     GtkWidget *widget;
     HsSelection *selection;
     HsRefreshFunc func;
     guint tick; /* waiting for the next frame */
-    gboolean is_dirty;
+    gboolean is_dirty, is_by_user;
 } Refresh;
+
+/* After all views have asked, before anything is laid out. */
+static void on_layout (GdkFrameClock *clock, gpointer unused)
+{
+    g_signal_handlers_disconnect_by_func (clock, on_layout, NULL);
+    if (n_without > 0)
+        n_without--;
+    else if (!hs_query_wait (g_get_monotonic_time () + WAIT_US))
+        n_without = FRAMES_WITHOUT;
+}
+
+static void wait_in_frame (GdkFrameClock *clock)
+{
+    if (g_signal_handler_find (clock, G_SIGNAL_MATCH_FUNC, 0, 0, NULL, on_layout, NULL) != 0)
+        return;
+    g_signal_connect (clock, "layout", G_CALLBACK (on_layout), NULL);
+    gdk_frame_clock_request_phase (clock, GDK_FRAME_CLOCK_PHASE_LAYOUT);
+}
 
 static gboolean on_tick (GtkWidget *widget, GdkFrameClock *clock, gpointer data)
 {
@@ -20,6 +48,9 @@ static gboolean on_tick (GtkWidget *widget, GdkFrameClock *clock, gpointer data)
     if (refresh->is_dirty && gtk_widget_get_mapped (widget)) {
         refresh->is_dirty = FALSE;
         refresh->func (widget);
+        if (refresh->is_by_user)
+            wait_in_frame (clock);
+        refresh->is_by_user = FALSE;
     }
     return G_SOURCE_REMOVE;
 }
@@ -29,6 +60,12 @@ static void queue (Refresh *refresh)
     refresh->is_dirty = TRUE;
     if (refresh->tick == 0 && gtk_widget_get_mapped (refresh->widget))
         refresh->tick = gtk_widget_add_tick_callback (refresh->widget, on_tick, refresh, NULL);
+}
+
+static void queue_by_user (Refresh *refresh)
+{
+    refresh->is_by_user = TRUE;
+    queue (refresh);
 }
 
 static void on_map (GtkWidget *widget, Refresh *refresh)
@@ -61,7 +98,7 @@ void hs_refresh_watch (GtkWidget *widget, HsSelection *selection, HsRefreshFunc 
     refresh->widget = widget;
     refresh->selection = g_object_ref (selection);
     refresh->func = func;
-    g_signal_connect_swapped (selection, "changed", G_CALLBACK (queue), refresh);
+    g_signal_connect_swapped (selection, "changed", G_CALLBACK (queue_by_user), refresh);
     g_signal_connect_swapped (hs_selection_get_document (selection), "changed", G_CALLBACK (queue),
                               refresh);
     g_signal_connect_swapped (hs_selection_get_axis (selection), "changed", G_CALLBACK (queue),
