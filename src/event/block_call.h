@@ -28,19 +28,13 @@ enum hs_block_call {
 #define HS_CALL_MASK 7
 #define HS_CALL_ALIGNMENT_SHIFT 3
 
-static inline unsigned hs_block_call_family (uint8_t call)
-{
-    unsigned kind = call & HS_CALL_MASK;
-
-    return kind <= HS_CALL_MEMALIGN && kind != HS_CALL_UNKNOWN ? HS_CALL_MALLOC : kind;
-}
-
-/* Whether a block born by `birth` may end by `end`; both with or without alignment. */
+/* Whether a block born by `birth` may end by `end`; both with or without alignment. Every free is
+ * asked: a bit for each birth, in a byte for each end. */
 static inline bool hs_block_calls_match (uint8_t birth, uint8_t end)
 {
-    unsigned of_birth = hs_block_call_family (birth), of_end = hs_block_call_family (end);
+    const uint64_t matching = UINT64_C (0x8141211f1f1f1fff);
 
-    return of_birth == of_end || of_birth == HS_CALL_UNKNOWN || of_end == HS_CALL_UNKNOWN;
+    return (matching >> (end & HS_CALL_MASK) * 8 >> (birth & HS_CALL_MASK) & 1) != 0;
 }
 
 /* "malloc", "new[]" …; for an end "free", "delete[]" …. Never NULL. */

@@ -79,6 +79,10 @@ static bool need_heap (struct hs_trace *trace, hs_process_id process, uint64_t h
     return true;
 }
 
+/* What the live map keeps of a birth: the function, and a size that is not too large for it. */
+#define LIVE_SIZE_BITS 29
+#define LIVE_SIZE_LARGE ((UINT32_C (1) << LIVE_SIZE_BITS) - 1)
+
 /* Its address stands in the live map already. */
 static bool open_block (struct hs_trace *trace, const struct hs_event *event, hs_event_no number,
                         uint64_t size)
@@ -114,9 +118,10 @@ static bool take_stack (struct hs_trace *trace, const struct hs_event *event,
 /* Ends a row that has been taken out of its heap's live map. */
 static uint64_t end_row (struct hs_trace *trace, struct hs_live_block block, hs_event_no number)
 {
-    uint64_t size =
-        block.size != HS_SIZE_LARGE ? block.size : hs_rows_size (&trace->rows, block.row);
+    uint64_t size = block.birth & LIVE_SIZE_LARGE;
 
+    if (__builtin_expect (size == LIVE_SIZE_LARGE, 0))
+        size = hs_rows_size (&trace->rows, block.row);
     hs_column_poke (&trace->rows.end, block.row, number);
     hs_run_close (&trace->run, size);
     if (trace->tables.unsure.count > 0)
@@ -131,7 +136,8 @@ static struct hs_live_block new_block (const struct hs_trace *trace, const struc
     return (struct hs_live_block){
         .address = event->block.address,
         .row = trace->n_rows,
-        .size = size < HS_SIZE_LARGE ? (uint32_t)size : HS_SIZE_LARGE,
+        .birth = (uint32_t)(size < LIVE_SIZE_LARGE ? size : LIVE_SIZE_LARGE) |
+                 (uint32_t)(event->call & HS_CALL_MASK) << LIVE_SIZE_BITS,
     };
 }
 
@@ -151,23 +157,19 @@ static void judge_temporary (struct hs_trace *trace, const struct hs_event *even
 }
 
 /* Says so when the block was born by a function of another family. */
-static bool judge_call (struct hs_trace *trace, const struct hs_event *event, hs_row_no row)
+static bool judge_call (struct hs_trace *trace, const struct hs_event *event,
+                        struct hs_live_block block)
 {
     const struct hs_rows *rows = &trace->rows;
-    uint32_t context;
-    uint8_t birth;
+    uint8_t birth = (uint8_t)(block.birth >> LIVE_SIZE_BITS);
     char text[128];
     int n;
 
-    if (event->call == HS_CALL_UNKNOWN) /* the row is far away in memory */
-        return true;
-    context = hs_narrow_get (&rows->context, row);
-    birth = (uint8_t)(hs_column_u32 (&rows->context_source, context) >> 8);
     if (hs_block_calls_match (birth, event->call))
         return true;
     n = snprintf (text, sizeof text, "a block of %llu bytes at %#llx came from %s and went by %s",
-                  (unsigned long long)hs_rows_size (rows, row),
-                  (unsigned long long)hs_rows_address (rows, row), hs_block_call_name (birth),
+                  (unsigned long long)hs_rows_size (rows, block.row),
+                  (unsigned long long)hs_rows_address (rows, block.row), hs_block_call_name (birth),
                   hs_block_end_name (event->call));
     return hs_trace_add_finding (trace, HS_NOTE_MISMATCHED_FREE, 1, HS_NO_OFFSET,
                                  (struct hs_text){ text, (uint32_t)n });
@@ -259,8 +261,7 @@ static bool release (struct hs_trace *trace, const struct hs_event *event, hs_ev
         hs_trace_count_unmatched_free (trace, heap);
     } else {
         judge_temporary (trace, event, block.row);
-        if (!judge_call (trace, event, block.row) ||
-            !hs_trace_take_end_stack (trace, event, block.row))
+        if (!judge_call (trace, event, block) || !hs_trace_take_end_stack (trace, event, block.row))
             return false;
         (void)end_row (trace, block, number);
     }
@@ -317,7 +318,7 @@ static bool reopen (struct hs_trace *trace, const struct hs_event *event, hs_eve
         return false;
     if (old.row != HS_NO_ROW) {
         judge_temporary (trace, event, old.row);
-        if (!judge_call (trace, event, old.row))
+        if (!judge_call (trace, event, old))
             return false;
         /* not for its own sake: where frees tell nothing, the column would be all that there is */
         if (trace->rows.n_end_stacks > 0 && !hs_trace_take_end_stack (trace, event, old.row))

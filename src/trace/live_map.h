@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The blocks of a heap that live: address to row, and the size beside it, so that the end of a
- * block looks at one line of memory more, that of the row's end. As base/idmap.h: open addressing,
- * linear probing, removal by shifting back. One thread: the writer's.
+ * The blocks of a heap that live: address to row, and beside it what the end of a block asks about
+ * its birth, so that it looks at one line of memory more, that of the row's end. As base/idmap.h:
+ * open addressing, linear probing, removal by shifting back. One thread: the writer's.
  */
 #ifndef HS_TRACE_LIVE_MAP_H
 #define HS_TRACE_LIVE_MAP_H
@@ -15,8 +15,8 @@
 
 struct hs_live_block { /* 16 bytes: never in two lines */
     uint64_t address;
-    hs_row_no row; /* HS_NO_ROW: a free place */
-    uint32_t size; /* as in the column of sizes */
+    hs_row_no row;  /* HS_NO_ROW: a free place */
+    uint32_t birth; /* the map does not care */
 };
 
 /* Zeroed: empty. */

@@ -402,11 +402,8 @@ static void prefetch (const struct hs_trace *trace, const struct hs_event_batch 
     if (near->kind != HS_EVENT_FREE)
         return;
     row = hs_live_map_guess (live, near->block.address);
-    if (row == HS_NO_ROW)
-        return;
-    hs_column_prefetch (&trace->rows.end, row);
-    if (near->call != 0)
-        __builtin_prefetch (hs_narrow_values (&trace->rows.context, row).at);
+    if (row != HS_NO_ROW)
+        hs_column_prefetch (&trace->rows.end, row);
 }
 
 static bool is_plausible (const struct hs_trace *trace, int64_t time)

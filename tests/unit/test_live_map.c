@@ -41,7 +41,8 @@ static void compare (const struct hs_live_map *map, const struct hs_live_block *
     while ((block = hs_live_map_next (map, &place)) != NULL) {
         uint32_t i = block->address == UINT64_MAX ? 0 : (uint32_t)(block->address >> spacing) + 1;
 
-        n_wrong += i >= N_ADDRESSES || block->row != blocks[i].row || block->size != blocks[i].size;
+        n_wrong +=
+            i >= N_ADDRESSES || block->row != blocks[i].row || block->birth != blocks[i].birth;
         n--;
     }
     ck_assert_uint_eq (n, 0);
@@ -70,7 +71,7 @@ static void check (unsigned spacing, uint32_t n_live)
         }
         n_wrong += old.row != blocks[i].row;
         n_wrong +=
-            old.row != HS_NO_ROW && (old.size != blocks[i].size || old.address != next.address);
+            old.row != HS_NO_ROW && (old.birth != blocks[i].birth || old.address != next.address);
         blocks[i] = next;
         if (step % (N_STEPS / 8) == 0)
             compare (&map, blocks, spacing);
@@ -95,7 +96,7 @@ END_TEST
 START_TEST (want_of_memory_leaves_it_as_it_was)
 {
     struct hs_live_map map = { .n = 0 };
-    struct hs_live_block old, block = { .size = 1 };
+    struct hs_live_block old, block = { .birth = 1 };
 
     for (uint32_t i = 0; i < 5000; i++) {
         block.address = i * UINT64_C (48);

@@ -510,6 +510,27 @@ START_TEST (absurd_sizes_count_nothing)
 }
 END_TEST
 
+/* Sizes are kept in fewer bits where blocks are looked up. */
+START_TEST (every_size_goes_as_it_came)
+{
+    struct fixture f = begin ();
+
+    for (unsigned bit = 0; bit < 47; bit++) {
+        for (unsigned step = 0; step < 3; step++) {
+            uint64_t size = (UINT64_C (1) << bit) + step - 1;
+
+            alloc (&f, 0x10, size)->call = HS_CALL_POOL;
+            ck_assert_uint_eq (totals (&f).live_bytes, size);
+            release (&f, 0x10);
+            f.batch->events[f.batch->n - 1].call = HS_CALL_POOL;
+            ck_assert_uint_eq (totals (&f).live_bytes, 0);
+        }
+    }
+    ck_assert_uint_eq (n_mismatched (&f), 0);
+    end (&f);
+}
+END_TEST
+
 START_TEST (times_and_births_are_found)
 {
     struct fixture f = begin ();
@@ -677,6 +698,7 @@ int main (void)
     tcase_add_test (rules, temporary_is_freed_with_nothing_between);
     tcase_add_test (rules, only_its_own_family_may_end_a_block);
     tcase_add_test (rules, absurd_sizes_count_nothing);
+    tcase_add_test (rules, every_size_goes_as_it_came);
     tcase_add_test (rules, times_and_births_are_found);
     tcase_add_test (rules, modules_are_found_by_address_and_time);
     tcase_add_test (rules, ranges_equal_a_page_table);
