@@ -13,6 +13,7 @@
 #include <time.h>
 
 #define MAX_FILES 16
+#define MAX_RUN 64
 #define N_CLASSES 65536u
 
 struct class_count {
@@ -164,16 +165,19 @@ static enum hs_status read_all (struct hs_etl_merge *merge, struct counts *count
     enum hs_status status = batch != NULL ? HS_OK : HS_NO_MEMORY;
 
     while (status == HS_OK) {
-        struct hs_etl_record record;
+        struct hs_etl_record records[MAX_RUN];
+        size_t n = 0;
 
-        status = hs_etl_merge_next (merge, batch, &record, err);
+        status = hs_etl_merge_next (merge, batch, MAX_RUN, records, &n, err);
         if (batch->n > 0)
             count_notes (counts, batch);
         if (status != HS_OK)
             break;
-        count_record (counts, &record);
-        if (with_classes)
-            count_class (counts, &record);
+        for (size_t i = 0; i < n; i++) {
+            count_record (counts, &records[i]);
+            if (with_classes)
+                count_class (counts, &records[i]);
+        }
     }
     hs_batch_free (batch);
     return status;

@@ -112,13 +112,14 @@ START_TEST (closing_in_the_middle_waits_for_the_thread)
         struct hs_source *source;
         struct hs_etl_record record;
         struct hs_etl_merge *merge;
+        size_t n;
 
         ck_assert_int_eq (
             hs_source_open_memory ((struct hs_span){ maker->bytes, maker->n }, "m", &source, NULL),
             HS_OK);
         ck_assert_int_eq (hs_etl_merge_open (&source, 1, &merge, NULL), HS_OK);
         for (unsigned i = 0; i < n_records; i++)
-            ck_assert_int_eq (hs_etl_merge_next (merge, batch, &record, NULL), HS_OK);
+            ck_assert_int_eq (hs_etl_merge_next (merge, batch, 1, &record, &n, NULL), HS_OK);
         hs_etl_merge_close (merge);
         hs_source_close (source);
     }
@@ -142,11 +143,12 @@ START_TEST (want_of_memory_loses_nothing_in_silence)
         hs_memory_fail_once (n);
         if (hs_etl_merge_open (&source, 1, &merge, NULL) == HS_OK) {
             struct hs_event_batch *batch = hs_batch_new ();
-            struct hs_etl_record record;
+            size_t n_more;
 
-            while (batch != NULL &&
-                   (seen->status = hs_etl_merge_next (merge, batch, &record, &seen->err)) == HS_OK)
-                seen->records[seen->n++] = record;
+            while (batch != NULL && (seen->status = hs_etl_merge_next (
+                                         merge, batch, ETL_MAX_RECORDS - seen->n,
+                                         seen->records + seen->n, &n_more, &seen->err)) == HS_OK)
+                seen->n += n_more;
             if (batch != NULL && seen->status == HS_END)
                 expect (seen, NONE);
             else

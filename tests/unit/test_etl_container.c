@@ -392,13 +392,14 @@ START_TEST (running_out_of_memory_is_an_error)
     (void)hs_source_open_memory ((struct hs_span){ maker->bytes, maker->n }, "x", &source, NULL);
     for (uint64_t n = 1; status == HS_NO_MEMORY; n++) {
         struct hs_etl_merge *merge = NULL;
-        struct hs_etl_record record;
+        struct hs_etl_record records[4];
+        size_t n_records;
         static struct hs_event_batch batch;
 
         hs_memory_fail_at (n);
         status = hs_etl_merge_open (&source, 1, &merge, NULL);
         while (status == HS_OK)
-            status = hs_etl_merge_next (merge, &batch, &record, NULL);
+            status = hs_etl_merge_next (merge, &batch, 4, records, &n_records, NULL);
         hs_memory_fail_never ();
         hs_batch_reset (&batch);
         hs_etl_merge_close (merge);

@@ -124,6 +124,7 @@ static enum hs_status load (struct hs_etl_chain *chain, struct hs_etl_page *page
 
     page->offset = place->offset;
     page->cpu = place->cpu;
+    page->file = chain->file;
     page->was_packed = place->is_packed;
     page->is_truncated = place->is_truncated;
     loading->done_bytes += place->size;
@@ -223,6 +224,7 @@ static void give_next (struct hs_etl_chain *chain, struct hs_etl_loading *loadin
         return;
     job->page.offset = place->offset;
     job->page.cpu = place->cpu;
+    job->page.file = chain->file;
     job->page.was_packed = true;
     job->page.is_truncated = false;
     job->last_time = chain->last_time;

@@ -76,6 +76,18 @@ static inline struct hs_etl_page *hs_etl_chain_first (struct hs_etl_chain *chain
     return page;
 }
 
+/* The latest time up to which `page`, the chain's first, stays that. */
+static inline int64_t hs_etl_chain_until (const struct hs_etl_chain *chain,
+                                          const struct hs_etl_page *page)
+{
+    bool is_current = page == &chain->pages[chain->current];
+    const struct hs_etl_page *other = &chain->pages[chain->current ^ is_current];
+
+    if (other->next >= other->entries.n)
+        return INT64_MAX;
+    return other->entries.items[other->next].time - !is_current;
+}
+
 /* Whether refilling has something to do. */
 static inline bool hs_etl_chain_is_low (const struct hs_etl_chain *chain)
 {

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define TELL_EVERY_NS INT64_C (1000000000)
+#define RUN_RECORDS 32 /* read at once; they fit into the nearest cache */
 #define BUFFER_HEADER_BYTES 0x48
 #define HEADER_RECORD_BYTES 0x20
 #define BUFFER_TYPE_HEADER 4
@@ -23,6 +24,8 @@ struct etl {
     struct hs_etl_meaning *meaning;
     int64_t told_ns; /* when facts were told last */
     bool is_telling; /* a round of facts did not fit into the last batch */
+    struct hs_etl_record records[RUN_RECORDS];
+    size_t n_records, next_record; /* of them */
     enum phase phase;
     enum hs_status end_status; /* HS_END, or the error that ended the trace */
     struct hs_error end_error;
@@ -89,14 +92,17 @@ static enum hs_status etl_open (struct hs_source *const *sources, size_t n, void
 static enum hs_status read_records (struct etl *etl, struct hs_event_batch *out,
                                     struct hs_error *err)
 {
-    struct hs_etl_record record;
-
     while (hs_batch_has_room (out, hs_etl_meaning_room (etl->meaning) + HS_ETL_MERGE_NOTES)) {
-        enum hs_status status = hs_etl_merge_next (etl->merge, out, &record, err);
+        if (etl->next_record == etl->n_records) {
+            enum hs_status status;
 
-        if (status != HS_OK)
-            return status;
-        if (!hs_etl_meaning_record (etl->meaning, &record))
+            etl->n_records = etl->next_record = 0;
+            status = hs_etl_merge_next (etl->merge, out, RUN_RECORDS, etl->records, &etl->n_records,
+                                        err);
+            if (status != HS_OK)
+                return status;
+        }
+        if (!hs_etl_meaning_record (etl->meaning, &etl->records[etl->next_record++]))
             return hs_error_no_memory (err);
         if (!hs_etl_meaning_drain (etl->meaning))
             return HS_OK;

@@ -102,6 +102,7 @@ enum {
 /* 3.2 to 3.5: classic headers */
 enum {
     ETL_SYSTEM_FLAGS_AT = 0x01, /* also of COMPACT and PERFINFO: 3.4 */
+    ETL_SHORT_SIZE_AT = 0x04,   /* of these three; of all others it stands at 0 */
     ETL_SYSTEM_OPCODE_AT = 0x06,
     ETL_SYSTEM_GROUP_AT = 0x07,
     ETL_THREAD_AT = 0x08, /* of all headers but PERFINFO */

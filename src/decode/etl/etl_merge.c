@@ -41,9 +41,8 @@ struct hs_etl_merge {
     struct hs_idmap chain_numbers; /* by chain_key() */
     struct hs_etl_queue queue;
     struct hs_etl_chain *last; /* lent a record from: moved on by the next call */
-    int64_t last_time;
-    bool has_last_time;
-    uint64_t n_late; /* records that were clamped since the last note */
+    int64_t last_time;         /* of the latest record delivered */
+    uint64_t n_late;           /* records that were clamped since the last note */
     uint64_t late_offset;
     bool is_followed; /* some file is */
     int64_t newest_flush;
@@ -407,29 +406,33 @@ static void note_late (struct hs_etl_merge *merge)
     merge->n_late = 0;
 }
 
-static void deliver (struct hs_etl_merge *merge, struct hs_etl_record *ret)
+/* Records of the chain on top as long as it stays there. Where more may be loaded or written
+ * meanwhile, that is looked at after each. */
+static size_t deliver (struct hs_etl_merge *merge, size_t max, struct hs_etl_record *records)
 {
     struct hs_etl_chain *chain = merge->queue.items[0].chain;
     struct hs_etl_page *page = hs_etl_chain_first (chain);
-    const struct hs_etl_entry *entry = &page->entries.items[page->next++];
+    int64_t until = hs_etl_chain_until (chain, page);
+    int64_t until_others = hs_etl_queue_until (&merge->queue);
+    size_t n;
 
-    hs_etl_page_decode (page, entry, &merge->notes, ret);
-    ret->cpu = page->cpu;
-    ret->file = chain->file;
-    ret->time = ret->raw_time = entry->time;
-    if (entry->time < merge->last_time && merge->has_last_time) {
+    if (merge->is_followed || hs_etl_chain_is_low (chain))
+        max = 1;
+    n = hs_etl_page_take (page, until < until_others ? until : until_others, max, &merge->notes,
+                          records);
+    for (size_t i = 0; i < n && records[i].time < merge->last_time; i++) {
         if (merge->n_late++ == 0)
-            merge->late_offset = ret->file_offset;
-        ret->time = merge->last_time;
-    } else {
-        merge->last_time = entry->time;
-        merge->has_last_time = true;
+            merge->late_offset = records[i].file_offset;
+        records[i].time = merge->last_time;
     }
+    merge->last_time = records[n - 1].time;
     merge->last = chain;
+    return n;
 }
 
 enum hs_status hs_etl_merge_next (struct hs_etl_merge *merge, struct hs_event_batch *notes,
-                                  struct hs_etl_record *ret, struct hs_error *err)
+                                  size_t max, struct hs_etl_record *ret, size_t *ret_n,
+                                  struct hs_error *err)
 {
     enum hs_status status = HS_OK;
 
@@ -447,7 +450,7 @@ enum hs_status hs_etl_merge_next (struct hs_etl_merge *merge, struct hs_event_ba
         status = HS_END;
     }
     if (status == HS_OK)
-        deliver (merge, ret);
+        *ret_n = deliver (merge, max, ret);
     if (merge->notes.has_any)
         hs_note_pile_flush (&merge->notes, notes);
     return status;
@@ -504,7 +507,7 @@ static enum hs_status open_all (struct hs_etl_merge *merge, struct hs_source *co
         return status;
     merge->loading.notes = &merge->notes;
     merge->loading.range = time_range (&merge->files[0].log.header);
-    merge->newest_flush = INT64_MIN;
+    merge->newest_flush = merge->last_time = INT64_MIN;
     merge->late_ticks = LATE_SECONDS * hs_etl_ticks_per_second (&merge->files[0].log.header);
     for (size_t i = 0; i < merge->n_files && status == HS_OK; i++) {
         status = index_file (merge, i, err);

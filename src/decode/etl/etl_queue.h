@@ -51,4 +51,19 @@ static inline void hs_etl_queue_sift (struct hs_etl_queue *queue, size_t at)
     items[at] = moved;
 }
 
+/* The latest time up to which the chain on top stays there. */
+static inline int64_t hs_etl_queue_until (const struct hs_etl_queue *queue)
+{
+    int64_t until = INT64_MAX;
+
+    for (size_t i = 1; i < queue->n && i <= 2; i++) {
+        const struct hs_etl_queued *other = &queue->items[i];
+        /* a later rank waits for the top at an equal time, an earlier one does not */
+        int64_t last = queue->items[0].rank < other->rank ? other->time : other->time - 1;
+
+        until = last < until ? last : until;
+    }
+    return until;
+}
+
 #endif

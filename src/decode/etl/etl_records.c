@@ -9,27 +9,27 @@
 
 struct header_layout {
     uint8_t bytes;   /* 0 = no such header */
-    uint8_t size_at; /* of the u16 size of the record */
     uint8_t time_at; /* 0 = none, or nobody knows where */
     uint8_t pointer_size;
-    bool has_extras; /* byte 1 may announce words between header and payload */
+    bool is_short; /* SYSTEM and its kin: byte 1 may announce words between header and payload */
 };
 
-static const struct header_layout layouts[ETL_HEADER_TYPES] = {
-    [ETL_SYSTEM32] = { ETL_SYSTEM_BYTES, 4, ETL_TIME_AT, 4, true },
-    [ETL_SYSTEM64] = { ETL_SYSTEM_BYTES, 4, ETL_TIME_AT, 8, true },
-    [ETL_COMPACT32] = { ETL_COMPACT_BYTES, 4, ETL_TIME_AT, 4, true },
-    [ETL_COMPACT64] = { ETL_COMPACT_BYTES, 4, ETL_TIME_AT, 8, true },
-    [ETL_FULL32] = { ETL_FULL_BYTES, 0, ETL_TIME_AT, 4, false },
-    [ETL_FULL64] = { ETL_FULL_BYTES, 0, ETL_TIME_AT, 8, false },
-    [ETL_INSTANCE32] = { ETL_INSTANCE_BYTES, 0, ETL_TIME_AT, 4, false },
-    [ETL_INSTANCE64] = { ETL_INSTANCE_BYTES, 0, ETL_TIME_AT, 8, false },
-    [ETL_ERROR] = { ETL_ERROR_BYTES, 0, 0, 8, false },
-    [ETL_MESSAGE] = { ETL_MESSAGE_BYTES, 0, 0, 8, false },
-    [ETL_PERFINFO32] = { ETL_PERFINFO_BYTES, 4, ETL_PERFINFO_TIME_AT, 4, true },
-    [ETL_PERFINFO64] = { ETL_PERFINFO_BYTES, 4, ETL_PERFINFO_TIME_AT, 8, true },
-    [ETL_EVENT32] = { ETL_EVENT_BYTES, 0, ETL_TIME_AT, 4, false },
-    [ETL_EVENT64] = { ETL_EVENT_BYTES, 0, ETL_TIME_AT, 8, false },
+static const struct header_layout layouts[UINT8_MAX + 1] = {
+    [ETL_SYSTEM32] = { ETL_SYSTEM_BYTES, ETL_TIME_AT, 4, true },
+    [ETL_SYSTEM64] = { ETL_SYSTEM_BYTES, ETL_TIME_AT, 8, true },
+    [ETL_COMPACT32] = { ETL_COMPACT_BYTES, ETL_TIME_AT, 4, true },
+    [ETL_COMPACT64] = { ETL_COMPACT_BYTES, ETL_TIME_AT, 8, true },
+    [ETL_FULL32] = { ETL_FULL_BYTES, ETL_TIME_AT, 4, false },
+    [ETL_FULL64] = { ETL_FULL_BYTES, ETL_TIME_AT, 8, false },
+    [ETL_INSTANCE32] = { ETL_INSTANCE_BYTES, ETL_TIME_AT, 4, false },
+    [ETL_INSTANCE64] = { ETL_INSTANCE_BYTES, ETL_TIME_AT, 8, false },
+    [ETL_ERROR] = { ETL_ERROR_BYTES, 0, 8, false },
+    [ETL_MESSAGE] = { ETL_MESSAGE_BYTES, 0, 8, false },
+    [ETL_PERFINFO32] = { ETL_PERFINFO_BYTES, ETL_PERFINFO_TIME_AT, 4, true },
+    [ETL_PERFINFO64] = { ETL_PERFINFO_BYTES, ETL_PERFINFO_TIME_AT, 8, true },
+    [ETL_EVENT32] = { ETL_EVENT_BYTES, ETL_TIME_AT, 4, false },
+    [ETL_EVENT64] = { ETL_EVENT_BYTES, ETL_TIME_AT, 8, false },
+    [ETL_WPP] = { 0, 0, 8, false }, /* has another marker */
 };
 
 /* What ends the pass over a buffer. */
@@ -67,7 +67,8 @@ static unsigned message_header (unsigned options, unsigned *ret_time_at)
 }
 
 /* Looks at the record at `at`, of which `left` bytes (>= 8) are in the buffer. A record without a
- * time of its own leaves ret->time as it is. */
+ * time of its own leaves ret->time as it is. Where the size stands is asked by a branch, not
+ * looked up: the next record is found without waiting for this one's kind. */
 static inline enum stop scan_record (const uint8_t *at, uint32_t left, struct hs_etl_entry *ret)
 {
     uint32_t marker = hs_get_u32 (at);
@@ -75,17 +76,17 @@ static inline enum stop scan_record (const uint8_t *at, uint32_t left, struct hs
     unsigned type = (marker >> 16) & 0xff;
     unsigned size, header, time_at;
 
-    if (__builtin_expect (mark == ETL_MARK_TRACE && type < ETL_HEADER_TYPES, 1)) {
-        const struct header_layout *layout = &layouts[type];
-
-        header = layout->bytes;
-        time_at = layout->time_at;
-        size = hs_get_u16 (at + layout->size_at);
-        if (header == 0)
-            return STOP_MARKER;
-        if (layout->has_extras && at[ETL_SYSTEM_FLAGS_AT] != 0)
+    if (__builtin_expect (mark == ETL_MARK_TRACE && layouts[type].is_short, 1)) {
+        size = hs_get_u16 (at + ETL_SHORT_SIZE_AT);
+        header = layouts[type].bytes;
+        time_at = layouts[type].time_at;
+        if (at[ETL_SYSTEM_FLAGS_AT] != 0)
             header += extra_bytes (at[ETL_SYSTEM_FLAGS_AT]);
-        else if (type == ETL_MESSAGE)
+    } else if (mark == ETL_MARK_TRACE && layouts[type].bytes != 0) {
+        size = hs_get_u16 (at);
+        header = layouts[type].bytes;
+        time_at = layouts[type].time_at;
+        if (type == ETL_MESSAGE)
             header = message_header (hs_get_u16 (at + ETL_MESSAGE_OPTIONS_AT), &time_at);
     } else if (mark == ETL_MARK_WPP) {
         type = ETL_WPP;
@@ -279,46 +280,31 @@ static void decode_message (const uint8_t *at, const struct hs_etl_entry *entry,
     }
 }
 
-void hs_etl_page_decode (const struct hs_etl_page *page, const struct hs_etl_entry *entry,
+static void decode_full (const uint8_t *at, struct hs_etl_record *ret)
+{
+    ret->thread = hs_get_u32 (at + ETL_THREAD_AT);
+    ret->process = hs_get_u32 (at + ETL_PROCESS_AT);
+    ret->version = hs_get_u16 (at + ETL_FULL_VERSION_AT);
+    ret->opcode = at[ETL_FULL_OPCODE_AT];
+    set_group (ret, at + ETL_GUID_AT);
+}
+
+/* All headers that name a provider by its GUID, and messages. */
+static void decode_long (const struct hs_etl_page *page, const struct hs_etl_entry *entry,
                          struct hs_note_pile *notes, struct hs_etl_record *ret)
 {
     const uint8_t *at = page->bytes + entry->at;
 
-    ret->file_offset = page->was_packed ? page->offset : page->offset + entry->at;
     ret->thread = ret->process = HS_ETL_NO_ID;
     ret->group = HS_ETL_NO_GROUP;
     ret->version = 0;
-    ret->event_id = 0;
     ret->opcode = 0;
-    ret->kind = HS_ETL_CLASSIC;
-    ret->header_type = entry->type;
-    ret->pointer_size = entry->type < ETL_HEADER_TYPES ? layouts[entry->type].pointer_size : 8;
-    ret->guid = NULL;
-    ret->payload = (struct hs_span){ at + entry->header, (size_t)(entry->size - entry->header) };
-    ret->stack = (struct hs_etl_stack_item){ 0 };
     switch (entry->type) {
-    case ETL_SYSTEM32:
-    case ETL_SYSTEM64:
-    case ETL_COMPACT32:
-    case ETL_COMPACT64:
-        ret->thread = hs_get_u32 (at + ETL_THREAD_AT);
-        ret->process = hs_get_u32 (at + ETL_PROCESS_AT);
-        /* fall through */
-    case ETL_PERFINFO32:
-    case ETL_PERFINFO64:
-        ret->version = at[0];
-        ret->opcode = at[ETL_SYSTEM_OPCODE_AT];
-        ret->group = at[ETL_SYSTEM_GROUP_AT];
-        break;
     case ETL_FULL32:
     case ETL_FULL64:
     case ETL_INSTANCE32:
     case ETL_INSTANCE64:
-        ret->thread = hs_get_u32 (at + ETL_THREAD_AT);
-        ret->process = hs_get_u32 (at + ETL_PROCESS_AT);
-        ret->version = hs_get_u16 (at + ETL_FULL_VERSION_AT);
-        ret->opcode = at[ETL_FULL_OPCODE_AT];
-        set_group (ret, at + ETL_GUID_AT);
+        decode_full (at, ret);
         break;
     case ETL_EVENT32:
     case ETL_EVENT64:
@@ -328,6 +314,67 @@ void hs_etl_page_decode (const struct hs_etl_page *page, const struct hs_etl_ent
         decode_message (at, entry, ret);
         break;
     }
+}
+
+/* SYSTEM, COMPACT and PERFINFO: nearly all records there are. */
+static inline void decode_short (const uint8_t *at, unsigned type, struct hs_etl_record *ret)
+{
+    bool has_ids = type <= ETL_COMPACT64;
+
+    ret->thread = has_ids ? hs_get_u32 (at + ETL_THREAD_AT) : HS_ETL_NO_ID;
+    ret->process = has_ids ? hs_get_u32 (at + ETL_PROCESS_AT) : HS_ETL_NO_ID;
+    ret->version = at[0];
+    ret->opcode = at[ETL_SYSTEM_OPCODE_AT];
+    ret->group = at[ETL_SYSTEM_GROUP_AT];
+}
+
+static inline void decode (const struct hs_etl_page *page, const struct hs_etl_entry *entry,
+                           struct hs_note_pile *notes, struct hs_etl_record *ret)
+{
+    const uint8_t *at = page->bytes + entry->at;
+    const struct header_layout *layout = &layouts[entry->type];
+
+    ret->time = ret->raw_time = entry->time;
+    ret->file_offset = page->was_packed ? page->offset : page->offset + entry->at;
+    ret->cpu = page->cpu;
+    ret->file = page->file;
+    ret->event_id = 0;
+    ret->pointer_size = layout->pointer_size;
+    ret->kind = HS_ETL_CLASSIC;
+    ret->header_type = entry->type;
+    ret->guid = NULL;
+    ret->payload = (struct hs_span){ at + entry->header, (size_t)(entry->size - entry->header) };
+    ret->stack.match_id = 0;
+    ret->stack.address_size = 0;
+    if (layout->is_short)
+        decode_short (at, entry->type, ret);
+    else
+        decode_long (page, entry, notes, ret);
+}
+
+/* Only the items of an event can be damaged. */
+static inline bool may_be_noted (const struct hs_etl_page *page, const struct hs_etl_entry *entry)
+{
+    return (entry->type == ETL_EVENT32 || entry->type == ETL_EVENT64) &&
+           (hs_get_u16 (page->bytes + entry->at + ETL_EVENT_FLAGS_AT) & ETL_EVENT_HAS_ITEMS) != 0;
+}
+
+size_t hs_etl_page_take (struct hs_etl_page *page, int64_t until, size_t max,
+                         struct hs_note_pile *notes, struct hs_etl_record *ret)
+{
+    const struct hs_etl_entry *entry = page->entries.items + page->next;
+    size_t left = page->entries.n - page->next;
+    size_t n = 0;
+
+    if (max > left)
+        max = left;
+    do {
+        decode (page, &entry[n], notes, &ret[n]);
+        n++;
+    } while (n < max && entry[n].time <= until && !notes->has_any &&
+             !may_be_noted (page, &entry[n]));
+    page->next += n;
+    return n;
 }
 
 void hs_etl_page_clear (struct hs_etl_page *page)

@@ -32,6 +32,7 @@ struct hs_etl_page { /* one unpacked buffer with its list; zeroed = empty */
     uint32_t filled; /* bytes of `bytes` that hold records, header included */
     uint64_t offset; /* of the buffer in the file */
     uint16_t cpu;
+    uint16_t file;   /* which of the joined files */
     bool was_packed; /* then offsets of records in the file do not exist */
     bool is_truncated;
     HS_ARRAY (struct hs_etl_entry) entries;
@@ -46,8 +47,9 @@ enum hs_status hs_etl_page_scan (struct hs_etl_page *page, int64_t last_time,
                                  const struct hs_etl_time_range *range, struct hs_note_pile *notes,
                                  struct hs_error *err);
 
-/* Decodes one header. Leaves cpu, file and time to the caller. */
-void hs_etl_page_decode (const struct hs_etl_page *page, const struct hs_etl_entry *entry,
+/* Decodes the headers of the next records that are not later than `until`: one at least, `max` at
+ * most, only one if that gives cause for a note. Returns how many. There must be a next record. */
+size_t hs_etl_page_take (struct hs_etl_page *page, int64_t until, size_t max,
                          struct hs_note_pile *notes, struct hs_etl_record *ret);
 
 void hs_etl_page_clear (struct hs_etl_page *page);

@@ -25,7 +25,8 @@ enum hs_etl_record_kind {
 struct hs_etl_stack_item {    /* extended items 5, 6, 11, 12 of an EVENT_HEADER */
     struct hs_span addresses; /* leaf first; or one key */
     uint64_t match_id;
-    uint8_t address_size; /* 4 or 8; 0 = the record has no such item */
+    uint8_t address_size; /* 4 or 8; 0 = the record has no such item: match_id is 0, too, and
+                             the rest undefined */
     bool is_key;
 };
 
@@ -77,13 +78,15 @@ enum hs_status hs_etl_merge_open (struct hs_source *const *sources, size_t n_sou
                                   struct hs_etl_merge **ret, struct hs_error *err);
 
 /*
- * The next record of all chains in time order (k-way merge, ties: lower CPU first). Valid until
- * the next call. HS_AGAIN / HS_END / error as in format.h. Notes about damage met on the way are
- * added to `notes`, which must have room for HS_ETL_MERGE_NOTES events.
+ * The next records of all chains in time order (k-way merge, ties: lower CPU first): one at least,
+ * `max` at most. Valid until the next call. HS_AGAIN / HS_END / error as in format.h. Notes about
+ * damage met on the way are added to `notes`, which must have room for HS_ETL_MERGE_NOTES events;
+ * a record that gives cause for one comes alone.
  */
 #define HS_ETL_MERGE_NOTES 32
 enum hs_status hs_etl_merge_next (struct hs_etl_merge *merge, struct hs_event_batch *notes,
-                                  struct hs_etl_record *ret, struct hs_error *err);
+                                  size_t max, struct hs_etl_record *ret, size_t *ret_n,
+                                  struct hs_error *err);
 
 /* Header of the first file. */
 const struct hs_etl_header *hs_etl_merge_header (const struct hs_etl_merge *merge);
