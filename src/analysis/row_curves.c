@@ -224,14 +224,23 @@ static inline void add_block (struct build *build, uint32_t column, uint32_t con
     }
 }
 
+/* What ended before it is in no value of a column, nor of those behind it: most rows of a trace. */
+static hs_event_no seen_from (const struct build *build, uint32_t column)
+{
+    return build->columns.borders[column == HS_BEFORE_COLUMNS ? 1 : column + 1];
+}
+
 static void scan_run (struct build *build, const struct hs_row_run *run, uint32_t column)
 {
+    const hs_event_no from = seen_from (build, column);
+
     for (uint32_t i = 0; i < run->n; i++) {
+        hs_event_no ended = hs_run_peek (run->end, i);
         uint64_t size;
 
-        if (hs_scan_passes (&build->scan, run, i, &size))
+        if (ended >= from && hs_scan_passes (&build->scan, run, i, &size))
             add_block (build, column, hs_narrow_at (run->context, i), hs_run_peek (run->stack, i),
-                       hs_run_peek (run->end, i), size);
+                       ended, size);
     }
 }
 
@@ -239,6 +248,7 @@ static void scan_survivors (struct build *build, const struct hs_range_block *bl
                             uint32_t column)
 {
     const struct hs_scan *scan = &build->scan;
+    const hs_event_no from = seen_from (build, column);
     uint64_t first = block->first_survivor, end = first + block->n_survivors;
 
     while (first < end) {
@@ -247,7 +257,7 @@ static void scan_survivors (struct build *build, const struct hs_range_block *bl
         for (uint32_t i = 0; i < run.n; i++) {
             struct hs_survivor_row row = hs_survivor_at (scan, &run, i);
 
-            if (row.passes)
+            if (row.ended >= from && row.passes)
                 add_block (build, column, hs_narrow_at (run.context, i), row.stack, row.ended,
                            row.size);
         }
