@@ -11,8 +11,9 @@
 struct _HsQueryBar {
     GtkBox parent_instance;
 
-    GtkBox *chips, *more_chips; /* those that have no room beside the entry stand below */
-    GtkLabel *whole;            /* what stands there without chips */
+    GtkBox *chips, *more_chips;    /* those that have no room beside the entry stand below */
+    GtkBuilder *parts[HS_N_CHIPS]; /* of each chip that is shown */
+    GtkLabel *whole;               /* what stands there without chips */
     GtkEntry *entry;
     GtkLabel *wrong; /* about what is in the entry */
 
@@ -30,23 +31,30 @@ static void on_remove (GtkButton *button, HsQueryBar *self)
     hs_selection_remove_chip (self->selection, chip);
 }
 
-static GtkWidget *make_chip (HsQueryBar *self, HsChip chip, const char *text)
+static GtkWidget *part_of (HsQueryBar *self, HsChip chip, const char *name)
 {
-    g_autoptr (GtkBuilder) builder =
-        gtk_builder_new_from_resource ("/org/heapstrata/Heapstrata/chip.ui");
-    GtkWidget *widget = GTK_WIDGET (gtk_builder_get_object (builder, "chip"));
-    GtkWidget *button = GTK_WIDGET (gtk_builder_get_object (builder, "remove"));
-    GtkWidget *label = GTK_WIDGET (gtk_builder_get_object (builder, "label"));
+    return GTK_WIDGET (gtk_builder_get_object (self->parts[chip], name));
+}
+
+static void make_chip (HsQueryBar *self, HsChip chip, GtkBox *row)
+{
+    self->parts[chip] = gtk_builder_new_from_resource ("/org/heapstrata/Heapstrata/chip.ui");
+    g_object_set_data (G_OBJECT (part_of (self, chip, "remove")), "hs-chip",
+                       GINT_TO_POINTER (chip));
+    g_signal_connect (part_of (self, chip, "remove"), "clicked", G_CALLBACK (on_remove), self);
+    gtk_box_pack_start (row, part_of (self, chip, "chip"), FALSE, FALSE, 0);
+}
+
+static void set_text (HsQueryBar *self, HsChip chip, const char *text)
+{
     g_autofree char *exact = hs_chip_exact_text (self->selection, chip);
     g_autofree char *name = g_strdup_printf (_ ("Remove %s"), text);
+    GtkWidget *label = part_of (self, chip, "label"), *button = part_of (self, chip, "remove");
 
     gtk_label_set_text (GTK_LABEL (label), text);
     gtk_widget_set_tooltip_text (label, exact);
     gtk_widget_set_tooltip_text (button, name);
     atk_object_set_name (gtk_widget_get_accessible (button), name);
-    g_object_set_data (G_OBJECT (button), "hs-chip", GINT_TO_POINTER (chip));
-    g_signal_connect (button, "clicked", G_CALLBACK (on_remove), self);
-    return g_object_ref (widget);
 }
 
 /* ---- the entry ---- */
@@ -134,33 +142,46 @@ static void update_entry (HsQueryBar *self)
 
 /* ---- chips ---- */
 
-static void remove_chips (GtkBox *chips)
+static void remove_chips (HsQueryBar *self)
 {
-    g_autoptr (GList) old = gtk_container_get_children (GTK_CONTAINER (chips));
-
-    for (GList *at = old; at != NULL; at = at->next)
-        gtk_widget_destroy (at->data);
+    for (HsChip chip = 0; chip < HS_N_CHIPS; chip++) {
+        if (self->parts[chip] != NULL)
+            gtk_widget_destroy (part_of (self, chip, "chip"));
+        g_clear_object (&self->parts[chip]);
+    }
 }
 
-static void update (HsQueryBar *self)
+static void make_chips (HsQueryBar *self, char *const *texts)
 {
     guint n = 0;
 
-    update_entry (self);
-    remove_chips (self->chips);
-    remove_chips (self->more_chips);
+    remove_chips (self);
     for (HsChip chip = 0; chip < HS_N_CHIPS; chip++) {
-        g_autofree char *text = hs_chip_text (self->selection, chip);
-        g_autoptr (GtkWidget) widget = NULL;
-
-        if (text == NULL)
-            continue;
-        widget = make_chip (self, chip, text);
-        gtk_box_pack_start (n++ < CHIPS_IN_ROW ? self->chips : self->more_chips, widget, FALSE,
-                            FALSE, 0);
+        if (texts[chip] != NULL)
+            make_chip (self, chip, n++ < CHIPS_IN_ROW ? self->chips : self->more_chips);
     }
     gtk_widget_set_visible (GTK_WIDGET (self->whole), n == 0);
     gtk_widget_set_visible (GTK_WIDGET (self->more_chips), n > CHIPS_IN_ROW);
+}
+
+/* While a range is dragged only the text of its chip changes. */
+static void update (HsQueryBar *self)
+{
+    char *texts[HS_N_CHIPS];
+    gboolean is_same = TRUE;
+
+    update_entry (self);
+    for (HsChip chip = 0; chip < HS_N_CHIPS; chip++) {
+        texts[chip] = hs_chip_text (self->selection, chip);
+        is_same &= (texts[chip] != NULL) == (self->parts[chip] != NULL);
+    }
+    if (!is_same)
+        make_chips (self, texts);
+    for (HsChip chip = 0; chip < HS_N_CHIPS; chip++) {
+        if (texts[chip] != NULL)
+            set_text (self, chip, texts[chip]);
+        g_free (texts[chip]);
+    }
 }
 
 void hs_query_bar_set_selection (HsQueryBar *self, HsSelection *selection)
@@ -178,7 +199,11 @@ void hs_query_bar_focus (HsQueryBar *self)
 
 static void hs_query_bar_dispose (GObject *object)
 {
-    g_clear_object (&HS_QUERY_BAR (object)->selection);
+    HsQueryBar *self = HS_QUERY_BAR (object);
+
+    g_clear_object (&self->selection);
+    for (HsChip chip = 0; chip < HS_N_CHIPS; chip++)
+        g_clear_object (&self->parts[chip]);
     G_OBJECT_CLASS (hs_query_bar_parent_class)->dispose (object);
 }
 
