@@ -8,6 +8,7 @@ struct replay {
     hs_event_no begin, end;
     uint64_t *deltas;
     uint64_t start;
+    bool knows_start; /* only what ends in between is of interest of earlier rows */
 };
 
 /* Ends lie anywhere among the deltas: they are asked for ahead. */
@@ -16,7 +17,8 @@ struct replay {
 /* Rows born before the range that live into it. */
 static inline void add_earlier (struct replay *replay, hs_event_no gone, uint64_t size)
 {
-    replay->start += size;
+    if (!replay->knows_start)
+        replay->start += size;
     if (gone - replay->begin < replay->end - replay->begin)
         replay->deltas[gone - replay->begin] -= size;
 }
@@ -39,12 +41,18 @@ static void replay_survivors (struct replay *replay, const struct hs_scan *scan,
                               const struct hs_range_block *block)
 {
     uint64_t first = block->first_survivor, end = first + block->n_survivors;
+    const hs_event_no n = replay->end - replay->begin;
+    /* a row's own end tells, where no exit of a process is the end of others */
+    const bool has_few = replay->knows_start && !scan->has_exits;
 
     for (struct hs_survivor_run run; first < end; first += run.n) {
         run = hs_survivor_run_at (&scan->snapshot, first, end);
         for (uint32_t i = 0; i < run.n; i++) {
-            struct hs_survivor_row row = hs_survivor_at (scan, &run, i);
+            struct hs_survivor_row row;
 
+            if (has_few && run.has_ends && hs_run_peek (run.end, i) - replay->begin >= n)
+                continue;
+            row = hs_survivor_at (scan, &run, i);
             if (row.passes && row.gone >= replay->begin)
                 add_earlier (replay, row.gone, row.size);
         }
@@ -113,20 +121,28 @@ static enum hs_status replay_rows (struct replay *replay, const struct hs_scan *
     return HS_OK;
 }
 
+static enum hs_status replay_all (struct replay *replay, const struct hs_scan *scan,
+                                  const struct hs_cancel *cancel)
+{
+    enum hs_status status;
+
+    replay->deltas = hs_alloc_zeroed (replay->end - replay->begin, sizeof *replay->deltas);
+    if (replay->deltas == NULL)
+        return HS_NO_MEMORY;
+    status = replay_rows (replay, scan, cancel);
+    if (status != HS_OK)
+        hs_free (replay->deltas);
+    return status;
+}
+
 enum hs_status hs_replay (const struct hs_scan *scan, hs_event_no begin, hs_event_no end,
                           const struct hs_cancel *cancel, uint64_t **ret, uint64_t *ret_start)
 {
     struct replay replay = { .begin = begin, .end = end };
-    enum hs_status status;
+    enum hs_status status = replay_all (&replay, scan, cancel);
 
-    replay.deltas = hs_alloc_zeroed (end - begin, sizeof *replay.deltas);
-    if (replay.deltas == NULL)
-        return HS_NO_MEMORY;
-    status = replay_rows (&replay, scan, cancel);
-    if (status != HS_OK) {
-        hs_free (replay.deltas);
+    if (status != HS_OK)
         return status;
-    }
     *ret = replay.deltas;
     *ret_start = replay.start;
     return HS_OK;
@@ -142,6 +158,9 @@ struct candidates {
         hs_event_no begin, end;
         uint64_t max;           /* no more than that */
         hs_event_no peak_event; /* the first with it; HS_NO_EVENT: not known, or outside */
+        bool has_level;
+        hs_event_no level_event; /* no later than `begin`: … */
+        uint64_t level;          /* … how much there was before it */
     } left, best, right, tail;
     uint64_t most_before;
 };
@@ -173,18 +192,27 @@ static struct candidates find_candidates (const struct hs_snapshot *snapshot, hs
                                           hs_event_no begin, hs_event_no end)
 {
     const struct hs_rows *rows = snapshot->rows;
-    struct candidates found = { .tail = { begin, end, UINT64_MAX, HS_NO_EVENT } };
+    struct candidates found = {
+        .tail = { .begin = begin, .end = end, .max = UINT64_MAX, .peak_event = HS_NO_EVENT }
+    };
+    uint64_t level = 0; /* after the block before */
+    bool has_level = false;
 
     for (uint32_t i = 0; i < snapshot->n_overview; i++) {
         struct part block = { .begin = hs_column_u32 (&rows->overview_first, i),
-                              .end = hs_column_u32 (&rows->overview_last, i) + 1 };
+                              .end = hs_column_u32 (&rows->overview_last, i) + 1,
+                              .level = level,
+                              .has_level = has_level };
 
         if (block.begin >= end || hs_column_u32 (&rows->overview_process, i) != process)
             continue;
+        level = hs_column_u64 (&rows->overview.end, i);
+        has_level = block.begin >= snapshot->first_event;
         if (block.end <= begin) {
-            found.most_before = hs_column_u64 (&rows->overview.end, i);
+            found.most_before = level;
             continue;
         }
+        block.level_event = block.begin;
         block.max = hs_column_u64 (&rows->overview.max, i);
         block.peak_event = hs_column_u32 (&rows->overview.peak_event, i);
         if (block.begin < begin)
@@ -211,27 +239,33 @@ static struct candidates find_candidates (const struct hs_snapshot *snapshot, hs
 static enum hs_status find_in (const struct hs_scan *scan, const struct part *part,
                                const struct hs_cancel *cancel, struct hs_peak *peak)
 {
-    hs_event_no begin = part->begin, n;
+    struct replay replay = { .begin = part->has_level ? part->level_event : part->begin,
+                             .start = part->level,
+                             .knows_start = part->has_level };
     enum hs_status status = HS_OK;
 
     if (part->peak_event != HS_NO_EVENT) {
         *peak = (struct hs_peak){ part->max, part->peak_event, peak->most_before };
         return HS_OK;
     }
-    for (; begin < part->end && status == HS_OK; begin += n) {
-        uint64_t *deltas, level;
+    for (; replay.begin < part->end; replay.begin = replay.end) {
+        uint64_t level;
 
-        n = part->end - begin < MAX_EVENTS ? part->end - begin : MAX_EVENTS;
-        status = hs_replay (scan, begin, begin + n, cancel, &deltas, &level);
-        for (uint32_t i = 0; status == HS_OK && i < n; i++) {
-            level += deltas[i];
-            if (level > peak->bytes)
-                *peak = (struct hs_peak){ level, begin + i, peak->most_before };
+        replay.end = part->end - replay.begin < MAX_EVENTS ? part->end : replay.begin + MAX_EVENTS;
+        status = replay_all (&replay, scan, cancel);
+        if (status != HS_OK)
+            return status;
+        level = replay.start;
+        for (hs_event_no event = replay.begin; event < replay.end; event++) {
+            level += replay.deltas[event - replay.begin];
+            if (level > peak->bytes && event >= part->begin)
+                *peak = (struct hs_peak){ level, event, peak->most_before };
         }
-        if (status == HS_OK)
-            hs_free (deltas);
+        hs_free (replay.deltas);
+        replay.start = level;
+        replay.knows_start = true;
     }
-    return status;
+    return HS_OK;
 }
 
 enum hs_status hs_replay_range_peak (const struct hs_scan *scan, const struct hs_filter *filter,
@@ -243,7 +277,11 @@ enum hs_status hs_replay_range_peak (const struct hs_scan *scan, const struct hs
 
     peak->most_before = UINT64_MAX;
     if (!hs_filter_is_of_process (filter))
-        return find_in (scan, &(struct part){ begin, end, UINT64_MAX, HS_NO_EVENT }, cancel, peak);
+        return find_in (
+            scan,
+            &(struct part){
+                .begin = begin, .end = end, .max = UINT64_MAX, .peak_event = HS_NO_EVENT },
+            cancel, peak);
     found = find_candidates (&scan->snapshot, filter->process, begin, end);
     peak->most_before = found.most_before;
     /* in order of time: the first of several is wanted */
