@@ -177,6 +177,10 @@ static inline void put_free (struct run *run, const struct hs_brief_block *block
     *start = op;
 }
 
+/* Where an address was seen last is too much for the nearest caches: asked for some events ahead.
+ */
+#define PLACES_AHEAD 8
+
 static inline void put_run (struct hs_hst_state *state, const struct hs_event *common,
                             const struct hs_brief_block *blocks, uint32_t n, uint64_t ref)
 {
@@ -192,6 +196,8 @@ static inline void put_run (struct hs_hst_state *state, const struct hs_event *c
     run.context = model->context;
     run.known = UINT32_MAX;
     for (uint32_t i = 0; i < n; i++) {
+        if (n - i > PLACES_AHEAD)
+            __builtin_prefetch (hs_hst_place_memory (state, blocks[i + PLACES_AHEAD].address));
         if (blocks[i].is_free)
             put_free (&run, &blocks[i]);
         else

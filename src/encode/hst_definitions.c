@@ -5,8 +5,6 @@
  */
 #include "encode/hst_state.h"
 
-#include "base/limits.h"
-
 void hs_hst_begin_definitions (struct hs_hst_state *state)
 {
     uint8_t header[HS_HST_DEFINITIONS_HEADER_BYTES] = { 0 };
@@ -168,21 +166,41 @@ static uint32_t find_node (const struct hs_hst_state *state, uint32_t parent, ui
     }
 }
 
+/* The node of the stack's outer frames as far as they have nodes; *n of its frames are left. */
+static uint32_t find_outer (struct hs_hst_state *state, const struct hs_stack_fields *stack,
+                            uint32_t *n)
+{
+    uint32_t parent = 0, depth = 0;
+    uint64_t key;
+
+    /* most of them are those of the stack before */
+    for (; *n > 0 && depth < state->n_path; (*n)--, depth++) {
+        if (state->nodes.items[state->path[depth]].address != stack->frames[*n - 1])
+            break;
+        parent = state->path[depth];
+    }
+    for (; *n > 0; (*n)--, depth++) {
+        uint32_t node = find_node (state, parent, stack->frames[*n - 1], &key);
+
+        if (node == HS_IDMAP_NONE)
+            break;
+        parent = state->path[depth] = node;
+    }
+    state->n_path = depth;
+    return parent;
+}
+
 static void put_stack (struct hs_hst_state *state, const struct hs_stack_fields *stack)
 {
     struct hs_hst_bytes *record = &state->record;
-    uint32_t n = stack->n_frames, parent = 0, node;
+    uint32_t n = stack->n_frames, parent;
     uint64_t key, last;
 
     if (n > HS_LIMIT_STACK_DEPTH) { /* the outermost frames go */
         n = HS_LIMIT_STACK_DEPTH;
         state->report.left_out[HS_LEFT_OUT_DEEP_STACKS]++;
     }
-    for (; n > 0; n--, parent = node) {
-        node = find_node (state, parent, stack->frames[n - 1], &key);
-        if (node == HS_IDMAP_NONE)
-            break;
-    }
+    parent = find_outer (state, stack, &n);
     hs_hst_bytes_put_zigzag (record, (int64_t)stack->slot - (int64_t)state->definition_slot);
     hs_hst_bytes_put_varint (record, parent);
     hs_hst_bytes_put_varint (record, n);
@@ -201,6 +219,7 @@ static void put_stack (struct hs_hst_state *state, const struct hs_stack_fields 
         last = address;
         state->nodes.items[state->nodes.n] = (struct hs_hst_node){ address, parent };
         parent = (uint32_t)state->nodes.n++;
+        state->path[state->n_path++] = parent;
     }
     state->report.n_stacks++;
 }

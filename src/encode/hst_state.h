@@ -9,6 +9,7 @@
 
 #include "base/idmap.h"
 #include "base/intern.h"
+#include "base/limits.h"
 #include "encode/encoder.h"
 #include "encode/hst_writer.h"
 #include "event/hst_model.h"
@@ -56,6 +57,8 @@ struct hs_hst_state {
     /* defined so far in the file */
     HS_ARRAY (struct hs_hst_node) nodes; /* node 0 = the root */
     struct hs_idmap node_index;
+    uint32_t path[HS_LIMIT_STACK_DEPTH]; /* the nodes of the newest stack, outermost first */
+    uint32_t n_path;
     struct hs_intern strings;
 
     uint64_t n_by_op[3]; /* allocs, frees, reallocs */
