@@ -8,7 +8,7 @@
 /* A question that another one replaces may go on for so long: else, while a range is dragged, none
  * would ever be answered that takes longer than from one motion to the next. */
 #define GRACE_MS 100
-#define POOL_THREADS 3
+#define POOL_THREADS 5
 /* Answers with nothing but newer data are shown one in a frame: while a trace grows all views have
  * one ten times a second, and to paint them all at once took longer than a frame. */
 #define FRAME_MS 17

@@ -9,7 +9,7 @@
 /* What the user does is answered within the frame that shows it, when that takes no longer than
  * this: frames of their own would show the answers a sixtieth of a second later, each view's in
  * another one. The main loop sleeps meanwhile. Where answers take longer, few frames wait. */
-#define WAIT_US 11000
+#define WAIT_US 14000
 #define FRAMES_WITHOUT 10
 
 static guint n_without; /* frames that do not wait */
