@@ -131,9 +131,10 @@ static enum hs_status collect (const struct hs_stack_tally *tally, struct hs_sta
 
     for (size_t i = 0; i < n_places; i++)
         n += is_any (tally, i);
-    sums = hs_alloc_zeroed (1, sizeof *sums + n * sizeof sums->stacks[0]);
+    sums = hs_alloc_array (1, sizeof *sums + n * sizeof sums->stacks[0]);
     if (sums == NULL)
         return hs_error_no_memory (err);
+    *sums = (struct hs_stack_sums){ .peak_event = tally->peak_event };
     n = 0;
     for (size_t i = 0; i < n_places; i++) {
         if (!is_any (tally, i))
@@ -159,7 +160,6 @@ static enum hs_status collect (const struct hs_stack_tally *tally, struct hs_sta
         }
     }
     sums->n = n_kept;
-    sums->peak_event = tally->peak_event;
     if (tally->peak_event != HS_NO_EVENT)
         sums->peak_time = hs_snapshot_event_time (&tally->scan.snapshot, tally->peak_event);
     *ret = sums;

@@ -5,6 +5,7 @@
 
 #include <glib/gi18n.h>
 #include <locale.h>
+#include <malloc.h>
 
 /* A display is not needed for these. */
 static gboolean wants_text_only (int argc, char **argv)
@@ -16,12 +17,18 @@ static gboolean wants_text_only (int argc, char **argv)
     return FALSE;
 }
 
+/* Answers take and give back some megabytes each, sixty times a second while a range is dragged:
+ * the kernel would clear them anew every time. */
+#define KEPT_BYTES (64 << 20)
+
 int main (int argc, char **argv)
 {
     const char *locale_dir = g_getenv ("HEAPSTRATA_LOCALEDIR");
     g_autoptr (HsApplication) application = NULL;
     int status;
 
+    (void)mallopt (M_MMAP_THRESHOLD, KEPT_BYTES / 2);
+    (void)mallopt (M_TRIM_THRESHOLD, KEPT_BYTES);
     setlocale (LC_ALL, "");
     bindtextdomain (GETTEXT_PACKAGE, locale_dir != NULL ? locale_dir : HS_LOCALE_DIR);
     bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
