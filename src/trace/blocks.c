@@ -79,10 +79,6 @@ static bool need_heap (struct hs_trace *trace, hs_process_id process, uint64_t h
     return true;
 }
 
-/* What the live map keeps of a birth: the function, and a size that is not too large for it. */
-#define LIVE_SIZE_BITS 29
-#define LIVE_SIZE_LARGE ((UINT32_C (1) << LIVE_SIZE_BITS) - 1)
-
 /* Its address stands in the live map already. */
 static bool open_block (struct hs_trace *trace, const struct hs_event *event, hs_event_no number,
                         uint64_t size)
@@ -118,9 +114,9 @@ static bool take_stack (struct hs_trace *trace, const struct hs_event *event,
 /* Ends a row that has been taken out of its heap's live map. */
 static uint64_t end_row (struct hs_trace *trace, struct hs_live_block block, hs_event_no number)
 {
-    uint64_t size = block.birth & LIVE_SIZE_LARGE;
+    uint64_t size = hs_live_birth_size (block.birth);
 
-    if (__builtin_expect (size == LIVE_SIZE_LARGE, 0))
+    if (__builtin_expect (size == HS_LIVE_SIZE_LARGE, 0))
         size = hs_rows_size (&trace->rows, block.row);
     hs_column_poke (&trace->rows.end, block.row, number);
     hs_run_close (&trace->run, size);
@@ -136,14 +132,8 @@ static struct hs_live_block new_block (const struct hs_trace *trace, const struc
     return (struct hs_live_block){
         .address = event->block.address,
         .row = trace->n_rows,
-        .birth = (uint32_t)(size < LIVE_SIZE_LARGE ? size : LIVE_SIZE_LARGE) |
-                 (uint32_t)(event->call & HS_CALL_MASK) << LIVE_SIZE_BITS,
+        .birth = hs_live_birth (size, event->call & HS_CALL_MASK),
     };
-}
-
-static void set_row_flag (struct hs_trace *trace, hs_row_no row, uint32_t flag)
-{
-    hs_column_poke (&trace->rows.stack, row, hs_column_u32 (&trace->rows.stack, row) | flag);
 }
 
 /* Counts the block as temporary when nothing happened in its process since its birth. */
@@ -152,7 +142,7 @@ static void judge_temporary (struct hs_trace *trace, const struct hs_event *even
     if (trace->processes.items[event->process].newest_row != row &&
         !(event->flags & HS_EVENT_COUNTS_TEMPORARY))
         return;
-    set_row_flag (trace, row, HS_ROW_IS_TEMPORARY);
+    hs_trace_set_row_flag (trace, row, HS_ROW_IS_TEMPORARY);
     trace->run.temporary++;
 }
 
@@ -161,7 +151,7 @@ static bool judge_call (struct hs_trace *trace, const struct hs_event *event,
                         struct hs_live_block block)
 {
     const struct hs_rows *rows = &trace->rows;
-    uint8_t birth = (uint8_t)(block.birth >> LIVE_SIZE_BITS);
+    uint8_t birth = hs_live_birth_call (block.birth);
     char text[128];
     int n;
 
@@ -191,35 +181,6 @@ static bool plausible_size (struct hs_trace *trace, uint64_t *size)
                                  (struct hs_text){ text, (uint32_t)n });
 }
 
-static bool find_thread (struct hs_trace *trace, uint64_t key, uint32_t *ret)
-{
-    *ret = hs_idmap_get (&trace->thread_index, key);
-    if (*ret != HS_IDMAP_NONE)
-        return true;
-    *ret = (uint32_t)trace->threads.n;
-    if (!hs_array_reserve (&trace->threads, 1) || !hs_idmap_set (&trace->thread_index, key, *ret))
-        return false;
-    trace->threads.items[trace->threads.n++] = (struct hs_thread_state){ 0 };
-    return true;
-}
-
-/* The state of the event's thread, made when it is new; NULL when memory is out. */
-static struct hs_thread_state *thread_of (struct hs_trace *trace, const struct hs_event *event)
-{
-    uint64_t key = (uint64_t)event->process << 32 | event->thread;
-    uint32_t mixed = (event->thread + event->process) * UINT32_C (0x9e3779b1);
-    struct hs_recent_thread *recent = &trace->recent_threads[mixed >> (32 - HS_RECENT_SHIFT)];
-
-    if (recent->thread == UINT32_MAX || recent->key != key) {
-        recent->key = key;
-        if (!find_thread (trace, key, &recent->thread)) {
-            recent->thread = UINT32_MAX;
-            return NULL;
-        }
-    }
-    return &trace->threads.items[recent->thread];
-}
-
 static bool alloc (struct hs_trace *trace, const struct hs_event *event, hs_event_no number)
 {
     uint32_t heap = trace->run.heap;
@@ -244,7 +205,7 @@ static bool alloc (struct hs_trace *trace, const struct hs_event *event, hs_even
 
 static bool release (struct hs_trace *trace, const struct hs_event *event, hs_event_no number)
 {
-    struct hs_thread_state *thread = thread_of (trace, event);
+    struct hs_thread_state *thread = hs_trace_thread_of (trace, event);
     uint32_t heap = trace->run.heap;
     struct hs_live_block block;
 
@@ -283,7 +244,7 @@ static bool is_summary (const struct hs_trace *trace, const struct hs_event *eve
 static bool sum_up_move (struct hs_trace *trace, const struct hs_event *event, hs_event_no number,
                          hs_row_no row)
 {
-    struct hs_thread_state *thread = thread_of (trace, event);
+    struct hs_thread_state *thread = hs_trace_thread_of (trace, event);
     uint32_t heap = trace->run.heap;
     struct hs_live_map *live = &trace->heaps.items[heap].live;
     uint64_t old_address = event->block.old_address;
@@ -292,7 +253,7 @@ static bool sum_up_move (struct hs_trace *trace, const struct hs_event *event, h
     if (thread == NULL)
         return false;
     HS_TRACE_COUNT (trace, heap, realloc_summary, 1);
-    set_row_flag (trace, row, HS_ROW_IS_CLAIMED);
+    hs_trace_set_row_flag (trace, row, HS_ROW_IS_CLAIMED);
     if (thread->free_heap == event->block.heap && thread->free_address == old_address &&
         thread->free_rows > row)
         return true;
@@ -334,7 +295,7 @@ static bool reopen (struct hs_trace *trace, const struct hs_event *event, hs_eve
     }
     if (!open_block (trace, event, number, size))
         return false;
-    set_row_flag (trace, trace->n_rows - 1, HS_ROW_IS_CLAIMED);
+    hs_trace_set_row_flag (trace, trace->n_rows - 1, HS_ROW_IS_CLAIMED);
     return take_stack (trace, event, is_in_place ? old.row : HS_NO_ROW);
 }
 

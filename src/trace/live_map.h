@@ -16,8 +16,29 @@
 struct hs_live_block { /* 16 bytes: never in two lines */
     uint64_t address;
     hs_row_no row;  /* HS_NO_ROW: a free place */
-    uint32_t birth; /* the map does not care */
+    uint32_t birth; /* hs_live_birth() */
 };
+
+/* The function in three bits, and the size, if it is not too large for the others. */
+#define HS_LIVE_SIZE_BITS 29
+#define HS_LIVE_SIZE_LARGE ((UINT32_C (1) << HS_LIVE_SIZE_BITS) - 1)
+
+static inline uint32_t hs_live_birth (uint64_t size, unsigned call)
+{
+    return (uint32_t)(size < HS_LIVE_SIZE_LARGE ? size : HS_LIVE_SIZE_LARGE) |
+           call << HS_LIVE_SIZE_BITS;
+}
+
+/* HS_LIVE_SIZE_LARGE: to be looked up in the row. */
+static inline uint32_t hs_live_birth_size (uint32_t birth)
+{
+    return birth & HS_LIVE_SIZE_LARGE;
+}
+
+static inline uint8_t hs_live_birth_call (uint32_t birth)
+{
+    return (uint8_t)(birth >> HS_LIVE_SIZE_BITS);
+}
 
 /* Zeroed: empty. */
 struct hs_live_map {
@@ -66,18 +87,11 @@ static inline bool hs_live_map_exchange (struct hs_live_map *map, const struct h
     return true;
 }
 
-/* Takes out the block at the address, and returns it; its row is HS_NO_ROW when there is none. */
-static inline struct hs_live_block hs_live_map_remove (struct hs_live_map *map, uint64_t address)
+/* Not for direct use: takes out the block at a place that is not free. */
+static inline void hs_live_map_clear_place (struct hs_live_map *map, size_t hole)
 {
-    struct hs_live_block found = { .row = HS_NO_ROW };
-    size_t hole, at;
+    size_t at;
 
-    if (map->places == NULL)
-        return found;
-    hole = hs_live_map_find (map, address);
-    found = map->places[hole];
-    if (found.row == HS_NO_ROW)
-        return found;
     /* later members of the run move back when the hole lies between their home and them */
     for (at = (hole + 1) & map->mask; map->places[at].row != HS_NO_ROW; at = (at + 1) & map->mask) {
         size_t home = hs_live_map_home (map, map->places[at].address);
@@ -89,6 +103,20 @@ static inline struct hs_live_block hs_live_map_remove (struct hs_live_map *map, 
     }
     map->places[hole].row = HS_NO_ROW;
     map->n--;
+}
+
+/* Takes out the block at the address, and returns it; its row is HS_NO_ROW when there is none. */
+static inline struct hs_live_block hs_live_map_remove (struct hs_live_map *map, uint64_t address)
+{
+    struct hs_live_block found = { .row = HS_NO_ROW };
+    size_t at;
+
+    if (map->places == NULL)
+        return found;
+    at = hs_live_map_find (map, address);
+    found = map->places[at];
+    if (found.row != HS_NO_ROW)
+        hs_live_map_clear_place (map, at);
     return found;
 }
 

@@ -112,6 +112,18 @@ bool hs_trace_find_context (struct hs_trace *trace, const struct hs_context_key 
     return true;
 }
 
+bool hs_trace_find_thread (struct hs_trace *trace, uint64_t key, uint32_t *ret)
+{
+    *ret = hs_idmap_get (&trace->thread_index, key);
+    if (*ret != HS_IDMAP_NONE)
+        return true;
+    *ret = (uint32_t)trace->threads.n;
+    if (!hs_array_reserve (&trace->threads, 1) || !hs_idmap_set (&trace->thread_index, key, *ret))
+        return false;
+    trace->threads.items[trace->threads.n++] = (struct hs_thread_state){ 0 };
+    return true;
+}
+
 void hs_trace_init_recent (struct hs_trace *trace)
 {
     for (uint32_t i = 0; i < HS_N_RECENT; i++)

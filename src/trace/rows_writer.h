@@ -20,6 +20,7 @@ bool hs_trace_begin_segment (struct hs_trace *trace, int64_t time);
 bool hs_trace_begin_chunk (struct hs_trace *trace);
 bool hs_trace_find_context (struct hs_trace *trace, const struct hs_context_key *key,
                             uint32_t *ret);
+bool hs_trace_find_thread (struct hs_trace *trace, uint64_t key, uint32_t *ret);
 bool hs_trace_add_large_size (struct hs_trace *trace, uint64_t size);
 
 /* The columns are as long as the events and rows that there are: for who looks at their counts. */
@@ -68,6 +69,29 @@ static inline bool hs_trace_need_context (struct hs_trace *trace, const struct h
     }
     *ret = recent->context;
     return true;
+}
+
+/* The state of the event's thread, made when it is new; NULL when memory is out. */
+static inline struct hs_thread_state *hs_trace_thread_of (struct hs_trace *trace,
+                                                          const struct hs_event *event)
+{
+    uint64_t key = (uint64_t)event->process << 32 | event->thread;
+    uint32_t mixed = (event->thread + event->process) * UINT32_C (0x9e3779b1);
+    struct hs_recent_thread *recent = &trace->recent_threads[mixed >> (32 - HS_RECENT_SHIFT)];
+
+    if (recent->thread == UINT32_MAX || recent->key != key) {
+        recent->key = key;
+        if (!hs_trace_find_thread (trace, key, &recent->thread)) {
+            recent->thread = UINT32_MAX;
+            return NULL;
+        }
+    }
+    return &trace->threads.items[recent->thread];
+}
+
+static inline void hs_trace_set_row_flag (struct hs_trace *trace, hs_row_no row, uint32_t flag)
+{
+    hs_column_poke (&trace->rows.stack, row, hs_column_u32 (&trace->rows.stack, row) | flag);
 }
 
 /* A row born by the newest event. */

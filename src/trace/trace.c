@@ -379,23 +379,17 @@ static inline bool append_one (struct hs_trace *trace, const struct hs_event *ev
     return hs_trace_end_run (trace) && append_other (trace, event);
 }
 
-/*
- * Pairing waits for memory: the live map and the columns of the block that a free ends. Both are
- * asked for ahead, on the guess that the heap is the one used last (a wrong guess costs nothing).
- */
-#define PREFETCH_MAP 16
-#define PREFETCH_ROW 8
-
+/* On the guess that the heap is the one used last: a wrong guess costs nothing. */
 static void prefetch (const struct hs_trace *trace, const struct hs_event_batch *batch, uint32_t i)
 {
     const struct hs_event *far, *near;
     const struct hs_live_map *live;
     hs_row_no row;
 
-    if (trace->newest_heap == UINT32_MAX || i + PREFETCH_MAP >= batch->n)
+    if (trace->newest_heap == UINT32_MAX || i + HS_PREFETCH_MAP >= batch->n)
         return;
-    far = &batch->events[i + PREFETCH_MAP];
-    near = &batch->events[i + PREFETCH_ROW];
+    far = &batch->events[i + HS_PREFETCH_MAP];
+    near = &batch->events[i + HS_PREFETCH_ROW];
     live = &trace->heaps.items[trace->newest_heap].live;
     if (far->kind <= HS_EVENT_REALLOC)
         hs_live_map_prefetch (live, far->block.address);
@@ -404,6 +398,28 @@ static void prefetch (const struct hs_trace *trace, const struct hs_event_batch 
     row = hs_live_map_guess (live, near->block.address);
     if (row != HS_NO_ROW)
         hs_column_prefetch (&trace->rows.end, row);
+}
+
+/* Where few are usual, it is not asked for each anew. */
+#define FEW_USUAL 4u
+#define UNUSUAL_BURST 16u
+
+static bool append_all (struct hs_trace *trace, const struct hs_event_batch *batch)
+{
+    uint32_t i = 0, end;
+
+    while (i < batch->n) {
+        uint32_t n_usual = hs_trace_usual_blocks (trace, &batch->events[i], batch->n - i);
+
+        i += n_usual;
+        end = n_usual < FEW_USUAL ? i + UNUSUAL_BURST : i + 1;
+        for (; i < end && i < batch->n; i++) {
+            prefetch (trace, batch, i);
+            if (!append_one (trace, &batch->events[i]))
+                return false;
+        }
+    }
+    return true;
 }
 
 static bool is_plausible (const struct hs_trace *trace, int64_t time)
@@ -431,10 +447,7 @@ enum hs_status hs_trace_append (struct hs_trace *trace, const struct hs_event_ba
     bool is_done = !trace->is_closed && !batch->is_out_of_memory;
 
     (void)pthread_mutex_lock (&trace->tables_lock);
-    for (uint32_t i = 0; i < batch->n && is_done; i++) {
-        prefetch (trace, batch, i);
-        is_done = append_one (trace, &batch->events[i]);
-    }
+    is_done = is_done && append_all (trace, batch);
     is_done = hs_trace_end_run (trace) && is_done;
     hs_trace_settle_columns (trace);
     if (batch->has_last_time && batch->last_time > trace->last_time &&

@@ -73,6 +73,13 @@ struct hs_tail {
     uint64_t *births; /* of the newest event: its word */
 };
 
+/*
+ * Pairing waits for memory: the live map and the end of the row that a free ends. Both are asked
+ * for so many events ahead.
+ */
+#define HS_PREFETCH_MAP 16
+#define HS_PREFETCH_ROW 8
+
 struct hs_index;
 
 struct hs_trace {
@@ -160,6 +167,9 @@ bool hs_trace_block_event (struct hs_trace *trace, const struct hs_event *event)
 bool hs_trace_heap_event (struct hs_trace *trace, const struct hs_event *event);
 bool hs_trace_process_end (struct hs_trace *trace, const struct hs_event *event);
 bool hs_trace_forget_blocks (struct hs_trace *trace);
+
+/* usual_blocks.c: how many of the events, from the first one on, are usual ones and were taken. */
+uint32_t hs_trace_usual_blocks (struct hs_trace *trace, const struct hs_event *events, uint32_t n);
 
 /* describe.c: processes, modules, names, facts, notes */
 bool hs_trace_need_process (struct hs_trace *trace, hs_process_id process);
