@@ -101,6 +101,7 @@ static inline void put_wide (struct maker *maker, const char *ascii)
 static inline void send_record (struct maker *maker, unsigned group, unsigned opcode, int64_t time)
 {
     uint8_t *exact = malloc (maker->n > 0 ? maker->n : 1); /* so that over-reads are seen */
+    size_t n_read;
 
     memcpy (exact, maker->payload, maker->n);
     maker->record.group = (uint16_t)group;
@@ -108,7 +109,7 @@ static inline void send_record (struct maker *maker, unsigned group, unsigned op
     maker->record.pointer_size = (uint8_t)maker->pointer_size;
     maker->record.time = MAKER_T0 + time;
     maker->record.payload = (struct hs_span){ exact, maker->n };
-    ck_assert (hs_etl_meaning_record (maker->meaning, &maker->record));
+    ck_assert (hs_etl_meaning_read (maker->meaning, &maker->record, 1, &n_read));
     ck_assert (hs_etl_meaning_drain (maker->meaning));
     free (exact);
     maker->n = 0;

@@ -40,10 +40,11 @@ static void send_part (enum hs_own_event_id id, int64_t ns, size_t size)
                                     .pointer_size = 8,
                                     .kind = HS_ETL_EVENT,
                                     .guid = hs_own_provider_guid };
+    size_t n_read;
 
     memcpy (exact, payload, size);
     record.payload = (struct hs_span){ exact, size };
-    ck_assert (hs_etl_meaning_record (meaning, &record));
+    ck_assert (hs_etl_meaning_read (meaning, &record, 1, &n_read));
     free (exact);
 }
 
@@ -62,13 +63,14 @@ static void send_alloc (void)
                                     .opcode = 0x21,
                                     .version = 2,
                                     .pointer_size = 8 };
+    size_t n_read;
 
     put (1, 8);
     put (16, 8);
     put (0x1000, 8);
     put (3, 4);
     record.payload = (struct hs_span){ payload, n };
-    ck_assert (hs_etl_meaning_record (meaning, &record));
+    ck_assert (hs_etl_meaning_read (meaning, &record, 1, &n_read));
     n = 0;
 }
 

@@ -92,7 +92,9 @@ static enum hs_status etl_open (struct hs_source *const *sources, size_t n, void
 static enum hs_status read_records (struct etl *etl, struct hs_event_batch *out,
                                     struct hs_error *err)
 {
-    while (hs_batch_has_room (out, hs_etl_meaning_room (etl->meaning) + HS_ETL_MERGE_NOTES)) {
+    while (hs_etl_meaning_has_room (etl->meaning)) {
+        size_t n_read;
+
         if (etl->next_record == etl->n_records) {
             enum hs_status status;
 
@@ -102,8 +104,10 @@ static enum hs_status read_records (struct etl *etl, struct hs_event_batch *out,
             if (status != HS_OK)
                 return status;
         }
-        if (!hs_etl_meaning_record (etl->meaning, &etl->records[etl->next_record++]))
+        if (!hs_etl_meaning_read (etl->meaning, etl->records + etl->next_record,
+                                  etl->n_records - etl->next_record, &n_read))
             return hs_error_no_memory (err);
+        etl->next_record += n_read;
         if (!hs_etl_meaning_drain (etl->meaning))
             return HS_OK;
     }

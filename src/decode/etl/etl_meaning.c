@@ -95,10 +95,16 @@ void hs_etl_meaning_begin (struct hs_etl_meaning *meaning, struct hs_event_batch
         hs_batch_add (batch, HS_EVENT_LOST, 0)->number = n_lost;
 }
 
-uint32_t hs_etl_meaning_room (const struct hs_etl_meaning *meaning)
+static inline bool has_room (const struct hs_etl_meaning *meaning)
 {
     /* each early stack may name a process of its own when it is settled */
-    return HS_ETL_RECORD_EVENTS + meaning->stacks.n_early;
+    return hs_batch_has_room (meaning->sink.batch,
+                              HS_ETL_RECORD_EVENTS + HS_ETL_MERGE_NOTES + meaning->stacks.n_early);
+}
+
+bool hs_etl_meaning_has_room (const struct hs_etl_meaning *meaning)
+{
+    return has_room (meaning);
 }
 
 static bool is_lost_events (const uint8_t guid[16])
@@ -130,15 +136,16 @@ static void read_other (struct hs_etl_meaning *meaning, const struct hs_etl_reco
     }
 }
 
-static void read_record (struct hs_etl_meaning *meaning, const struct hs_etl_record *record)
+static inline void read_record (struct hs_etl_meaning *meaning, const struct hs_etl_record *record)
 {
     struct hs_etl_processes *processes = &meaning->processes;
     struct hs_etl_sink *sink = &meaning->sink;
 
-    switch (record->group) {
-    case GROUP_HEAP:
+    if (__builtin_expect (record->group == GROUP_HEAP, 1)) {
         hs_etl_heap_record (processes, &meaning->stacks, sink, record);
-        break;
+        return;
+    }
+    switch (record->group) {
     case GROUP_PAGE_FAULT:
         hs_etl_page_fault_record (processes, &meaning->stacks, sink, record);
         break;
@@ -169,7 +176,12 @@ static void read_record (struct hs_etl_meaning *meaning, const struct hs_etl_rec
     }
 }
 
-bool hs_etl_meaning_record (struct hs_etl_meaning *meaning, const struct hs_etl_record *record)
+bool hs_etl_meaning_drain (struct hs_etl_meaning *meaning)
+{
+    return meaning->sink.deferred.n == 0 || hs_etl_sink_drain (&meaning->sink);
+}
+
+static inline void count_record (struct hs_etl_meaning *meaning, const struct hs_etl_record *record)
 {
     struct hs_etl_sink *sink = &meaning->sink;
     int64_t time = hs_etl_ticks (sink, record->time);
@@ -180,20 +192,30 @@ bool hs_etl_meaning_record (struct hs_etl_meaning *meaning, const struct hs_etl_
     }
     if (!hs_etl_facts_count (&meaning->facts, record))
         sink->is_out_of_memory = true;
-    if (record->group == GROUP_STACK_WALK) {
-        hs_etl_stacks_record (&meaning->stacks, record);
-    } else {
-        hs_etl_stacks_tick (&meaning->stacks, record);
-        read_record (meaning, record);
-        if (record->stack.match_id != 0)
-            hs_etl_stacks_match (&meaning->stacks, record);
-    }
-    return !sink->is_out_of_memory && !sink->batch->is_out_of_memory;
 }
 
-bool hs_etl_meaning_drain (struct hs_etl_meaning *meaning)
+bool hs_etl_meaning_read (struct hs_etl_meaning *meaning, const struct hs_etl_record *records,
+                          size_t n, size_t *ret_n)
 {
-    return meaning->sink.deferred.n == 0 || hs_etl_sink_drain (&meaning->sink);
+    const struct hs_etl_sink *sink = &meaning->sink;
+    const struct hs_etl_record *record = records;
+    const struct hs_etl_record *end = records + n;
+
+    do {
+        count_record (meaning, record);
+        if (record->group == GROUP_STACK_WALK) {
+            hs_etl_stacks_record (&meaning->stacks, record);
+        } else {
+            hs_etl_stacks_tick (&meaning->stacks, record);
+            read_record (meaning, record);
+            if (record->stack.match_id != 0)
+                hs_etl_stacks_match (&meaning->stacks, record);
+        }
+        record++;
+    } while (hs_etl_meaning_drain (meaning) && record < end && has_room (meaning) &&
+             !sink->is_out_of_memory);
+    *ret_n = (size_t)(record - records);
+    return !sink->is_out_of_memory && !sink->batch->is_out_of_memory;
 }
 
 bool hs_etl_meaning_tell (struct hs_etl_meaning *meaning, uint64_t n_buffers)

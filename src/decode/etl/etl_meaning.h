@@ -18,11 +18,13 @@ void hs_etl_meaning_free (struct hs_etl_meaning *meaning);
  * what the header says. */
 void hs_etl_meaning_begin (struct hs_etl_meaning *meaning, struct hs_event_batch *batch);
 
-/* How many events the batch must have room for before the next record. */
-uint32_t hs_etl_meaning_room (const struct hs_etl_meaning *meaning);
+/* Whether the batch has room for what the next record may say, and for notes of the merge. */
+bool hs_etl_meaning_has_room (const struct hs_etl_meaning *meaning);
 
-/* Records come in time order. False when memory is out. */
-bool hs_etl_meaning_record (struct hs_etl_meaning *meaning, const struct hs_etl_record *record);
+/* Takes in records, in time order: the first, for which there must be room, and as many more as
+ * the batch has room for. *ret_n of them are done. False when memory is out. */
+bool hs_etl_meaning_read (struct hs_etl_meaning *meaning, const struct hs_etl_record *records,
+                          size_t n, size_t *ret_n);
 
 /* Moves what the records set off to the batch; false when it is full. Before the next record. */
 bool hs_etl_meaning_drain (struct hs_etl_meaning *meaning);

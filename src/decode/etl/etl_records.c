@@ -135,44 +135,75 @@ static int compare_entries (const void *left, const void *right)
     return a->at < b->at ? -1 : a->at > b->at;
 }
 
+struct scan {
+    const struct hs_etl_time_range *range;
+    int64_t before;    /* time of the record before */
+    uint64_t n_absurd; /* times that cannot be */
+    uint32_t at;       /* of the next record */
+    bool is_ordered;
+};
+
+/* Lists records as long as the list has room. */
+static enum stop list_records (struct hs_etl_page *page, struct scan *scan)
+{
+    struct hs_etl_entry *entry = page->entries.items + page->entries.n;
+    const struct hs_etl_entry *end = page->entries.items + page->entries.capacity;
+    const struct hs_etl_time_range range = *scan->range;
+    const uint8_t *bytes = page->bytes;
+    uint32_t filled = page->filled;
+    uint32_t at = scan->at;
+    int64_t before = scan->before;
+    bool is_ordered = scan->is_ordered;
+    enum stop stop = STOP_NOT;
+
+    for (; entry < end; entry++) {
+        if (at >= filled || filled - at < 8) {
+            stop = STOP_END;
+            break;
+        }
+        entry->time = before;
+        entry->at = at;
+        stop = scan_record (bytes + at, filled - at, entry);
+        if (stop != STOP_NOT)
+            break;
+        if ((uint64_t)entry->time - (uint64_t)range.first > range.length) {
+            entry->time = before;
+            scan->n_absurd++;
+        }
+        is_ordered &= entry->time >= before;
+        before = entry->time;
+        at += (entry->size + 7u) & ~7u;
+    }
+    page->entries.n = (size_t)(entry - page->entries.items);
+    scan->at = at;
+    scan->before = before;
+    scan->is_ordered = is_ordered;
+    return stop;
+}
+
 enum hs_status hs_etl_page_scan (struct hs_etl_page *page, int64_t last_time,
                                  const struct hs_etl_time_range *range, struct hs_note_pile *notes,
                                  struct hs_error *err)
 {
-    uint32_t at = ETL_BUFFER_HEADER_BYTES;
-    int64_t before = last_time;
-    uint64_t n_absurd = 0;
-    bool is_ordered = true;
-    enum stop stop = STOP_NOT;
+    struct scan scan = { range, last_time, 0, ETL_BUFFER_HEADER_BYTES, true };
+    enum stop stop;
 
     page->entries.n = page->next = 0;
-    while (at < page->filled && page->filled - at >= 8) {
-        struct hs_etl_entry entry = { .time = before, .at = at };
-
-        stop = scan_record (page->bytes + at, page->filled - at, &entry);
-        if (stop != STOP_NOT)
-            break;
+    do {
         if (!hs_array_reserve (&page->entries, 1))
             return hs_error_no_memory (err);
-        if ((uint64_t)entry.time - (uint64_t)range->first > range->length) {
-            entry.time = before;
-            n_absurd++;
-        }
-        is_ordered &= entry.time >= before || page->entries.n == 0;
-        before = entry.time;
-        page->entries.items[page->entries.n++] = entry;
-        at += (entry.size + 7u) & ~7u;
-    }
+        stop = list_records (page, &scan);
+    } while (stop == STOP_NOT);
     if (stop > STOP_END && !(page->is_truncated && stop == STOP_SIZE))
-        note_stop (page, stop, at, notes);
-    if (n_absurd > 0)
+        note_stop (page, stop, scan.at, notes);
+    if (scan.n_absurd > 0)
         hs_note_pile_add_many (
-            notes, HS_NOTE_CLOCK, n_absurd, page->offset,
+            notes, HS_NOTE_CLOCK, scan.n_absurd, page->offset,
             "%" PRIu64 " records of the buffer at 0x%" PRIx64
             " have time stamps years away from the start of the trace; the time of "
             "the record before was taken.",
-            n_absurd, page->offset);
-    if (!is_ordered)
+            scan.n_absurd, page->offset);
+    if (!scan.is_ordered)
         qsort (page->entries.items, page->entries.n, sizeof page->entries.items[0],
                compare_entries);
     return HS_OK;
@@ -319,10 +350,11 @@ static void decode_long (const struct hs_etl_page *page, const struct hs_etl_ent
 /* SYSTEM, COMPACT and PERFINFO: nearly all records there are. */
 static inline void decode_short (const uint8_t *at, unsigned type, struct hs_etl_record *ret)
 {
-    bool has_ids = type <= ETL_COMPACT64;
+    /* no branch, for what comes next is anybody's guess; PERFINFO has its stamp in that place */
+    uint32_t no_ids = type <= ETL_COMPACT64 ? 0 : HS_ETL_NO_ID;
 
-    ret->thread = has_ids ? hs_get_u32 (at + ETL_THREAD_AT) : HS_ETL_NO_ID;
-    ret->process = has_ids ? hs_get_u32 (at + ETL_PROCESS_AT) : HS_ETL_NO_ID;
+    ret->thread = hs_get_u32 (at + ETL_THREAD_AT) | no_ids;
+    ret->process = hs_get_u32 (at + ETL_PROCESS_AT) | no_ids;
     ret->version = at[0];
     ret->opcode = at[ETL_SYSTEM_OPCODE_AT];
     ret->group = at[ETL_SYSTEM_GROUP_AT];

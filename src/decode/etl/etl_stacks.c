@@ -42,6 +42,7 @@ void hs_etl_stacks_clear (struct hs_etl_stacks *stacks)
 {
     hs_etl_stack_table_clear (&stacks->table);
     hs_etl_waiting_clear (&stacks->waiting);
+    hs_etl_recent_clear (&stacks->recent);
     hs_array_clear (&stacks->halves);
     hs_idmap_clear (&stacks->half_of_thread);
     hs_idmap_clear (&stacks->half_of_match);
@@ -260,7 +261,7 @@ static void settle (struct hs_etl_stacks *stacks, struct hs_etl_arrival *arrival
 
     if (place (stacks, arrival, HS_ETL_FIND_ANY))
         return;
-    kinds = hs_etl_recent_kinds (&stacks->waiting, arrival->key.time);
+    kinds = hs_etl_recent_kinds (&stacks->recent, arrival->key.time);
     if (kinds == 0)
         stacks->counts.orphans++;
     for (unsigned kind = 0; kind < HS_ETL_N_STACK_KINDS; kind++) {
@@ -291,10 +292,10 @@ static void remove_early (struct hs_etl_stacks *stacks, uint32_t i)
              (stacks->n_early - i) * sizeof stacks->early[0]);
 }
 
-static void settle_early (struct hs_etl_stacks *stacks, int64_t time)
+void hs_etl_stacks_settle_early (struct hs_etl_stacks *stacks)
 {
     for (uint32_t i = 0; i < stacks->n_early;) {
-        if (stacks->early[i].key.time < time) {
+        if (stacks->early[i].key.time < stacks->now) {
             struct hs_etl_arrival arrival = stacks->early[i];
 
             remove_early (stacks, i);
@@ -303,22 +304,6 @@ static void settle_early (struct hs_etl_stacks *stacks, int64_t time)
             i++;
         }
     }
-}
-
-static inline void advance (struct hs_etl_stacks *stacks, int64_t time)
-{
-    if (time <= stacks->now)
-        return;
-    stacks->now = time;
-    if (stacks->n_early > 0)
-        settle_early (stacks, time);
-}
-
-void hs_etl_stacks_tick (struct hs_etl_stacks *stacks, const struct hs_etl_record *record)
-{
-    advance (stacks, record->time);
-    if (!hs_etl_recent_add (&stacks->waiting, record->time))
-        stacks->sink->is_out_of_memory = true;
 }
 
 /* Stacks that came ahead of the event just added. */
@@ -426,7 +411,7 @@ void hs_etl_stacks_event (struct hs_etl_stacks *stacks, const struct hs_etl_reco
                                     event->process };
     struct hs_etl_waiter *waiter;
 
-    hs_etl_recent_set_kind (&stacks->waiting, kind);
+    hs_etl_recent_set_kind (&stacks->recent, kind);
     if (record->stack.address_size == 0 && state->is_off)
         return;
     target.ref = event->stack_ref = ++sink->n_refs;
@@ -522,7 +507,7 @@ void hs_etl_stacks_record (struct hs_etl_stacks *stacks, const struct hs_etl_rec
     unsigned p = record->pointer_size;
     size_t least;
 
-    advance (stacks, record->time);
+    hs_etl_stacks_advance (stacks, record->time);
     if (record->opcode == STACK)
         least = 16;
     else if (record->opcode == KERNEL_REFERENCE || record->opcode == USER_REFERENCE)
@@ -541,7 +526,7 @@ void hs_etl_stacks_record (struct hs_etl_stacks *stacks, const struct hs_etl_rec
 
 void hs_etl_stacks_finish (struct hs_etl_stacks *stacks)
 {
-    advance (stacks, INT64_MAX);
+    hs_etl_stacks_advance (stacks, INT64_MAX);
     while (stacks->n_early > 0) /* those with the last stamp there can be */
         settle (stacks, &stacks->early[--stacks->n_early]);
     for (uint32_t i = 0; i < stacks->halves.n; i++) {

@@ -18,6 +18,7 @@
 #define HS_DECODE_ETL_ETL_STACKS_H
 
 #include "decode/etl/etl_process.h"
+#include "decode/etl/etl_recent.h"
 #include "decode/etl/etl_stack_table.h"
 #include "decode/etl/etl_waiting.h"
 
@@ -60,6 +61,7 @@ struct hs_etl_stack_counts {
 struct hs_etl_stacks {
     struct hs_etl_stack_table table;
     struct hs_etl_waiting waiting;
+    struct hs_etl_recent recent;
     struct hs_etl_processes *processes; /* borrowed */
     struct hs_etl_sink *sink;           /* borrowed */
     struct hs_etl_stack_state kinds[HS_ETL_N_STACK_KINDS];
@@ -80,8 +82,27 @@ bool hs_etl_stacks_init (struct hs_etl_stacks *stacks, struct hs_etl_processes *
                          struct hs_etl_sink *sink);
 void hs_etl_stacks_clear (struct hs_etl_stacks *stacks);
 
+/* Not for direct use: settles what came ahead of events that will not come any more. */
+void hs_etl_stacks_settle_early (struct hs_etl_stacks *stacks);
+
+/* Not for direct use: time goes on. */
+static inline void hs_etl_stacks_advance (struct hs_etl_stacks *stacks, int64_t time)
+{
+    if (time <= stacks->now)
+        return;
+    stacks->now = time;
+    if (stacks->n_early > 0)
+        hs_etl_stacks_settle_early (stacks);
+}
+
 /* First of all for every record but those of group 18: time goes on, and the record exists. */
-void hs_etl_stacks_tick (struct hs_etl_stacks *stacks, const struct hs_etl_record *record);
+static inline void hs_etl_stacks_tick (struct hs_etl_stacks *stacks,
+                                       const struct hs_etl_record *record)
+{
+    hs_etl_stacks_advance (stacks, record->time);
+    if (!hs_etl_recent_add (&stacks->recent, record->time))
+        stacks->sink->is_out_of_memory = true;
+}
 
 /* An event that may get a stack, just added to the batch; `pid` is the header's or a hint. */
 void hs_etl_stacks_event (struct hs_etl_stacks *stacks, const struct hs_etl_record *record,

@@ -6,7 +6,6 @@
 #include "base/memory.h"
 
 #define FIRST_CAPACITY 256
-#define RECENT_FIRST 1024
 /* Events with one stamp that are looked at: clocks that tick every 15 ms make many, hostile files
  * make all. */
 #define MAX_TIES 1024
@@ -20,8 +19,6 @@ static struct hs_etl_waiter *at (const struct hs_etl_waiting *waiting, size_t i)
 void hs_etl_waiting_clear (struct hs_etl_waiting *waiting)
 {
     hs_free (waiting->items);
-    hs_free (waiting->recent_times);
-    hs_free (waiting->recent_kinds);
     *waiting = (struct hs_etl_waiting){ 0 };
 }
 
@@ -150,45 +147,4 @@ void hs_etl_waiting_take (struct hs_etl_waiting *waiting, struct hs_etl_waiter *
         waiting->head = (waiting->head + 1) & (waiting->capacity - 1);
         waiting->n--;
     }
-}
-
-/* Only while nothing has been overwritten: the ring begins at place 0. */
-bool hs_etl_recent_grow (struct hs_etl_waiting *waiting)
-{
-    size_t capacity = waiting->recent_capacity == 0 ? RECENT_FIRST : waiting->recent_capacity * 2;
-    int64_t *times = hs_realloc_array (waiting->recent_times, capacity, sizeof *times);
-    uint8_t *kinds;
-
-    if (times == NULL)
-        return false;
-    waiting->recent_times = times;
-    kinds = hs_realloc_array (waiting->recent_kinds, capacity, sizeof *kinds);
-    if (kinds == NULL)
-        return false;
-    waiting->recent_kinds = kinds;
-    waiting->recent_capacity = capacity;
-    return true;
-}
-
-unsigned hs_etl_recent_kinds (const struct hs_etl_waiting *waiting, int64_t time)
-{
-    size_t mask = waiting->recent_capacity - 1;
-    uint64_t high = waiting->recent_end;
-    uint64_t low = high > waiting->recent_capacity ? high - waiting->recent_capacity : 0;
-    unsigned kinds = 0;
-
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-
-        if (waiting->recent_times[middle & mask] < time)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (high = low; high < waiting->recent_end && high - low < MAX_TIES; high++) {
-        if (waiting->recent_times[high & mask] != time)
-            break;
-        kinds |= 1u << waiting->recent_kinds[high & mask];
-    }
-    return kinds;
 }

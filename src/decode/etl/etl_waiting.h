@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Events that wait for their stack record, and the stamps of the latest records of any kind.
+ * Events that wait for their stack record.
  *
  * Records come in time order, so a queue ordered by arrival is ordered by stamp: a stack record
  * finds its event by searching back from the newest, which nearly always is the one. Events that
@@ -52,11 +52,6 @@ struct hs_etl_waiting {
     size_t capacity;             /* 0 or a power of two */
     size_t head, n;
     uint64_t n_given_up; /* left without a stack because the queue was full */
-
-    int64_t *recent_times; /* ring of the latest records' stamps, ascending */
-    uint8_t *recent_kinds;
-    uint64_t recent_end;    /* records ever noted; the newest is at (end - 1) & mask */
-    size_t recent_capacity; /* 0 or a power of two */
 };
 
 /* What a stack record looks for. */
@@ -68,7 +63,6 @@ struct hs_etl_stack_key {
 
 /* Not for direct use: make room. */
 bool hs_etl_waiting_make_room (struct hs_etl_waiting *waiting, unsigned useful);
-bool hs_etl_recent_grow (struct hs_etl_waiting *waiting);
 
 /* The newest waiter, to be filled in; NULL: no memory. `useful`: bit per kind that is worth keeping
  * when the queue must be tidied. */
@@ -92,35 +86,6 @@ struct hs_etl_waiter *hs_etl_waiting_find (struct hs_etl_waiting *waiting,
 
 /* The event has got its stack. */
 void hs_etl_waiting_take (struct hs_etl_waiting *waiting, struct hs_etl_waiter *waiter);
-
-/* Stacks that must be told from orphans come within 0.1 s, or with a thread that slept: a million
- * records back is more than any trace looked at needed. */
-#define HS_ETL_RECENT_MAX (UINT32_C (1) << 20)
-
-/* Notes that a record with this stamp exists. False: no memory. */
-static inline bool hs_etl_recent_add (struct hs_etl_waiting *waiting, int64_t time)
-{
-    size_t place;
-
-    if (waiting->recent_end >= waiting->recent_capacity &&
-        waiting->recent_capacity < HS_ETL_RECENT_MAX && !hs_etl_recent_grow (waiting))
-        return false;
-    place = waiting->recent_end++ & (waiting->recent_capacity - 1);
-    waiting->recent_times[place] = time;
-    waiting->recent_kinds[place] = HS_ETL_STACK_OF_OTHER;
-    return true;
-}
-
-/* The newest record's kind; there must be one. */
-static inline void hs_etl_recent_set_kind (struct hs_etl_waiting *waiting,
-                                           enum hs_etl_stack_kind kind)
-{
-    waiting->recent_kinds[(waiting->recent_end - 1) & (waiting->recent_capacity - 1)] =
-        (uint8_t)kind;
-}
-
-/* Bits of the kinds of recent records with that stamp; 0 = there was none. */
-unsigned hs_etl_recent_kinds (const struct hs_etl_waiting *waiting, int64_t time);
 
 void hs_etl_waiting_clear (struct hs_etl_waiting *waiting);
 
