@@ -2,7 +2,8 @@
 /*
  * Measures one trace file: decoding alone, and decoding with pairing and index (what opening a file
  * costs), each in CPU time of the process and on the wall; how soon there is something to show, and
- * the picture of the whole trace; and the memory the open trace holds.
+ * the picture of the whole trace; pairing on one thread, the looking up of addresses alone and with
+ * columns and index; and the memory the open trace holds.
  *
  *   bench_load FILE [ROUNDS]               figures as one JSON object per round
  *   bench_load --budget BUDGETS FILE       memory only: fails when over the budgets; a test
@@ -10,9 +11,11 @@
 #include "analysis/call_tree.h"
 #include "analysis/timeline.h"
 #include "load/loader.h"
+#include "trace/live_map.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 struct times {
@@ -23,6 +26,7 @@ struct figures {
     struct times decode, load;
     struct times first_picture; /* from opening on */
     struct times picture;       /* of the trace that is loaded */
+    double pair_only, append;   /* seconds of the one thread; without decoding */
     uint64_t bytes, events, rows, memory;
 };
 
@@ -154,6 +158,82 @@ static int measure_load (const char *path, struct figures *figures)
     return hs_status_is_error (status) ? complain (path, &err) : 0;
 }
 
+static double thread_seconds (void)
+{
+    struct timespec time;
+
+    (void)clock_gettime (CLOCK_THREAD_CPUTIME_ID, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+struct pairing {
+    struct hs_live_map live;
+    uint32_t *ends; /* of rows */
+    uint32_t row, event;
+};
+
+/* What no analysis of a heap can do without: who was freed by which event. All blocks of one heap.
+ */
+static void pair_batch (struct pairing *pairing, const struct hs_event_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->n; i++) {
+        const struct hs_event *event = &batch->events[i];
+        bool is_realloc = event->kind == HS_EVENT_REALLOC;
+        struct hs_live_block block = { event->block.address, pairing->row, 0 }, old;
+
+        if (i + 16 < batch->n)
+            hs_live_map_prefetch (&pairing->live, event[16].block.address);
+        if (event->kind == HS_EVENT_FREE || is_realloc) {
+            old = hs_live_map_remove (&pairing->live,
+                                      is_realloc ? event->block.old_address : event->block.address);
+            if (old.row != HS_NO_ROW)
+                pairing->ends[old.row] = pairing->event;
+        }
+        if (event->kind == HS_EVENT_ALLOC || is_realloc) {
+            if (!hs_live_map_exchange (&pairing->live, &block, &old))
+                return;
+            pairing->ends[pairing->row++] = HS_NO_EVENT;
+        }
+        pairing->event += event->kind <= HS_EVENT_REALLOC;
+    }
+}
+
+static int measure_pairing (const char *path, struct figures *figures)
+{
+    size_t n_bytes = (figures->events + 1) * sizeof (uint32_t);
+    struct hs_event_batch *batch = hs_batch_new ();
+    struct pairing pairing = { .ends = malloc (n_bytes) };
+    struct hs_trace *trace = hs_trace_new ();
+    struct hs_error err = { 0 };
+    struct hs_decoder *decoder;
+    enum hs_status status;
+    double begin, paired;
+
+    if (batch == NULL || pairing.ends == NULL || trace == NULL ||
+        hs_decoder_open (&path, 1, HS_SOURCE_WHOLE, &decoder, &err) != HS_OK)
+        return complain (path, &err);
+    memset (pairing.ends, 0, n_bytes);
+    do {
+        status = hs_decoder_next (decoder, batch, &err);
+        begin = thread_seconds ();
+        pair_batch (&pairing, batch);
+        paired = thread_seconds ();
+        figures->pair_only += paired - begin;
+        if (hs_trace_append (trace, batch, &err) != HS_OK)
+            status = HS_NO_MEMORY;
+        figures->append += thread_seconds () - paired;
+    } while (status == HS_OK);
+    begin = thread_seconds ();
+    (void)hs_trace_finish (trace, NULL);
+    figures->append += thread_seconds () - begin;
+    hs_decoder_close (decoder);
+    hs_live_map_clear (&pairing.live);
+    free (pairing.ends);
+    hs_batch_free (batch);
+    hs_trace_free (trace);
+    return status == HS_END ? 0 : complain (path, &err);
+}
+
 /* Lines of "name value  # why". */
 static int check_budget (const char *budgets, const char *path)
 {
@@ -202,14 +282,16 @@ int main (int argc, char **argv)
         struct figures f = { 0 };
 
         if (measure_decode (argv[1], &f) != 0 || measure_first_picture (argv[1], &f) != 0 ||
-            measure_load (argv[1], &f) != 0)
+            measure_load (argv[1], &f) != 0 || measure_pairing (argv[1], &f) != 0)
             return 1;
         printf ("{\"bytes\": %llu, \"events\": %llu, \"allocations\": %llu, \"memory\": %llu, "
                 "\"decode_cpu\": %.6f, \"decode_wall\": %.6f, \"load_cpu\": %.6f, "
-                "\"load_wall\": %.6f, \"picture_wall\": %.6f, \"first_picture_wall\": %.6f}\n",
+                "\"load_wall\": %.6f, \"picture_wall\": %.6f, \"first_picture_wall\": %.6f, "
+                "\"pair_only_cpu\": %.6f, \"append_cpu\": %.6f}\n",
                 (unsigned long long)f.bytes, (unsigned long long)f.events,
                 (unsigned long long)f.rows, (unsigned long long)f.memory, f.decode.cpu,
-                f.decode.wall, f.load.cpu, f.load.wall, f.picture.wall, f.first_picture.wall);
+                f.decode.wall, f.load.cpu, f.load.wall, f.picture.wall, f.first_picture.wall,
+                f.pair_only, f.append);
         (void)fflush (stdout);
     }
     return 0;
