@@ -47,31 +47,30 @@ static const struct heap_layout layouts[LAST - CREATE + 1] = {
     { 2, 4, 0, SEEN }, /* 3A Reuse threshold activated */
 };
 
-static inline uint64_t pointer_at (const struct hs_etl_record *record, unsigned i)
+static inline uint64_t pointer_at (const struct hs_etl_record *record, unsigned i, unsigned size)
 {
-    const uint8_t *at = record->payload.data + (size_t)i * record->pointer_size;
+    const uint8_t *at = record->payload.data + (size_t)i * size;
 
-    return record->pointer_size == 8 ? hs_get_u64 (at) : hs_get_u32 (at);
+    return size == 8 ? hs_get_u64 (at) : hs_get_u32 (at);
 }
 
 static inline void fill_block (struct hs_event *event, const struct hs_etl_record *record,
-                               unsigned n_pointers)
+                               unsigned n_pointers, unsigned size)
 {
     struct hs_block_fields *block = &event->block;
 
-    event->source =
-        (uint8_t)hs_get_u32 (record->payload.data + (size_t)n_pointers * record->pointer_size);
-    *block = (struct hs_block_fields){ .heap = pointer_at (record, 0) };
+    event->source = (uint8_t)hs_get_u32 (record->payload.data + (size_t)n_pointers * size);
+    *block = (struct hs_block_fields){ .heap = pointer_at (record, 0, size) };
     if (record->opcode == ALLOC) {
-        block->size = pointer_at (record, 1);
-        block->address = pointer_at (record, 2);
+        block->size = pointer_at (record, 1, size);
+        block->address = pointer_at (record, 2, size);
     } else if (record->opcode == FREE) {
-        block->address = pointer_at (record, 1);
+        block->address = pointer_at (record, 1, size);
     } else {
-        block->address = pointer_at (record, 1);
-        block->old_address = pointer_at (record, 2);
-        block->size = pointer_at (record, 3);
-        block->old_size = pointer_at (record, 4);
+        block->address = pointer_at (record, 1, size);
+        block->old_address = pointer_at (record, 2, size);
+        block->size = pointer_at (record, 3, size);
+        block->old_size = pointer_at (record, 4, size);
     }
 }
 
@@ -123,10 +122,13 @@ void hs_etl_heap_record (struct hs_etl_processes *processes, struct hs_etl_stack
     event->flags = sink->block_flags;
     if (layout->event_kind <= HS_EVENT_REALLOC && sink->calls.n > 0)
         event->call = call_of (sink, record, event->kind);
-    if (layout->event_kind <= HS_EVENT_REALLOC)
-        fill_block (event, record, layout->n_pointers);
+    if (layout->event_kind > HS_EVENT_REALLOC)
+        event->heap =
+            (struct hs_heap_fields){ .heap = pointer_at (record, 0, record->pointer_size) };
+    else if (record->pointer_size == 8) /* a constant saves asking for each pointer */
+        fill_block (event, record, layout->n_pointers, 8);
     else
-        event->heap = (struct hs_heap_fields){ .heap = pointer_at (record, 0) };
+        fill_block (event, record, layout->n_pointers, 4);
     if (layout->stack_kind != HS_ETL_STACK_OF_OTHER)
         hs_etl_stacks_event (stacks, record, (enum hs_etl_stack_kind)layout->stack_kind, pid,
                              event);

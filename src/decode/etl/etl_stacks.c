@@ -402,7 +402,7 @@ void hs_etl_stacks_match (struct hs_etl_stacks *stacks, const struct hs_etl_reco
     complete_half (stacks, number, user);
 }
 
-void hs_etl_stacks_event (struct hs_etl_stacks *stacks, const struct hs_etl_record *record,
+void hs_etl_stacks_await (struct hs_etl_stacks *stacks, const struct hs_etl_record *record,
                           enum hs_etl_stack_kind kind, uint32_t pid, struct hs_event *event)
 {
     struct hs_etl_sink *sink = stacks->sink;
@@ -411,9 +411,6 @@ void hs_etl_stacks_event (struct hs_etl_stacks *stacks, const struct hs_etl_reco
                                     event->process };
     struct hs_etl_waiter *waiter;
 
-    hs_etl_recent_set_kind (&stacks->recent, kind);
-    if (record->stack.address_size == 0 && state->is_off)
-        return;
     target.ref = event->stack_ref = ++sink->n_refs;
     if (record->stack.address_size != 0) {
         take_item (stacks, record, &target);

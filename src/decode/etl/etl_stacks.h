@@ -104,9 +104,20 @@ static inline void hs_etl_stacks_tick (struct hs_etl_stacks *stacks,
         stacks->sink->is_out_of_memory = true;
 }
 
-/* An event that may get a stack, just added to the batch; `pid` is the header's or a hint. */
-void hs_etl_stacks_event (struct hs_etl_stacks *stacks, const struct hs_etl_record *record,
+/* Not for direct use: an event whose kind is not off, or that has its stack inside. */
+void hs_etl_stacks_await (struct hs_etl_stacks *stacks, const struct hs_etl_record *record,
                           enum hs_etl_stack_kind kind, uint32_t pid, struct hs_event *event);
+
+/* An event that may get a stack, just added to the batch; `pid` is the header's or a hint. */
+static inline void hs_etl_stacks_event (struct hs_etl_stacks *stacks,
+                                        const struct hs_etl_record *record,
+                                        enum hs_etl_stack_kind kind, uint32_t pid,
+                                        struct hs_event *event)
+{
+    hs_etl_recent_set_kind (&stacks->recent, kind);
+    if (!stacks->kinds[kind].is_off || record->stack.address_size != 0)
+        hs_etl_stacks_await (stacks, record, kind, pid, event);
+}
 
 /* Group 18. Adds at most one event directly. */
 void hs_etl_stacks_record (struct hs_etl_stacks *stacks, const struct hs_etl_record *record);
