@@ -130,12 +130,13 @@ static uint32_t intern (struct hs_etl_stack_table *table, hs_process_id process,
         const struct hs_etl_frame_list *list = &table->lists.items[number];
 
         if (table->places[at].hash == hash && list->n == n && list->process == process &&
-            memcmp (list->frames, frames, (size_t)n * sizeof *frames) == 0)
+            memcmp (table->places[at].frames, frames, (size_t)n * sizeof *frames) == 0)
             return number;
     }
     number = add_list (table, process, frames, n);
     if (number != 0)
-        table->places[at] = (struct hs_etl_stack_place){ hash, number };
+        table->places[at] =
+            (struct hs_etl_stack_place){ hash, number, table->lists.items[number].frames };
     return number;
 }
 

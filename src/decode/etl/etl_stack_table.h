@@ -27,7 +27,8 @@ struct hs_etl_frame_list { /* interned */
 
 struct hs_etl_stack_place { /* of a list in the table: one line of the cache for both */
     uint32_t hash;
-    uint32_t list; /* 0 = free */
+    uint32_t list;          /* 0 = free */
+    const uint64_t *frames; /* of the list: they are fetched together with it, not after it */
 };
 
 struct hs_etl_key { /* one life of a key value, up to its delete */
