@@ -19,6 +19,32 @@ static unsigned cache_index (uintptr_t pc)
     return (unsigned)((pc ^ high ^ high >> 12 ^ high >> 24) & (HS_UNWIND_CACHE - 1));
 }
 
+/*
+ * The rules of the kind HS_UNWIND_RSP that were used last lie close together, since the whole cache
+ * does not fit into the processor's nearest one: 64 bits again, with pc >> 11 (36) as the tag above
+ * both offsets. The index has its low 11 bits, so this hit is exact, too.
+ */
+#define NEAR_TAG_SHIFT 28
+
+static unsigned near_index (uintptr_t pc)
+{
+    uintptr_t high = pc >> HS_UNWIND_NEAR_BITS;
+
+    return (unsigned)((pc ^ high ^ high >> 11 ^ high >> 22) & (HS_UNWIND_NEAR - 1));
+}
+
+static int is_near (uint64_t rule, uintptr_t pc)
+{
+    return rule >> NEAR_TAG_SHIFT == pc >> HS_UNWIND_NEAR_BITS;
+}
+
+static uint64_t make_near (uint64_t packed, uintptr_t pc)
+{
+    uint64_t offsets = packed & ((UINT64_C (1) << 2 * OFFSET_BITS) - 1);
+
+    return (uint64_t)(pc >> HS_UNWIND_NEAR_BITS) << NEAR_TAG_SHIFT | offsets;
+}
+
 static int fits (int32_t offset)
 {
     return offset % 8 == 0 && offset / 8 <= OFFSET_MAX && offset / 8 >= -OFFSET_MAX;
@@ -309,34 +335,37 @@ static uint64_t mix (uint64_t hash, uintptr_t pc)
     return hash ^ hash >> 29;
 }
 
-static inline void remember_one (struct hs_unwinder *u, uint32_t i, const struct hs_unwind_frame *f)
-{
-    int does_caller_need = i > 0 && u->needs_rbp[i - 1] != 0;
-    uint64_t bit = UINT64_C (1) << i % 64;
-
-    u->pc[i] = f->pc;
-    u->sp[i] = f->sp;
-    u->rbp[i] = f->rbp;
-    u->rbp_slot[i] = f->rbp_slot;
-    u->hash[i] = mix (i > 0 ? u->hash[i - 1] : 0, f->pc);
-    u->needs_rbp[i] = (uint8_t)(f->needs_rbp | (f->rbp_slot == 0 && does_caller_need ? 2u : 0u));
-    if (does_caller_need && f->rbp_slot != 0)
-        u->checks_rbp[i / 64] |= bit;
-    else
-        u->checks_rbp[i / 64] &= ~bit;
-}
-
 /* Puts the `n_fresh` frames of this walk (leaf first) on top of the first `n_kept` remembered ones.
  * What a signal interrupted is not found again below an sp, what another register led to may have
- * changed: such stacks are walked anew. */
+ * changed: such stacks are walked anew. What a frame takes from the one outside of it stays in
+ * registers: through memory each would wait for the stores of the one before. */
 static void remember (struct hs_unwinder *u, uint32_t n_kept, uint32_t n_fresh, int is_unusual)
 {
+    uint64_t hash, checks;
+    unsigned needs_rbp;
+
     if (n_fresh > HS_UNWIND_MAX_FRAMES - n_kept) { /* the leaf is what matters: forget the rest */
         n_kept = 0;
         u->is_complete = 0;
     }
-    for (uint32_t i = n_fresh; i > 0; i--)
-        remember_one (u, n_kept++, &u->fresh[i - 1]);
+    hash = n_kept > 0 ? u->hash[n_kept - 1] : 0;
+    needs_rbp = n_kept > 0 ? u->needs_rbp[n_kept - 1] : 0;
+    checks = n_fresh > 0 ? u->checks_rbp[n_kept / 64] : 0;
+    for (uint32_t i = n_kept; n_fresh > 0; i++, n_kept++) {
+        const struct hs_unwind_frame *f = &u->fresh[--n_fresh];
+        uint64_t bit = UINT64_C (1) << i % 64;
+        int is_saved = f->rbp_slot != 0;
+
+        u->pc[i] = f->pc;
+        u->sp[i] = f->sp;
+        u->rbp[i] = f->rbp;
+        u->rbp_slot[i] = f->rbp_slot;
+        u->hash[i] = hash = mix (hash, f->pc);
+        checks = needs_rbp != 0 && is_saved ? checks | bit : checks & ~bit;
+        u->checks_rbp[i / 64] = checks;
+        needs_rbp = f->needs_rbp | (needs_rbp != 0 && !is_saved ? 2u : 0u);
+        u->needs_rbp[i] = (uint8_t)needs_rbp;
+    }
     u->n_frames = n_kept;
     u->n_known = is_unusual ? 0 : n_kept;
 }
@@ -385,16 +414,22 @@ static inline struct hs_unwind_frame *stride (struct hs_unwinder *u, struct hs_u
                                               const struct hs_unwind_frame *last, uint32_t *k)
 {
     uintptr_t pc = f->pc, sp = f->sp, rbp = f->rbp, stack_end = u->stack_end;
+    const struct hs_unwind_frame *first = f;
 
     if (__builtin_expect (f->is_interrupted, 0))
         return f;
     for (; f < last; f++) {
-        uint64_t rule = u->cache[cache_index (pc)];
+        uint64_t *near = &u->near[near_index (pc)], rule = *near;
         uintptr_t cfa, offset, rbp_slot = 0;
 
-        if (find_known (u, pc, sp, rbp, k) || (rule >> 29 ^ pc >> 12) != 0 ||
-            (rule >> 26 & 7) != HS_UNWIND_RSP)
+        if (find_known (u, pc, sp, rbp, k))
             break;
+        if (__builtin_expect (!is_near (rule, pc), 0)) {
+            rule = u->cache[cache_index (pc)];
+            if ((rule >> 29 ^ pc >> 12) != 0 || (rule >> 26 & 7) != HS_UNWIND_RSP)
+                break;
+            *near = rule = make_near (rule, pc);
+        }
         cfa = sp + (uintptr_t)((int64_t)(rule << 38) >> 51) * 8;
         offset = (uintptr_t)((int64_t)(rule << 51) >> 51) * 8;
         if (__builtin_expect (cfa <= sp || cfa > stack_end, 0))
@@ -418,8 +453,8 @@ static inline struct hs_unwind_frame *stride (struct hs_unwinder *u, struct hs_u
         }
         f->rbp_slot = rbp_slot;
         sp = cfa;
-        u->n_walked++;
     }
+    u->n_walked += (uint64_t)(f - first);
     f->pc = pc;
     f->sp = sp;
     f->rbp = rbp;
@@ -508,6 +543,8 @@ void hs_unwind_init (struct hs_unwinder *u, hs_unwind_find find, void *find_data
 void hs_unwind_flush (struct hs_unwinder *u)
 {
     u->n_frames = u->n_known = 0;
+    for (unsigned i = 0; i < HS_UNWIND_NEAR; i++)
+        u->near[i] = 0;
     for (unsigned i = 0; i < HS_UNWIND_CACHE; i++)
         u->cache[i] = 0;
 }

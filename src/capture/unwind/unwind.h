@@ -19,6 +19,8 @@
 #define HS_UNWIND_MAX_FRAMES 512
 /* Rules kept, a power of two: compilers meet some 20,000 pcs; what is not used is not touched. */
 #define HS_UNWIND_CACHE 16384
+#define HS_UNWIND_NEAR_BITS 11
+#define HS_UNWIND_NEAR (1u << HS_UNWIND_NEAR_BITS)
 
 /* Where the tables of the code at a pc lie. All of [begin, end) must be readable. */
 struct hs_unwind_module {
@@ -79,6 +81,7 @@ struct hs_unwinder {
     uintptr_t
         believed; /* of a walk under way: frames without tables lead to known code at this sp */
     struct hs_unwind_frame fresh[HS_UNWIND_MAX_FRAMES]; /* of a walk under way, leaf first */
+    uint64_t near[HS_UNWIND_NEAR];                      /* some of them once more */
     uint64_t cache[HS_UNWIND_CACHE];                    /* packed rules, see unwind.c */
 };
 
