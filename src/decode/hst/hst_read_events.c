@@ -143,31 +143,38 @@ static uint32_t read_distance (const uint8_t **at, unsigned kind)
     return distance;
 }
 
-/* Context, time and stack of an alloc or free. */
-static bool read_next (struct hs_hst *self, const uint8_t **at, uint8_t op, struct hs_event *event,
-                       struct hs_event_batch *out)
+/*
+ * Context, time and stack of an alloc or free, in the next event of the batch: written in place,
+ * for a copy would wait for what was just written. It is not counted yet. NULL: it makes no sense.
+ */
+static struct hs_event *read_next (struct hs_hst *self, const uint8_t **at, uint8_t op,
+                                   struct hs_event_batch *out)
 {
     struct hs_hst_model *model = self->model;
-    unsigned what = event->kind == HS_EVENT_ALLOC ? HS_HST_FOR_ALLOC : HS_HST_FOR_FREE;
+    unsigned what = (op & HS_HST_OP_FREE) == 0 ? HS_HST_FOR_ALLOC : HS_HST_FOR_FREE;
     struct hs_hst_context *context = &model->contexts[model->context];
     uint32_t number = context->successor[what], local;
+    struct hs_event *event;
 
     if ((op & HS_HST_OP_CONTEXT) != 0) {
         if (!read_context (self, at, &number, out))
-            return false;
+            return NULL;
         context->successor[what] = (uint16_t)number;
     }
+    event = &out->events[out->n]; /* a new context may have added a process before it */
     model->context = number;
     context = &model->contexts[number];
+    event->kind = what == HS_HST_FOR_ALLOC ? HS_EVENT_ALLOC : HS_EVENT_FREE;
     event->process = context->process;
     event->thread = context->thread;
     hs_event_set_origin (event, context->source);
     event->flags = context->flags;
-    event->block.heap = context->heap;
+    event->stack_ref = 0;
+    event->block = (struct hs_block_fields){ .heap = context->heap };
     event->time = read_time (model, at, op);
     if ((op & HS_HST_OP_STACK) != 0) {
         if (!read_stack (self, at, event, &local))
-            return false;
+            return NULL;
     } else {
         local = hs_hst_expected_stack (model, context, what);
         event->stack = model->locals[local];
@@ -175,21 +182,23 @@ static bool read_next (struct hs_hst *self, const uint8_t **at, uint8_t op, stru
             event->stack_ref = ++model->ref;
     }
     hs_hst_learn_stack (model, context, what, local);
-    return true;
+    return event;
 }
 
-static bool read_alloc (struct hs_hst *self, const uint8_t **at, uint8_t op, struct hs_event *event,
-                        struct hs_event_batch *out)
+/* The event, or NULL; read_free too. */
+static const struct hs_event *read_alloc (struct hs_hst *self, const uint8_t **at, uint8_t op,
+                                          struct hs_event_batch *out)
 {
     struct hs_hst_model *model = self->model;
     unsigned kind = op >> HS_HST_OP_ADDRESS_SHIFT & 3;
+    struct hs_event *event = read_next (self, at, op, out);
     struct hs_hst_context *context;
     uint64_t *size;
     uint32_t death;
     uint16_t size_class;
 
-    if (!read_next (self, at, op, event, out))
-        return false;
+    if (event == NULL)
+        return NULL;
     context = &model->contexts[model->context];
     size = hs_hst_expected_size (model, context->stack[HS_HST_FOR_ALLOC]);
     if ((op & HS_HST_OP_SIZE) != 0)
@@ -205,30 +214,30 @@ static bool read_alloc (struct hs_hst *self, const uint8_t **at, uint8_t op, str
             death = death > 0 && death <= model->n_deaths ? model->n_deaths - death + 1 : 0;
         }
         if (death == 0)
-            return false;
+            return NULL;
         event->block.address = model->deaths[death - 1].address;
         hs_hst_take_death (model, death - 1);
     }
     hs_hst_add_birth (model, context, event->block.address, size_class);
-    return true;
+    return event;
 }
 
-static bool read_free (struct hs_hst *self, const uint8_t **at, uint8_t op, struct hs_event *event,
-                       struct hs_event_batch *out)
+static const struct hs_event *read_free (struct hs_hst *self, const uint8_t **at, uint8_t op,
+                                         struct hs_event_batch *out)
 {
     struct hs_hst_model *model = self->model;
     unsigned kind = op >> HS_HST_OP_ADDRESS_SHIFT & 3;
+    struct hs_event *event = read_next (self, at, op, out);
     struct hs_hst_context *context;
     uint32_t birth;
 
-    if (!read_next (self, at, op, event, out))
-        return false;
+    if (event == NULL)
+        return NULL;
     context = &model->contexts[model->context];
-    event->block.size = 0;
     if (kind == 3) {
         event->block.address = read_full_address (at, &context->last_dead);
         hs_hst_add_old_death (model, event->block.address);
-        return true;
+        return event;
     }
     birth = context->newest_birth;
     if (kind != 0) {
@@ -236,10 +245,10 @@ static bool read_free (struct hs_hst *self, const uint8_t **at, uint8_t op, stru
         birth = birth > 0 && birth <= model->n_births ? model->n_births - birth + 1 : 0;
     }
     if (birth == 0)
-        return false;
+        return NULL;
     event->block.address = model->births[birth - 1].address;
     hs_hst_add_death (model, context, birth - 1);
-    return true;
+    return event;
 }
 
 static bool read_realloc (struct hs_hst *self, const uint8_t **at, struct hs_event *event)
@@ -440,23 +449,18 @@ static bool read_block (struct hs_hst *self, const uint8_t **at, uint8_t op,
                         struct hs_event_batch *out)
 {
     bool is_free = (op & HS_HST_OP_FREE) != 0;
-    struct hs_event event;
-    bool is_sound;
+    const struct hs_event *event =
+        is_free ? read_free (self, at, op, out) : read_alloc (self, at, op, out);
 
-    event.kind = is_free ? HS_EVENT_FREE : HS_EVENT_ALLOC;
-    event.stack_ref = 0;
-    event.block.old_address = event.block.old_size = 0;
-    is_sound =
-        is_free ? read_free (self, at, op, &event, out) : read_alloc (self, at, op, &event, out);
-    if (!is_sound || *at > self->op.end)
+    if (event == NULL || *at > self->op.end)
         return false;
     self->n_block_events++;
     self->n_by_op[is_free]++;
-    if (event.process == HS_NO_PROCESS)
+    if (event->process == HS_NO_PROCESS)
         hs_hst_note (self, HS_NOTE_RECORD_DAMAGED, self->events_offset,
                      "An event belongs to no process and is left out.");
     else
-        out->events[out->n++] = event;
+        out->n++;
     return true;
 }
 
