@@ -7,6 +7,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#define CACHE_LINE 64
+#define EXPECTED_LINES 4 /* an event of a heap and its stack key lie in so many at most */
+
 struct header_layout {
     uint8_t bytes;   /* 0 = no such header */
     uint8_t time_at; /* 0 = none, or nobody knows where */
@@ -391,6 +394,18 @@ static inline bool may_be_noted (const struct hs_etl_page *page, const struct hs
            (hs_get_u16 (page->bytes + entry->at + ETL_EVENT_FLAGS_AT) & ETL_EVENT_HAS_ITEMS) != 0;
 }
 
+/* Other pages come first, as a rule: until the record is asked for, it and the next ones are on
+ * their way from memory. */
+static inline void expect (const struct hs_etl_page *page, const struct hs_etl_entry *entry)
+{
+    /* as numbers: the last ones may lie behind the buffer, where nothing is read */
+    uintptr_t at = (uintptr_t)(page->bytes + entry->at);
+
+    for (unsigned line = 0; line < EXPECTED_LINES; line++)
+        __builtin_prefetch ((const void *)(at + line * CACHE_LINE));
+    __builtin_prefetch ((const void *)((uintptr_t)entry + CACHE_LINE));
+}
+
 size_t hs_etl_page_take (struct hs_etl_page *page, int64_t until, size_t max,
                          struct hs_note_pile *notes, struct hs_etl_record *ret)
 {
@@ -406,6 +421,8 @@ size_t hs_etl_page_take (struct hs_etl_page *page, int64_t until, size_t max,
     } while (n < max && entry[n].time <= until && !notes->has_any &&
              !may_be_noted (page, &entry[n]));
     page->next += n;
+    if (n < left)
+        expect (page, &entry[n]);
     return n;
 }
 
