@@ -95,6 +95,7 @@ void hs_etl_meaning_begin (struct hs_etl_meaning *meaning, struct hs_event_batch
         hs_batch_add (batch, HS_EVENT_LOST, 0)->number = n_lost;
 }
 
+/* Asked for every record: what others may call is not inlined. */
 static inline bool has_room (const struct hs_etl_meaning *meaning)
 {
     /* each early stack may name a process of its own when it is settled */
