@@ -402,7 +402,7 @@ static void prefetch (const struct hs_trace *trace, const struct hs_event_batch 
 
 /* Where few are usual, it is not asked for each anew. */
 #define FEW_USUAL 4u
-#define UNUSUAL_BURST 16u
+#define UNUSUAL_BURST 64u
 
 static bool append_all (struct hs_trace *trace, const struct hs_event_batch *batch)
 {
