@@ -400,9 +400,10 @@ static void prefetch (const struct hs_trace *trace, const struct hs_event_batch 
         hs_column_prefetch (&trace->rows.end, row);
 }
 
-/* Where few are usual, it is not asked for each anew. */
+/* Where few are usual, it is not asked for each anew. The first of a word is never: that says
+ * nothing. */
 #define FEW_USUAL 4u
-#define UNUSUAL_BURST 64u
+#define UNUSUAL_BURST 40u
 
 static bool append_all (struct hs_trace *trace, const struct hs_event_batch *batch)
 {
@@ -412,7 +413,8 @@ static bool append_all (struct hs_trace *trace, const struct hs_event_batch *bat
         uint32_t n_usual = hs_trace_usual_blocks (trace, &batch->events[i], batch->n - i);
 
         i += n_usual;
-        end = n_usual < FEW_USUAL ? i + UNUSUAL_BURST : i + 1;
+        end = n_usual < FEW_USUAL && trace->n_events % HS_BIRTH_WORD_EVENTS != 0 ? i + UNUSUAL_BURST
+                                                                                 : i + 1;
         for (; i < end && i < batch->n; i++) {
             prefetch (trace, batch, i);
             if (!append_one (trace, &batch->events[i]))
