@@ -4,6 +4,8 @@
 
 #include "model/query.h"
 
+#include <time.h>
+
 #define KEY "hs-refresh"
 
 /* What the user does is answered within the frame that shows it, when that takes no longer than
@@ -11,8 +13,13 @@
  * another one. The main loop sleeps meanwhile. Where answers take longer, few frames wait. */
 #define WAIT_US 14000
 #define FRAMES_WITHOUT 10
+/* Where all answers together take so much of the processor to be painted, they have frames of their
+ * own again, for a second. */
+#define HEAVY_NS 12000000
+#define FRAMES_AFTER_HEAVY 60
 
 static guint n_without; /* frames that do not wait */
+static gint64 began_ns; /* of the thread's CPU: before the frame that waits is laid out */
 
 typedef struct {
     GtkWidget *widget;
@@ -22,13 +29,32 @@ typedef struct {
     gboolean is_dirty, is_by_user;
 } Refresh;
 
+static gint64 cpu_ns (void)
+{
+    struct timespec now;
+
+    (void)clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
+    return (gint64)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void on_painted (GdkFrameClock *clock, gpointer unused)
+{
+    g_signal_handlers_disconnect_by_func (clock, on_painted, NULL);
+    if (cpu_ns () - began_ns > HEAVY_NS)
+        n_without = FRAMES_AFTER_HEAVY;
+}
+
 /* After all views have asked, before anything is laid out. */
 static void on_layout (GdkFrameClock *clock, gpointer unused)
 {
     g_signal_handlers_disconnect_by_func (clock, on_layout, NULL);
-    if (n_without > 0)
+    if (n_without > 0) {
         n_without--;
-    else if (!hs_query_wait (g_get_monotonic_time () + WAIT_US))
+        return;
+    }
+    began_ns = cpu_ns ();
+    g_signal_connect (clock, "after-paint", G_CALLBACK (on_painted), NULL);
+    if (!hs_query_wait (g_get_monotonic_time () + WAIT_US))
         n_without = FRAMES_WITHOUT;
 }
 
