@@ -201,10 +201,46 @@ def measure_recording(folder):
     measure("replacing filters", folder, [recording], in_turn(replace_filters))
 
 
+# Lists of 40 blocks, of which one stays: about 80 events each, so many every ten milliseconds.
+ALLOCATING = """
+import time
+due, end, kept = time.time(), time.time() + %f, []
+while due < end:
+    for each in range(%d):
+        kept.append([bytearray(600 + i) for i in range(40)][:1])
+    due = max(due + 0.01, time.time() - 0.05)
+    time.sleep(max(0, due - time.time()) * %d)
+"""
+
+
+def measure_live(name, folder, lists_at_once):
+    """While a program is recorded that makes about a million events a second, or all it can."""
+    recording = os.path.join(folder, "live.hst")
+    code = ALLOCATING % (SECONDS + 5, lists_at_once or 1000, lists_at_once is not None)
+    program = subprocess.Popen(
+        [os.environ["HEAPSTRATA_PROGRAM"], "record", "-o", recording, "--", "/usr/bin/python3",
+         "-c", code], stderr=subprocess.DEVNULL)
+    began = time.monotonic()
+    wait_for("the recording", lambda: os.path.exists(recording))
+
+    def live(viewer):
+        time.sleep(SECONDS / 2)
+        drag(viewer)
+        time.sleep(SECONDS / 2)
+
+    measure(name, folder, [recording], live)
+    seconds = time.monotonic() - began
+    program.terminate()
+    program.wait()
+    told = cli(BUILD, "summary", recording)["totals"]
+    n = told["allocs"] + told["frees"] + told["reallocs"]
+    print("%s: %.2f million events recorded, %.2f a second" % (name, n / 1e6, n / 1e6 / seconds))
+    os.remove(recording)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         trace = os.path.join(folder, "large.etl")
-        recording = os.path.join(folder, "busy.hst")
         maker = os.path.join(BUILD, "tests/bench/make_history")
         millions = min(MILLIONS, 5)
         subprocess.run([maker, "etl", str(int(millions * 1e6)), trace], check=True)
@@ -218,27 +254,8 @@ def main():
         measure("reading, then ranges", folder, [trace], read_and_drag)
         os.remove(trace)
         measure_recording(folder)
-
-        program = subprocess.Popen(
-            [os.environ["HEAPSTRATA_PROGRAM"], "record", "-o", recording, "--", "/usr/bin/python3",
-             "-c", "import time\nend = time.time() + %f\nkept = []\nwhile time.time() < end:\n"
-             "    kept.append([bytearray(600 + i) for i in range(40)][:1])" % (SECONDS + 5)],
-            stderr=subprocess.DEVNULL)
-        began = time.monotonic()
-        wait_for("the recording", lambda: os.path.exists(recording))
-
-        def live(viewer):
-            time.sleep(SECONDS / 2)
-            drag(viewer)
-            time.sleep(SECONDS / 2)
-
-        measure("live", folder, [recording], live)
-        program.terminate()
-        program.wait()
-        told = cli(BUILD, "summary", recording)["totals"]
-        n = told["allocs"] + told["frees"] + told["reallocs"]
-        print("live: %.2f million events recorded, %.2f a second" % (
-            n / 1e6, n / 1e6 / (time.monotonic() - began)))
+        measure_live("live", folder, 125)
+        measure_live("live, at full speed", folder, None)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "views/call_tree_model.h"
+#include "views/number_renderer.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
@@ -195,16 +196,12 @@ static const char *tooltip_of (Cell cell, enum hs_stacks_of stacks_of)
 
 static void add_number (GtkTreeView *view, Cell cell, enum hs_stacks_of stacks_of)
 {
-    GtkCellRenderer *renderer = gtk_cell_renderer_text_new ();
+    GtkCellRenderer *renderer = hs_number_renderer_new ();
     GtkTreeViewColumn *column = gtk_tree_view_column_new ();
-    PangoAttrList *attributes = pango_attr_list_new ();
     GtkWidget *title = gtk_label_new (NULL);
 
-    pango_attr_list_insert (attributes, pango_attr_font_features_new ("tnum=1"));
     gtk_cell_renderer_set_fixed_size (renderer, -1, ROW_HEIGHT);
-    g_object_set (renderer, "xalign", 1.0, "xpad", PADDING, "ypad", 0, "attributes", attributes,
-                  "ellipsize", PANGO_ELLIPSIZE_END, NULL);
-    pango_attr_list_unref (attributes);
+    g_object_set (renderer, "xpad", PADDING, "ypad", 0, "ellipsize", PANGO_ELLIPSIZE_END, NULL);
     gtk_widget_set_tooltip_text (title, tooltip_of (cell, stacks_of));
     gtk_widget_show (title);
     gtk_tree_view_column_set_widget (column, title);
