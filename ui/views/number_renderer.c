@@ -145,7 +145,8 @@ static void hs_number_renderer_render (GtkCellRenderer *renderer, cairo_t *cr, G
     follow_font (self, widget);
     if (self->font != NULL)
         width = PANGO_PIXELS_CEIL (lay_out (self, text, glyphs, &n));
-    if (width > 0 && width <= cell->width - 2 * xpad) {
+    /* where it is tight a number may stand in the padding before it */
+    if (width > 0 && width <= cell->width - xpad) {
         take_colour (cr, widget);
         show (self, cr, cell->x + cell->width - xpad - width,
               cell->y + (cell->height - self->height) / 2 + self->ascent, glyphs, n);

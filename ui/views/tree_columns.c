@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "views/call_tree_model.h"
+#include "views/function_renderer.h"
 #include "views/number_renderer.h"
 
 #include <glib/gi18n.h>
@@ -156,28 +157,22 @@ static void draw_label (GtkTreeViewColumn *column, GtkCellRenderer *renderer, Gt
     HsCallTreeModel *self = HS_CALL_TREE_MODEL (model);
     const struct hs_call_tree_node *node = hs_call_tree_model_get_node (self, iter);
     g_autofree char *label = NULL;
-    PangoAttrList *attributes = pango_attr_list_new ();
 
     gtk_tree_model_get (model, iter, HS_CALL_TREE_COLUMN_LABEL, &label, -1);
-    if (node != NULL) {
-        PangoAttribute *dim = pango_attr_foreground_alpha_new (G_MAXUINT16 * 58 / 100);
-
-        dim->start_index = (guint)strlen (hs_call_tree_model_get_function (self, iter));
-        pango_attr_list_insert (attributes, dim);
-    }
-    if (node == NULL || node->is_inlined)
-        pango_attr_list_insert (attributes, pango_attr_style_new (PANGO_STYLE_ITALIC));
-    g_object_set (renderer, "text", label, "attributes", attributes, NULL);
-    pango_attr_list_unref (attributes);
+    g_object_set (renderer, "text", label, NULL);
+    hs_function_renderer_set_look (
+        HS_FUNCTION_RENDERER (renderer),
+        strlen (node != NULL ? hs_call_tree_model_get_function (self, iter) : label),
+        node == NULL || node->is_inlined);
 }
 
 static void add_label (GtkTreeView *view)
 {
-    GtkCellRenderer *renderer = gtk_cell_renderer_text_new ();
+    GtkCellRenderer *renderer = hs_function_renderer_new ();
     GtkTreeViewColumn *column = gtk_tree_view_column_new ();
 
     gtk_cell_renderer_set_fixed_size (renderer, -1, ROW_HEIGHT);
-    g_object_set (renderer, "ellipsize", PANGO_ELLIPSIZE_END, "ypad", 0, NULL);
+    g_object_set (renderer, "ypad", 0, NULL);
     gtk_tree_view_column_pack_start (column, renderer, TRUE);
     gtk_tree_view_column_set_cell_data_func (column, renderer, draw_label, NULL, NULL);
     gtk_tree_view_column_set_sizing (column, GTK_TREE_VIEW_COLUMN_FIXED);
