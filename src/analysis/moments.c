@@ -1,69 +1,67 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The state of every process at given moments, in one scan; see hs_timeline_moments (timeline.h).
- */
-#include "analysis/event_columns.h"
-#include "analysis/replay.h"
+/* The state of every process at given moments; see hs_timeline_moments (timeline.h). */
+#include "analysis/row_columns.h"
 #include "analysis/timeline.h"
 #include "base/memory.h"
 
 struct moments {
     struct hs_scan scan;
-    hs_event_no *borders; /* n + 1: the first event, then the first event after each moment */
-    struct hs_event_columns columns;
+    struct hs_row_columns columns;
     const struct hs_moments_query *query;
     struct hs_moment *deltas; /* by row, then by column: what changed in it */
 };
 
-static enum hs_status set_borders (struct moments *moments, struct hs_error *err)
+/* A block of memory that was there from a column on until the event `gone`. */
+static void add_memory (struct moments *moments, uint32_t context, uint64_t size, uint32_t column,
+                        hs_event_no gone)
 {
     const struct hs_moments_query *query = moments->query;
-    const struct hs_snapshot *snapshot = &moments->scan.snapshot;
+    const struct hs_rows *rows = moments->scan.snapshot.rows;
+    uint32_t row = query->row_of[hs_column_u32 (&rows->context_process, context)];
+    struct hs_moment *deltas;
 
-    moments->borders = hs_alloc_array (query->n + 1, sizeof *moments->borders);
-    moments->deltas =
-        hs_alloc_zeroed (((size_t)query->n_rows + 1) * query->n, sizeof *moments->deltas);
-    if (moments->borders == NULL || moments->deltas == NULL)
-        return hs_error_no_memory (err);
-    moments->borders[0] = snapshot->first_event;
-    for (uint32_t i = 0; i < query->n; i++) {
-        hs_event_no border = hs_snapshot_event_after (snapshot, query->times[i]);
-
-        moments->borders[i + 1] = border < moments->borders[0] ? moments->borders[0] : border;
+    if (row == UINT32_MAX)
+        return;
+    deltas = &moments->deltas[(size_t)row * query->n];
+    deltas[column].live_bytes += size;
+    deltas[column].live_count++;
+    if (gone < moments->columns.borders[query->n]) {
+        column = hs_event_columns_at (&moments->columns.events, gone);
+        deltas[column].live_bytes -= size;
+        deltas[column].live_count--;
     }
-    return hs_event_columns_init (&moments->columns, moments->borders, query->n, err);
 }
 
-static void scan_run (struct moments *moments, const struct hs_row_run *run,
-                      struct hs_birth_walk *births)
+/* All but the survivors of a block came and went in the same column. */
+static void add_survivors (struct moments *moments, const struct hs_range_block *block,
+                           uint32_t column)
 {
-    const struct hs_scan *scan = &moments->scan;
-    const struct hs_column *processes = &scan->snapshot.rows->context_process;
-    const struct hs_moments_query *query = moments->query;
-    hs_event_no first = moments->borders[0], last = moments->borders[query->n];
+    uint64_t first = block->first_survivor, end = first + block->n_survivors;
 
+    for (struct hs_survivor_run run; first < end; first += run.n) {
+        run = hs_survivor_run_at (&moments->scan.snapshot, first, end);
+        for (uint32_t i = 0; i < run.n; i++) {
+            struct hs_survivor_row row = hs_survivor_at (&moments->scan, &run, i);
+
+            add_memory (moments, hs_narrow_at (run.context, i), row.size, column, row.gone);
+        }
+    }
+}
+
+static void add_rows (void *data, const struct hs_range_block *block, const struct hs_row_run *run,
+                      uint32_t column)
+{
+    struct moments *moments = data;
+
+    if (block != NULL) {
+        add_survivors (moments, block, column);
+        return;
+    }
     for (uint32_t i = 0; i < run->n; i++) {
         uint32_t context = hs_narrow_at (run->context, i);
-        hs_event_no birth = hs_birth_walk_next (births);
-        hs_event_no gone = hs_scan_gone (scan, context, hs_run_peek (run->end, i));
-        uint32_t row = query->row_of[hs_column_u32 (processes, context)];
-        struct hs_moment *deltas;
-        uint64_t size = hs_run_size (&scan->snapshot, run, i);
 
-        if (row == UINT32_MAX)
-            continue;
-        deltas = &moments->deltas[(size_t)row * query->n];
-        if (birth < last) {
-            struct hs_moment *at = &deltas[hs_event_columns_at (&moments->columns, birth)];
-
-            at->live_bytes += size;
-            at->live_count++;
-        }
-        if (gone >= first && gone < last) {
-            struct hs_moment *at = &deltas[hs_event_columns_at (&moments->columns, gone)];
-
-            at->live_bytes -= size;
-            at->live_count--;
-        }
+        add_memory (moments, context, hs_run_size (&moments->scan.snapshot, run, i), column,
+                    hs_scan_gone (&moments->scan, context, hs_run_peek (run->end, i)));
     }
 }
 
@@ -86,23 +84,23 @@ static void sum_up (struct moments *moments)
     }
 }
 
-enum hs_status hs_timeline_moments (const struct hs_snapshot *snapshot,
-                                    const struct hs_moments_query *query, struct hs_moment **ret,
-                                    struct hs_error *err)
+static enum hs_status answer (const struct hs_snapshot *snapshot,
+                              const struct hs_moments_query *query, struct hs_moment **ret,
+                              struct hs_error *err)
 {
     struct moments moments = { .query = query };
     struct hs_filter filter = hs_filter_all ();
-    struct hs_birth_walk births = hs_birth_walk_init (snapshot, snapshot->first_row);
-    struct hs_row_run run;
     enum hs_status status = hs_scan_init (&moments.scan, snapshot, &filter, NULL, err);
 
     if (status == HS_OK)
-        status = set_borders (&moments, err);
+        status = hs_row_columns_init_at (&moments.columns, snapshot, query->times, query->n, err);
     if (status == HS_OK) {
-        for (hs_row_no row = snapshot->first_row; row < snapshot->n_rows; row += run.n) {
-            run = hs_row_run_at (snapshot, row, snapshot->n_rows);
-            scan_run (&moments, &run, &births);
-        }
+        moments.deltas =
+            hs_alloc_zeroed (((size_t)query->n_rows + 1) * query->n, sizeof *moments.deltas);
+        status = moments.deltas == NULL ? hs_error_no_memory (err) : HS_OK;
+    }
+    if (status == HS_OK) {
+        (void)hs_row_columns_scan (&moments.columns, &moments.scan, NULL, add_rows, &moments);
         sum_up (&moments);
         status = hs_trace_check (snapshot->trace, err);
     }
@@ -110,8 +108,20 @@ enum hs_status hs_timeline_moments (const struct hs_snapshot *snapshot,
         *ret = moments.deltas;
     else
         hs_free (moments.deltas);
-    hs_event_columns_clear (&moments.columns);
-    hs_free (moments.borders);
+    hs_row_columns_clear (&moments.columns);
     hs_scan_clear (&moments.scan);
     return status;
+}
+
+enum hs_status hs_timeline_moments (const struct hs_snapshot *snapshot,
+                                    const struct hs_moments_query *query, struct hs_moment **ret,
+                                    struct hs_error *err)
+{
+    bool was_off = hs_range_index_is_off (snapshot);
+    enum hs_status status = answer (snapshot, query, ret, err);
+
+    if (status != HS_OK || was_off || !hs_range_index_is_off (snapshot))
+        return status;
+    hs_free (*ret); /* a part of the index was damaged: once more, without it */
+    return answer (snapshot, query, ret, err);
 }

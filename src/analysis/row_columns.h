@@ -22,6 +22,11 @@ struct hs_row_columns {
 enum hs_status hs_row_columns_init (struct hs_row_columns *columns,
                                     const struct hs_snapshot *snapshot, int64_t from, int64_t to,
                                     uint32_t n, struct hs_error *err);
+/* The same between `n` times (ticks, ascending): column i is what came after times[i - 1], up to
+ * and with times[i], the first one everything up to times[0]. */
+enum hs_status hs_row_columns_init_at (struct hs_row_columns *columns,
+                                       const struct hs_snapshot *snapshot, const int64_t *times,
+                                       uint32_t n, struct hs_error *err);
 void hs_row_columns_clear (struct hs_row_columns *columns);
 
 /* A block whose rows were all born in one column, or (NULL) a run of such rows. */

@@ -68,8 +68,8 @@ struct hs_moments_query {
 };
 
 /*
- * The state at `n` given moments (ticks, ascending) for many processes at once, in one scan; what a
- * report needs. `row_of` says per process id which row of the answer it adds to (UINT32_MAX: none;
+ * The state at `n` given moments (ticks, ascending) for many processes at once: what a report
+ * needs. `row_of` says per process id which row of the answer it adds to (UINT32_MAX: none;
  * must cover every id with blocks in the snapshot). *ret, to be freed with hs_free, holds n moments
  * of row 0, then n of row 1 …, at last n of all rows together: (n_rows + 1) * n.
  */

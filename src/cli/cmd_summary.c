@@ -196,6 +196,19 @@ static void print_findings (const struct hs_finding_list *list)
     text_table_free (table);
 }
 
+static enum hs_status make (const struct cli_call *call, const struct open_trace *open,
+                            struct summary *ret, struct hs_error *err)
+{
+    enum hs_status status = summary_init (ret, open, cli_limit (call, SUMMARY_STACKS), err);
+
+    if (status != HS_OK || !call->json)
+        return status;
+    status = summary_add_timeline (ret, err);
+    if (status != HS_OK)
+        summary_clear (ret);
+    return status;
+}
+
 static int run (const struct cli_call *call)
 {
     struct open_trace open;
@@ -207,7 +220,7 @@ static int run (const struct cli_call *call)
     if (!open_trace_load (&open, call))
         return CLI_BAD_INPUT;
     if (hs_findings (&open.snapshot, &findings, &err) != HS_OK ||
-        summary_init (&summary, &open, cli_limit (call, SUMMARY_STACKS), &err) != HS_OK) {
+        make (call, &open, &summary, &err) != HS_OK) {
         hs_findings_unref (findings);
         open_trace_clear (&open);
         return cli_query_failed (call, &err);

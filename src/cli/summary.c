@@ -100,12 +100,9 @@ enum hs_status summary_init (struct summary *summary, const struct open_trace *o
 {
     const struct hs_snapshot *snapshot = &open->snapshot;
     struct hs_filter filter = hs_filter_all ();
-    struct hs_moments_query query = { summary->times, SUMMARY_POINTS, NULL, 0 };
     enum hs_status status;
 
     *summary = (struct summary){ .open = open, .stack_limit = stack_limit };
-    for (uint32_t i = 0; i < SUMMARY_POINTS; i++)
-        summary->times[i] = (int64_t)((__int128)snapshot->last_time * i / (SUMMARY_POINTS - 1));
     status = hs_stack_sums (snapshot, &filter, NULL, &summary->stacks, err);
     if (status != HS_OK)
         return status;
@@ -114,13 +111,21 @@ enum hs_status summary_init (struct summary *summary, const struct open_trace *o
     set_order (summary);
     group_heaps (summary);
     group_stacks (summary);
-    hs_trace_unlock (open->trace);
-    query.row_of = summary->row_of;
-    query.n_rows = summary->n_rows;
+    return HS_OK;
+}
+
+enum hs_status summary_add_timeline (struct summary *summary, struct hs_error *err)
+{
+    const struct hs_snapshot *snapshot = &summary->open->snapshot;
+    const struct hs_moments_query query = { summary->times, SUMMARY_POINTS, summary->row_of,
+                                            summary->n_rows };
+    enum hs_status status;
+
+    for (uint32_t i = 0; i < SUMMARY_POINTS; i++)
+        summary->times[i] = (int64_t)((__int128)snapshot->last_time * i / (SUMMARY_POINTS - 1));
+    hs_trace_unlock (summary->open->trace);
     status = hs_timeline_moments (snapshot, &query, &summary->moments, err);
-    (void)hs_trace_lock (open->trace);
-    if (status != HS_OK)
-        summary_clear (summary);
+    (void)hs_trace_lock (summary->open->trace);
     return status;
 }
 

@@ -18,7 +18,7 @@ struct summary {
     const struct open_trace *open;
     const struct hs_tables *tables;
     struct hs_stack_sums *stacks;
-    struct hs_moment *moments; /* by row_of, then the sum; SUMMARY_POINTS each */
+    struct hs_moment *moments; /* by row_of, then the sum; SUMMARY_POINTS each; NULL: not asked */
     uint32_t *row_of;          /* per process: its row, UINT32_MAX without heaps */
     uint32_t n_rows;
     uint32_t *first_heap; /* per process: its heaps are heaps[first .. first of the next) */
@@ -33,6 +33,7 @@ struct summary {
 
 enum hs_status summary_init (struct summary *summary, const struct open_trace *open,
                              uint32_t stack_limit, struct hs_error *err);
+enum hs_status summary_add_timeline (struct summary *summary, struct hs_error *err);
 void summary_clear (struct summary *summary);
 
 /* The stacks of a process, heaviest first (live bytes, then opened bytes): *ret_n of them, lent. */
