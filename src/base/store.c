@@ -95,22 +95,25 @@ static int take_room (int fd, uint64_t at, size_t size)
     return error;
 }
 
-/* The next `size` bytes of the file. */
-static void *map_file (struct hs_store *store, size_t size)
+/* Whether the file has room for `size` bytes more. */
+static bool has_room (struct hs_store *store, size_t size)
 {
-    uint64_t at = store->n_file_bytes;
-    void *bytes;
-
     if (store->fd_plus_one == 0) {
         store->fd_plus_one = open_file () + 1;
         store->file_error = store->fd_plus_one == 0 ? errno : 0;
     }
     if (store->file_error == 0)
-        store->file_error = take_room (store->fd_plus_one - 1, at, size);
-    if (store->file_error != 0)
-        return NULL;
-    bytes =
-        mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, store->fd_plus_one - 1, (off_t)at);
+        store->file_error = take_room (store->fd_plus_one - 1, store->n_file_bytes, size);
+    return store->file_error == 0;
+}
+
+/* The next `size` bytes of the file, in place of what is mapped at `place` (NULL: anywhere). */
+static void *map_file (struct hs_store *store, void *place, size_t size)
+{
+    void *bytes =
+        mmap (place, size, PROT_READ | PROT_WRITE, MAP_SHARED | (place != NULL ? MAP_FIXED : 0),
+              store->fd_plus_one - 1, (off_t)store->n_file_bytes);
+
     if (bytes == MAP_FAILED) {
         store->file_error = errno;
         return NULL;
@@ -126,7 +129,12 @@ static struct hs_store_slab *add_slab (struct hs_store *store, size_t size, bool
     if (slab == NULL)
         return NULL;
     slab->size = size;
-    slab->bytes = is_file ? map_file (store, size) : hs_reserve (size);
+    if (!is_file)
+        slab->bytes = hs_reserve (size);
+    else if (has_room (store, size))
+        slab->bytes = map_file (store, NULL, size);
+    else
+        slab->bytes = NULL;
     if (slab->bytes == NULL) {
         hs_free (slab);
         return NULL;
@@ -169,14 +177,24 @@ void *hs_store_take (struct hs_store *store, size_t size)
     return taken;
 }
 
+static size_t round_up (size_t size)
+{
+    return (size + 4095) / 4096 * 4096;
+}
+
 void *hs_store_reserve (struct hs_store *store, size_t size)
 {
     struct hs_store_slab *slab;
+    size_t excess;
 
-    size = (size + 4095) / 4096 * 4096;
-    size = size > 0 ? size : 4096;
-    slab = add_slab_somewhere (store, size, store->file_error == 0 && size > store->budget);
-    return slab != NULL ? slab->bytes : NULL;
+    size = round_up (size > 0 ? size : 1);
+    excess = size > store->budget ? round_up (size - (size_t)store->budget) : 0;
+    slab = add_slab (store, size, false);
+    if (slab == NULL)
+        return NULL;
+    if (excess > 0 && has_room (store, excess) && map_file (store, slab->bytes, excess) == NULL)
+        return NULL; /* it is not sure that the memory is still there */
+    return slab->bytes;
 }
 
 void hs_store_clear (struct hs_store *store)

@@ -34,8 +34,9 @@ void hs_store_init (struct hs_store *store);
 /* `size` zeroed bytes, a multiple of 4096; NULL when neither the disk nor memory has room. */
 void *hs_store_take (struct hs_store *store, size_t size);
 
-/* `size` zeroed bytes that cost memory where they are touched, up to the budget; else of the file.
- * In small pages until hs_reserve_most is told of them. NULL when there is no room. */
+/* `size` zeroed bytes that cost memory where they are touched; what is more than the budget is of
+ * the file, from the beginning on. In small pages until hs_reserve_most is told of them. NULL when
+ * there is no room. */
 void *hs_store_reserve (struct hs_store *store, size_t size);
 
 void hs_store_clear (struct hs_store *store);

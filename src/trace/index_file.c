@@ -302,6 +302,24 @@ static bool are_ranks_sound (const struct hs_index *index)
     return index->counts.of[HS_INDEX_ROWS] - before <= (uint64_t)HS_COLUMN_CHUNK_VALUES * 64;
 }
 
+static void add_memory (struct hs_index *index, enum hs_column_id id)
+{
+    uint64_t n_chunks = hs_index_column_chunks (&index->counts, id);
+
+    index->first_byte[id] = index->n_memory;
+    index->n_memory += n_chunks * HS_COLUMN_CHUNK_VALUES * index->columns[id]->value_size;
+}
+
+/* What is looked at least comes first: beyond the share of memory the beginning is of a file. */
+static void lay_out (struct hs_index *index)
+{
+    add_memory (index, HS_COLUMN_ADDRESS);
+    for (unsigned id = 0; id < HS_N_COLUMNS; id++) {
+        if (id != HS_COLUMN_ADDRESS)
+            add_memory (index, (enum hs_column_id)id);
+    }
+}
+
 static enum hs_status read_entries (struct hs_index *index, struct hs_span rest,
                                     struct hs_error *err)
 {
@@ -314,12 +332,11 @@ static enum hs_status read_entries (struct hs_index *index, struct hs_span rest,
     index->entries = hs_alloc_array (n, sizeof *index->entries);
     if (index->entries == NULL)
         return hs_error_no_memory (err);
+    lay_out (index);
     for (unsigned id = 0; id < HS_N_COLUMNS; id++) {
         uint64_t n_chunks = hs_index_column_chunks (&index->counts, (enum hs_column_id)id);
 
         index->first_entry[id] = at;
-        index->first_byte[id] = index->n_memory;
-        index->n_memory += n_chunks * HS_COLUMN_CHUNK_VALUES * index->columns[id]->value_size;
         for (uint64_t i = 0; i < n_chunks; i++, at++) {
             if (!read_entry (index, rest.data + at * HS_INDEX_ENTRY_BYTES,
                              index->columns[id]->value_size, &index->entries[at]))

@@ -37,6 +37,29 @@ START_TEST (memory_first_then_the_file)
 }
 END_TEST
 
+START_TEST (of_what_is_reserved_the_excess_is_of_the_file)
+{
+    struct hs_store store;
+    uint8_t *bytes;
+
+    hs_store_init (&store);
+    store.budget = 40 * CHUNK;
+    bytes = hs_store_reserve (&store, 30 * CHUNK);
+    ck_assert_ptr_nonnull (bytes);
+    ck_assert_uint_eq (store.n_file_bytes, 0);
+    bytes = hs_store_reserve (&store, 100 * CHUNK - 1);
+    ck_assert_ptr_nonnull (bytes);
+    ck_assert_uint_eq (store.n_file_bytes, 60 * CHUNK);
+    for (size_t i = 0; i < 100 * CHUNK - 1; i += 4096) {
+        ck_assert_uint_eq (bytes[i], 0);
+        bytes[i] = (uint8_t)(i / CHUNK + 1);
+    }
+    for (size_t i = 0; i < 100 * CHUNK - 1; i += 4096)
+        ck_assert_uint_eq (bytes[i], i / CHUNK + 1);
+    hs_store_clear (&store);
+}
+END_TEST
+
 START_TEST (the_share_is_told_by_the_environment)
 {
     struct hs_store store;
@@ -91,8 +114,16 @@ static void limit_files (rlim_t n_bytes)
 START_TEST (a_file_that_cannot_grow_is_left)
 {
     struct hs_store store;
+    uint8_t *reserved;
 
     limit_files (40 << 20); /* one slab, not two */
+    hs_store_init (&store);
+    store.budget = 10 * CHUNK;
+    reserved = hs_store_reserve (&store, 300 * CHUNK);
+    ck_assert_ptr_nonnull (reserved);
+    memset (reserved, 1, 300 * CHUNK);
+    ck_assert_int_eq (store.file_error, EFBIG);
+    hs_store_clear (&store);
     hs_store_init (&store);
     store.budget = 0;
     hs_memory_fail_never ();
@@ -193,6 +224,7 @@ int main (void)
 
     tcase_set_timeout (rules, 100);
     tcase_add_test (rules, memory_first_then_the_file);
+    tcase_add_test (rules, of_what_is_reserved_the_excess_is_of_the_file);
     tcase_add_test (rules, the_share_is_told_by_the_environment);
     tcase_add_test (rules, without_a_folder_memory_is_used);
     tcase_add_test (rules, want_of_memory_is_told);
