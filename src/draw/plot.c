@@ -65,12 +65,13 @@ void hs_draw_time_grid (cairo_t *cr, const struct hs_draw_style *style,
     cairo_set_line_width (cr, 1);
     for (unsigned i = 0; i < n; i++) {
         double x = floor (hs_axis_pixel (&axis, ticks[i].value)) + 0.5;
-        double half = hs_draw_label_width (cr, style, ticks[i].text) / 2;
+        double half;
 
         hs_draw_set_color (cr, hs_color_fade (style->grid, style->is_high_contrast ? 1 : 0.6));
         hairline (cr, x, plot->inside.y, x, plot->inside.y + plot->inside.height);
         if (below < HS_PLOT_TIME_LABELS)
             continue;
+        half = hs_draw_label_width (cr, style, ticks[i].text) / 2;
         hs_draw_label (
             cr, style,
             &(struct hs_text_spot){ .x = fmin (x, plot->area.x + plot->area.width - half - 3),
