@@ -168,9 +168,11 @@ def walk_record(steps):
                 "at the end" in row[-1] and row[-1] not in curves for row in table_rows(table, 3)))
 
         def named():
-            wait_for("names of functions", lambda: any(
-                "__libc_start" in row[0]
-                for row in table_rows(viewer.find(ROLE.TREE_TABLE, "top-down"))))
+            """Of libc and of python: one module has its names after the other."""
+            def all_named():
+                rows = table_rows(viewer.find(ROLE.TREE_TABLE, "top-down"))
+                return all(any(name in row[0] for row in rows) for name in ("__libc_start", "Py_"))
+            wait_for("names of functions", all_named)
 
         def rows_stay():
             table = viewer.focus(ROLE.TREE_TABLE, "top-down")
@@ -178,8 +180,8 @@ def walk_record(steps):
             press("Down")
             press("Down")
             iface = table.get_table_iface()
-            selected = wait_for("a selected row", lambda: next(
-                (row for row in range(iface.get_n_rows()) if iface.is_row_selected(row)), None))
+            selected = 2
+            wait_for("the third row selected", lambda: iface.is_row_selected(selected))
             before = table_rows(table, 12)
             for _ in range(3):
                 seen = table_rows(table, 12)
