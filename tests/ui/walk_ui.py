@@ -432,6 +432,24 @@ def walk_errors(steps):
     steps.step("without a display: one line, status 1", no_display)
 
 
+def walk_quit(steps):
+    """Ctrl+Q closes each window as its own button does."""
+    with tempfile.TemporaryDirectory() as folder:
+        keyfile = os.path.join(folder, "glib-2.0", "settings", "keyfile")
+        viewer = Viewer(BUILD, GSETTINGS_BACKEND="keyfile", XDG_CONFIG_HOME=folder)
+
+        def remembered():
+            press("Control+n")
+            wait_for("two windows", lambda: len(list(viewer.windows())) == 2)
+            viewer.close()
+            assert os.path.exists(keyfile), "nothing is remembered"
+            with open(keyfile) as read:
+                assert "window-width=" in read.read()
+
+        steps.step("Ctrl+Q closes all windows, and their size is remembered", remembered)
+        viewer.kill()
+
+
 def main():
     steps = Walk()
     walk_demo(steps)
@@ -439,6 +457,7 @@ def main():
     walk_loading(steps)
     walk_findings(steps)
     walk_errors(steps)
+    walk_quit(steps)
     steps.end()
 
 

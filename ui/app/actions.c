@@ -35,11 +35,9 @@ static void run_about (GtkApplication *application, HsWindow *window, GVariant *
 
 static void run_quit (GtkApplication *application, HsWindow *window, GVariant *parameter)
 {
-    GList *windows;
-
-    /* one after the other, so that each can save its state */
-    while ((windows = gtk_application_get_windows (application)) != NULL)
-        gtk_widget_destroy (windows->data);
+    /* each in a turn of its own, and it saves its state */
+    for (GList *at = gtk_application_get_windows (application); at != NULL; at = at->next)
+        gtk_window_close (at->data);
 }
 
 static void run_appearance (GtkApplication *application, HsWindow *window, GVariant *parameter)
