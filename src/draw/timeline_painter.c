@@ -406,6 +406,6 @@ void hs_draw_timeline (cairo_t *cr, const struct hs_draw_style *style,
         draw_levels (cr, style, plot, timeline, look);
     draw_gaps (cr, style, plot, look);
     cairo_restore (cr);
-    draw_legend (cr, style, plot, timeline, look);
     draw_flags (cr, style, plot, look);
+    draw_legend (cr, style, plot, timeline, look);
 }

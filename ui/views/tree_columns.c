@@ -12,6 +12,8 @@
 
 #define ROW_HEIGHT 25
 #define PADDING 5
+#define LABEL_WIDTH 190
+#define LABEL_LEAST 120
 
 typedef enum {
     CELL_INCLUSIVE, /* the query's metric and unit */
@@ -176,7 +178,7 @@ static void add_label (GtkTreeView *view)
     gtk_tree_view_column_pack_start (column, renderer, TRUE);
     gtk_tree_view_column_set_cell_data_func (column, renderer, draw_label, NULL, NULL);
     gtk_tree_view_column_set_sizing (column, GTK_TREE_VIEW_COLUMN_FIXED);
-    gtk_tree_view_column_set_fixed_width (column, 190);
+    gtk_tree_view_column_set_fixed_width (column, LABEL_WIDTH);
     gtk_tree_view_column_set_expand (column, TRUE);
     gtk_tree_view_column_set_resizable (column, TRUE);
     gtk_tree_view_append_column (view, column);
@@ -268,6 +270,20 @@ static void widest_text (Cell cell, const HsQueryState *state, const struct hs_c
     format_value (hs_sums_metric (&tree->total, metric, unit), metric, unit, text);
 }
 
+/* The functions make room: GTK shares out again what columns leave over only with another width of
+ * the whole, and the last column would stand out of sight until then. */
+static void grow (GtkTreeView *view, GtkTreeViewColumn *column, int width)
+{
+    GtkTreeViewColumn *label = gtk_tree_view_get_column (view, 0);
+    int had = gtk_tree_view_column_get_fixed_width (column);
+
+    if (had >= width)
+        return;
+    gtk_tree_view_column_set_fixed_width (column, width);
+    gtk_tree_view_column_set_fixed_width (
+        label, MAX (LABEL_LEAST, gtk_tree_view_column_get_fixed_width (label) - (width - had)));
+}
+
 /* A number without its last digits is another number: the column grows with the numbers and the
  * font; what is still too long ("1023.9 MiB" in a row of 2.1 GiB) ends with dots. */
 static void make_room (GtkTreeView *view, GtkTreeViewColumn *column, const char *text)
@@ -288,8 +304,7 @@ static void make_room (GtkTreeView *view, GtkTreeViewColumn *column, const char 
     pango_attr_list_unref (attributes);
     g_object_unref (layout);
     width += 3 * PADDING; /* and the theme's lines between cells */
-    if (gtk_tree_view_column_get_fixed_width (column) < width)
-        gtk_tree_view_column_set_fixed_width (column, width);
+    grow (view, column, width);
 }
 
 void hs_tree_columns_update (GtkTreeView *view)
@@ -304,13 +319,14 @@ void hs_tree_columns_update (GtkTreeView *view)
         const char *title = title_of (cell, state);
         char widest[HS_UNITS_TEXT_SIZE];
 
-        widest_text (cell, state, tree, widest);
-        make_room (view, column, widest);
         if (g_strcmp0 (gtk_tree_view_column_get_title (column), title) != 0) {
             gtk_label_set_text (GTK_LABEL (gtk_tree_view_column_get_widget (column)), title);
             gtk_tree_view_column_set_title (column, title);
         }
         gtk_tree_view_column_set_visible (column, is_shown (cell, state, tree));
+        widest_text (cell, state, tree, widest);
+        if (gtk_tree_view_column_get_visible (column))
+            make_room (view, column, widest);
     }
 }
 
