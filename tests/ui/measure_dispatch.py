@@ -166,7 +166,7 @@ def drag(viewer):
 
 
 def is_read(viewer):
-    return not viewer.has(Atspi.Role.LABEL, "^Reading ")
+    return not viewer.has(Atspi.Role.LABEL, "^(Opening|Reading) ")
 
 
 def wait_until_read(viewer):

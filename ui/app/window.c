@@ -208,10 +208,13 @@ static void update_progress (HsWindow *self)
         return;
     hs_format_bytes (hs_document_get_bytes_total (self->document), bytes);
     hs_format_count (hs_document_get_n_events (self->document), events);
-    /* Translators: file name, percent, size of the file, number of events read */
-    text = g_strdup_printf (_ ("Reading %s: %.0f %% of %s, %s events"),
-                            hs_document_get_title (self->document), floor (fraction * 100), bytes,
-                            events);
+    if (hs_document_get_bytes_total (self->document) == 0)
+        text = g_strdup_printf (_ ("Opening %s…"), hs_document_get_title (self->document));
+    else
+        /* Translators: file name, percent, size of the file, number of events read */
+        text = g_strdup_printf (_ ("Reading %s: %.0f %% of %s, %s events"),
+                                hs_document_get_title (self->document), floor (fraction * 100),
+                                bytes, events);
     gtk_label_set_text (self->progress_label, text);
     gtk_progress_bar_set_fraction (self->progress_bar, fraction);
 }

@@ -43,12 +43,24 @@ static void update_legend (HsHistogramPanel *self)
     gtk_label_set_text (self->legend, text);
 }
 
+/* Before the first event is read there is no "nothing". */
+static void show_answer (HsHistogramPanel *self)
+{
+    HsDocument *document = hs_selection_get_document (self->selection);
+    struct hs_histogram *histogram = hs_query_get_answer (self->query);
+
+    if (histogram != NULL &&
+        (histogram->n > 0 || hs_document_get_state (document) != HS_DOCUMENT_LOADING))
+        hs_histogram_view_set_histogram (self->view, histogram);
+    update_legend (self);
+}
+
 static void refresh (GtkWidget *widget)
 {
     HsHistogramPanel *self = HS_HISTOGRAM_PANEL (widget);
 
     hs_question_ask_shared_histogram (self->selection);
-    update_legend (self);
+    show_answer (self);
 }
 
 /* A range that is dragged is seen when its answer comes. */
@@ -65,12 +77,6 @@ static void on_selection_changed (HsHistogramPanel *self)
     hs_chart_invalidate (HS_CHART (self->view));
 }
 
-static void on_answered (HsHistogramPanel *self)
-{
-    hs_histogram_view_set_histogram (self->view, hs_query_get_answer (self->query));
-    update_legend (self);
-}
-
 void hs_histogram_panel_set_selection (HsHistogramPanel *self, HsSelection *selection)
 {
     g_return_if_fail (HS_IS_HISTOGRAM_PANEL (self) && self->selection == NULL);
@@ -78,7 +84,7 @@ void hs_histogram_panel_set_selection (HsHistogramPanel *self, HsSelection *sele
     hs_chart_set_up (HS_CHART (self->view), selection, _ ("Allocation sizes"));
     /* this view sets the sizes, so it shows them all */
     self->query = g_object_ref (hs_question_shared_histogram (selection));
-    g_signal_connect_object (self->query, "answered", G_CALLBACK (on_answered), self,
+    g_signal_connect_object (self->query, "answered", G_CALLBACK (show_answer), self,
                              G_CONNECT_SWAPPED);
     g_signal_connect_object (selection, "changed", G_CALLBACK (on_selection_changed), self,
                              G_CONNECT_SWAPPED);

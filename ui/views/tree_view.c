@@ -62,20 +62,6 @@ static void set_shown (HsTreeView *self)
         self->shown.metric = HS_METRIC_TOTAL;
 }
 
-static void refresh (GtkWidget *widget)
-{
-    HsTreeView *self = HS_TREE_VIEW (widget);
-    struct hs_filter filter = hs_selection_get_filter (self->selection);
-    gint64 rows = self->direction;
-
-    set_shown (self);
-    rows |= self->shown.shows_allocators ? HS_TREE_SHOWS_ALLOCATORS : 0;
-    rows |= self->shown.collapses_recursion ? HS_TREE_COLLAPSES_RECURSION : 0;
-    hs_query_ask (self->query, &filter,
-                  (gint64[HS_QUERY_N_PARAMETERS]){ rows, self->shown.metric, self->shown.unit,
-                                                   self->stacks_of });
-}
-
 /* ---- rows ---- */
 
 static void open_path_to (HsTreeView *self, uint32_t node)
@@ -321,10 +307,11 @@ static gboolean on_key_press (GtkWidget *widget, GdkEventKey *event, HsTreeView 
 static void update_placeholder (HsTreeView *self)
 {
     struct hs_call_tree *tree = answer_of (self);
-    gboolean is_empty = tree != NULL && (tree->n_nodes < 2 || tree->nodes[0].n_children == 0);
+    HsDocument *document = hs_selection_get_document (self->selection);
+    gboolean is_empty = tree != NULL && (tree->n_nodes < 2 || tree->nodes[0].n_children == 0) &&
+                        hs_document_get_state (document) != HS_DOCUMENT_LOADING;
     gboolean is_unknown =
-        self->stacks_of == HS_STACKS_OF_ENDS &&
-        !hs_document_has_free_stacks (hs_selection_get_document (self->selection));
+        self->stacks_of == HS_STACKS_OF_ENDS && !hs_document_has_free_stacks (document);
 
     /* rows that all say "(no call stack)" would say less */
     gtk_widget_set_visible (GTK_WIDGET (self->tree), !is_unknown);
@@ -337,6 +324,21 @@ static void update_placeholder (HsTreeView *self)
     is_empty = is_empty || is_unknown;
     gtk_widget_set_visible (GTK_WIDGET (self->placeholder), is_empty);
     gtk_widget_set_visible (GTK_WIDGET (self->cut), tree != NULL && tree->is_cut);
+}
+
+static void refresh (GtkWidget *widget)
+{
+    HsTreeView *self = HS_TREE_VIEW (widget);
+    struct hs_filter filter = hs_selection_get_filter (self->selection);
+    gint64 rows = self->direction;
+
+    set_shown (self);
+    rows |= self->shown.shows_allocators ? HS_TREE_SHOWS_ALLOCATORS : 0;
+    rows |= self->shown.collapses_recursion ? HS_TREE_COLLAPSES_RECURSION : 0;
+    hs_query_ask (self->query, &filter,
+                  (gint64[HS_QUERY_N_PARAMETERS]){ rows, self->shown.metric, self->shown.unit,
+                                                   self->stacks_of });
+    update_placeholder (self); /* what was being read was empty, perhaps */
 }
 
 static void open_at_first (HsTreeView *self, hs_process_id process)
