@@ -76,8 +76,20 @@ static int file_dup_fd (void *self)
     return fcntl (((struct file_source *)self)->fd, F_DUPFD_CLOEXEC, 0);
 }
 
-static const struct hs_source_class file_class = { file_read, file_size, file_progress, file_close,
-                                                   file_dup_fd };
+static void file_will_need (void *self, uint64_t offset, size_t n)
+{
+    (void)posix_fadvise (((struct file_source *)self)->fd, (off_t)offset, (off_t)n,
+                         POSIX_FADV_WILLNEED);
+}
+
+static const struct hs_source_class file_class = {
+    .read = file_read,
+    .size = file_size,
+    .progress = file_progress,
+    .close = file_close,
+    .dup_fd = file_dup_fd,
+    .will_need = file_will_need,
+};
 
 static enum hs_status memory_read (void *self, uint64_t offset, void *buffer, size_t n,
                                    size_t *ret_n, struct hs_error *err)
@@ -108,8 +120,12 @@ static double memory_progress (void *self, uint64_t offset)
     return size == 0 || offset >= size ? 1.0 : (double)offset / (double)size;
 }
 
-static const struct hs_source_class memory_class = { memory_read, memory_size, memory_progress,
-                                                     hs_free, NULL };
+static const struct hs_source_class memory_class = {
+    .read = memory_read,
+    .size = memory_size,
+    .progress = memory_progress,
+    .close = hs_free,
+};
 
 enum hs_status hs_source_new (const struct hs_source_class *class, void *self, const char *name,
                               enum hs_source_mode mode, struct hs_source **ret,
@@ -183,6 +199,12 @@ enum hs_status hs_source_read (struct hs_source *source, uint64_t offset, void *
         return HS_END;
     status = source->class->read (source->self, offset, buffer, n, ret_n, err);
     return status == HS_END && source->mode == HS_SOURCE_FOLLOW ? HS_AGAIN : status;
+}
+
+void hs_source_will_need (struct hs_source *source, uint64_t offset, size_t n)
+{
+    if (source->class->will_need != NULL && offset <= INT64_MAX - n)
+        source->class->will_need (source->self, offset, n);
 }
 
 static enum hs_status window_reserve (struct hs_window *window, size_t n, struct hs_error *err)

@@ -43,6 +43,7 @@ struct hs_source_class {
     void (*close) (void *self);
     /* Optional: a descriptor of the same file for somebody else's pread and close, -1 = none. */
     int (*dup_fd) (void *self);
+    void (*will_need) (void *self, uint64_t offset, size_t n); /* optional */
 };
 /* `self` stays the caller's when this fails. In HS_SOURCE_FOLLOW the end means HS_AGAIN. */
 enum hs_status hs_source_new (const struct hs_source_class *class, void *self, const char *name,
@@ -62,6 +63,9 @@ enum hs_status hs_source_view (struct hs_source *source, struct hs_window *windo
  */
 enum hs_status hs_source_read (struct hs_source *source, uint64_t offset, void *buffer, size_t n,
                                size_t *ret_n, struct hs_error *err);
+
+/* A hint that bytes will be read soon: a disk brings many places at once sooner than one by one. */
+void hs_source_will_need (struct hs_source *source, uint64_t offset, size_t n);
 
 /* A descriptor of the file for somebody else's pread and close; -1 when there is no plain file. */
 int hs_source_dup_fd (struct hs_source *source);

@@ -304,8 +304,12 @@ static void close_nothing (void *self)
     (void)self; /* hs_unpack_close does it */
 }
 
-static const struct hs_source_class unpack_class = { unpack_read, unpack_size, unpack_progress,
-                                                     close_nothing, NULL };
+static const struct hs_source_class unpack_class = {
+    .read = unpack_read,
+    .size = unpack_size,
+    .progress = unpack_progress,
+    .close = close_nothing,
+};
 
 static void *zlib_alloc (void *data, unsigned n, unsigned size)
 {

@@ -239,8 +239,12 @@ static double growing_progress (void *self, uint64_t offset)
     return 0;
 }
 
-static const struct hs_source_class growing_class = { growing_read, growing_size, growing_progress,
-                                                      hs_free, NULL };
+static const struct hs_source_class growing_class = {
+    .read = growing_read,
+    .size = growing_size,
+    .progress = growing_progress,
+    .close = hs_free,
+};
 
 enum hs_status growing_source_new (struct hs_span bytes, const size_t *visible,
                                    const struct late_field *late, struct hs_source **ret,

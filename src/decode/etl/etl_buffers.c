@@ -6,11 +6,15 @@
 #include "decode/etl/etl_layout.h"
 
 #include <inttypes.h>
+#include <time.h>
 
 #define SESSION_BUFFER_MIN 0x400u
 /* Header and first record marker: zeroed headers in front of records are damage, not empty space.
  */
 #define PEEK_BYTES (ETL_BUFFER_HEADER_BYTES + 8u)
+/* A header that takes so long comes from a disk; then so many after it are asked for at once. */
+#define SLOW_READ_NS 20000
+#define HINT_BUFFERS 256u
 #define SEARCH_PIECE_BYTES 4096u
 #define SEARCH_BUFFERS 2u /* a search for the next header of a packed file looks at so much */
 
@@ -283,6 +287,38 @@ static enum hs_status end_walk (struct hs_etl_walk *walk, const uint8_t *rest, s
     return HS_END;
 }
 
+static int64_t now_ns (void)
+{
+    struct timespec now;
+
+    (void)clock_gettime (CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Plain buffers all have one size: where the next headers stand is known. */
+static void hint_headers (struct hs_etl_walk *walk)
+{
+    uint64_t at = walk->hinted > walk->next ? walk->hinted : walk->next + walk->session_size;
+    uint64_t end = walk->next + (uint64_t)HINT_BUFFERS * walk->session_size;
+
+    if (walk->is_packed || at > end - (end - walk->next) / 2)
+        return;
+    for (; at < end; at += walk->session_size)
+        hs_source_will_need (walk->source, at, PEEK_BYTES);
+    walk->hinted = at;
+}
+
+static enum hs_status read_header (struct hs_etl_walk *walk, uint8_t at[PEEK_BYTES], size_t *ret_n,
+                                   struct hs_error *err)
+{
+    int64_t begin = now_ns ();
+    enum hs_status status = read_some (walk, walk->next, at, PEEK_BYTES, ret_n, err);
+
+    if (now_ns () - begin > SLOW_READ_NS)
+        hint_headers (walk);
+    return status;
+}
+
 enum hs_status hs_etl_walk_next (struct hs_etl_walk *walk, struct hs_note_pile *notes,
                                  struct hs_etl_buffer *ret, struct hs_error *err)
 {
@@ -291,7 +327,7 @@ enum hs_status hs_etl_walk_next (struct hs_etl_walk *walk, struct hs_note_pile *
         size_t n;
         uint64_t offset = walk->next;
         bool is_empty;
-        enum hs_status status = read_some (walk, offset, at, sizeof at, &n, err);
+        enum hs_status status = read_header (walk, at, &n, err);
 
         if (status != HS_OK)
             return status;

@@ -28,6 +28,7 @@ struct hs_etl_walk {
     struct hs_source *source; /* borrowed */
     uint64_t next;            /* where the next header is looked for */
     uint64_t known_size;      /* at least so many bytes are there */
+    uint64_t hinted;          /* headers up to here are on their way from the disk */
     uint64_t grid_start;      /* plain files: damage ends at grid_start + k * session_size */
     uint32_t session_size;
     uint64_t n_found;
