@@ -271,27 +271,50 @@ static enum hs_status finish_open (struct hs_decoder *decoder, enum hs_status st
     return HS_OK;
 }
 
-enum hs_status hs_decoder_open (const char *const *paths, size_t n_paths, enum hs_source_mode mode,
-                                struct hs_decoder **ret, struct hs_error *err)
+/* What was read until then is of no use, whatever the format made of it. */
+static enum hs_status end_cancelling (const struct hs_files *files, enum hs_status status,
+                                      struct hs_decoder **ret)
+{
+    bool is_cancelled = hs_cancel_is_set (files->cancel);
+
+    for (size_t i = 0; status == HS_OK && i < (*ret)->files.n; i++)
+        hs_source_set_cancel ((*ret)->files.items[i], NULL);
+    if (status == HS_OK && is_cancelled)
+        hs_decoder_close (*ret);
+    return is_cancelled ? HS_CANCELLED : status;
+}
+
+enum hs_status hs_decoder_open_files (const struct hs_files *files, struct hs_decoder **ret,
+                                      struct hs_error *err)
 {
     struct hs_decoder *decoder;
     enum hs_status status = HS_OK;
 
-    if (n_paths == 0)
+    if (files->n == 0)
         return hs_error_set (err, HS_UNSUPPORTED, HS_NO_OFFSET, "no file was named");
     decoder = HS_NEW (struct hs_decoder);
     if (decoder == NULL)
         return hs_error_no_memory (err);
-    for (size_t i = 0; status == HS_OK && i < n_paths; i++) {
+    for (size_t i = 0; status == HS_OK && i < files->n; i++) {
         struct hs_source *source;
 
-        status = hs_source_open_file (paths[i], mode, &source, err);
-        if (status == HS_OK)
+        status = hs_source_open_file (files->paths[i], files->mode, &source, err);
+        if (status == HS_OK) {
+            hs_source_set_cancel (source, files->cancel);
             status = add_file_take (decoder, source, err);
+        }
         if (status != HS_OK)
-            (void)hs_error_prefix (err, status, "%s", paths[i]);
+            (void)hs_error_prefix (err, status, "%s", files->paths[i]);
     }
-    return finish_open (decoder, status, ret, err);
+    return end_cancelling (files, finish_open (decoder, status, ret, err), ret);
+}
+
+enum hs_status hs_decoder_open (const char *const *paths, size_t n_paths, enum hs_source_mode mode,
+                                struct hs_decoder **ret, struct hs_error *err)
+{
+    const struct hs_files files = { .paths = paths, .n = n_paths, .mode = mode };
+
+    return hs_decoder_open_files (&files, ret, err);
 }
 
 enum hs_status hs_decoder_open_memory (struct hs_span bytes, struct hs_decoder **ret,

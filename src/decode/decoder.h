@@ -10,10 +10,16 @@
 
 struct hs_decoder;
 
-/*
- * `paths`: one file, or the files of one session for a format that joins them (ETL).
- * Errors name the path. HS_UNSUPPORTED with the kinds that are known when no format fits.
- */
+struct hs_files {
+    const char *const *paths; /* one, or those of one session for a format that joins them (ETL) */
+    size_t n;
+    enum hs_source_mode mode;
+    const struct hs_cancel *cancel; /* or NULL: opening, which may read much, ends HS_CANCELLED */
+};
+
+/* Errors name the path. HS_UNSUPPORTED with the kinds that are known when no format fits. */
+enum hs_status hs_decoder_open_files (const struct hs_files *files, struct hs_decoder **ret,
+                                      struct hs_error *err);
 enum hs_status hs_decoder_open (const char *const *paths, size_t n_paths, enum hs_source_mode mode,
                                 struct hs_decoder **ret, struct hs_error *err);
 

@@ -17,6 +17,7 @@ struct hs_source {
     void *self;
     char *name;
     enum hs_source_mode mode;
+    const struct hs_cancel *cancel;
 };
 
 struct file_source {
@@ -195,6 +196,8 @@ enum hs_status hs_source_read (struct hs_source *source, uint64_t offset, void *
     enum hs_status status;
 
     *ret_n = 0;
+    if (hs_cancel_is_set (source->cancel))
+        return HS_CANCELLED;
     if (offset > INT64_MAX - n)
         return HS_END;
     status = source->class->read (source->self, offset, buffer, n, ret_n, err);
@@ -271,6 +274,11 @@ const char *hs_source_name (const struct hs_source *source)
 enum hs_source_mode hs_source_mode (const struct hs_source *source)
 {
     return source->mode;
+}
+
+void hs_source_set_cancel (struct hs_source *source, const struct hs_cancel *cancel)
+{
+    source->cancel = cancel;
 }
 
 void hs_source_stop_following (struct hs_source *source)

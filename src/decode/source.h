@@ -9,6 +9,7 @@
 #ifndef HS_DECODE_SOURCE_H
 #define HS_DECODE_SOURCE_H
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/span.h"
 
@@ -78,6 +79,9 @@ double hs_source_progress (struct hs_source *source, uint64_t offset);
 
 const char *hs_source_name (const struct hs_source *source);
 enum hs_source_mode hs_source_mode (const struct hs_source *source);
+
+/* From now on, once the flag is set nothing more is read: HS_CANCELLED. NULL: nobody asks. Lent. */
+void hs_source_set_cancel (struct hs_source *source, const struct hs_cancel *cancel);
 
 /* Nobody writes it any more: from now on its end is the end. */
 void hs_source_stop_following (struct hs_source *source);

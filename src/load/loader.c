@@ -40,17 +40,25 @@ enum hs_status hs_loader_new_take (struct hs_decoder *decoder, struct hs_trace *
     return HS_OK;
 }
 
-enum hs_status hs_loader_open (const char *const *paths, size_t n_paths, enum hs_source_mode mode,
-                               struct hs_trace *trace, struct hs_loader **ret, struct hs_error *err)
+enum hs_status hs_loader_open_files (const struct hs_files *files, struct hs_trace *trace,
+                                     struct hs_loader **ret, struct hs_error *err)
 {
     struct hs_decoder *decoder;
-    enum hs_status status = hs_decoder_open (paths, n_paths, mode, &decoder, err);
+    enum hs_status status = hs_decoder_open_files (files, &decoder, err);
 
     if (status == HS_OK)
         status = hs_loader_new_take (decoder, trace, ret, err);
     if (status == HS_OK)
         (*ret)->may_use_index = true;
     return status;
+}
+
+enum hs_status hs_loader_open (const char *const *paths, size_t n_paths, enum hs_source_mode mode,
+                               struct hs_trace *trace, struct hs_loader **ret, struct hs_error *err)
+{
+    const struct hs_files files = { .paths = paths, .n = n_paths, .mode = mode };
+
+    return hs_loader_open_files (&files, trace, ret, err);
 }
 
 void hs_loader_leave_index (struct hs_loader *loader)

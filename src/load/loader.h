@@ -21,6 +21,8 @@ struct hs_load_progress {
     uint64_t n_events; /* block events so far */
 };
 
+enum hs_status hs_loader_open_files (const struct hs_files *files, struct hs_trace *trace,
+                                     struct hs_loader **ret, struct hs_error *err);
 enum hs_status hs_loader_open (const char *const *paths, size_t n_paths, enum hs_source_mode mode,
                                struct hs_trace *trace, struct hs_loader **ret,
                                struct hs_error *err);

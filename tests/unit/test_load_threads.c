@@ -207,6 +207,25 @@ START_TEST (what_is_read_ahead_is_what_the_decoder_reads)
 }
 END_TEST
 
+START_TEST (opening_is_cancelled_but_not_what_was_opened)
+{
+    struct hs_cancel cancel = { false };
+    const struct hs_files files = { &path, 1, HS_SOURCE_WHOLE, &cancel };
+    struct hs_event_batch *batch = hs_batch_new ();
+    struct hs_decoder *decoder = NULL;
+
+    ck_assert_int_eq (hs_decoder_open_files (&files, &decoder, NULL), HS_OK);
+    hs_cancel_set (&cancel);
+    ck_assert_int_eq (hs_decoder_next (decoder, batch, NULL), HS_OK);
+    ck_assert_uint_gt (batch->n, 0);
+    hs_decoder_close (decoder);
+    decoder = NULL;
+    ck_assert_int_eq (hs_decoder_open_files (&files, &decoder, NULL), HS_CANCELLED);
+    ck_assert_ptr_null (decoder);
+    hs_batch_free (batch);
+}
+END_TEST
+
 /* The decoder is the caller's again, wherever the thread stood. */
 START_TEST (reading_ahead_ends_at_any_moment)
 {
@@ -256,6 +275,7 @@ int main (int argc, char **argv)
     tcase_add_test (rules, answers_can_be_repeated);
     tcase_add_test (rules, cancelling_keeps_what_is_there);
     tcase_add_test (rules, what_is_read_ahead_is_what_the_decoder_reads);
+    tcase_add_test (rules, opening_is_cancelled_but_not_what_was_opened);
     tcase_add_test (rules, reading_ahead_ends_at_any_moment);
     tcase_add_test (rules, without_memory_nothing_is_read_ahead);
     suite_add_tcase (suite, rules);

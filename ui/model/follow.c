@@ -101,9 +101,13 @@ static enum hs_status open_when_there (HsFollow *self, struct hs_trace *trace,
     for (;;) {
         Look look = look_at (self->paths);
         bool is_followed = may_grow (self, g_get_real_time () - look.changed_us);
-        enum hs_status status =
-            hs_loader_open ((const char *const *)self->paths, g_strv_length (self->paths),
-                            is_followed ? HS_SOURCE_FOLLOW : HS_SOURCE_WHOLE, trace, ret, err);
+        const struct hs_files files = {
+            .paths = (const char *const *)self->paths,
+            .n = g_strv_length (self->paths),
+            .mode = is_followed ? HS_SOURCE_FOLLOW : HS_SOURCE_WHOLE,
+            .cancel = &self->cancel,
+        };
+        enum hs_status status = hs_loader_open_files (&files, trace, ret, err);
 
         atomic_store (&self->file_bytes, look.bytes);
         /* what stands there in full does not become a trace by growing */
