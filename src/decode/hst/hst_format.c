@@ -27,6 +27,7 @@ static void hst_close (void *data)
     hs_hst_chunks_clear (self);
     hs_hst_definitions_clear (self);
     hs_free (self->model);
+    hs_free (self->templates);
     hs_free (self);
 }
 
@@ -71,9 +72,11 @@ static enum hs_status hst_open (struct hs_source *const *sources, size_t n, void
         return hs_error_no_memory (err);
     self->source = sources[0];
     self->model = hs_alloc_array (1, sizeof *self->model);
+    self->templates = hs_alloc_array (HS_HST_MAX_CONTEXTS, sizeof *self->templates);
     self->frames = hs_alloc_array (HS_LIMIT_STACK_DEPTH, sizeof *self->frames);
-    status = self->model == NULL || self->frames == NULL ? hs_error_no_memory (err)
-                                                         : read_file_header (self, err);
+    status = self->model == NULL || self->templates == NULL || self->frames == NULL
+                 ? hs_error_no_memory (err)
+                 : read_file_header (self, err);
     if (hs_status_is_error (status)) {
         hst_close (self);
         return status;

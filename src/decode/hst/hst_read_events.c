@@ -5,6 +5,19 @@
  */
 #include "decode/hst/hst_reader.h"
 
+/* What all events of the context have in common. */
+static void set_template (struct hs_hst *self, uint32_t number)
+{
+    const struct hs_hst_context *context = &self->model->contexts[number];
+    struct hs_event *event = &self->templates[number];
+
+    *event = (struct hs_event){ .flags = context->flags,
+                                .process = context->process,
+                                .thread = context->thread,
+                                .block.heap = context->heap };
+    hs_event_set_origin (event, context->source);
+}
+
 void hs_hst_begin_read_events (struct hs_hst *self)
 {
     struct hs_span payload = { self->events.bytes, self->events.n };
@@ -34,6 +47,7 @@ void hs_hst_begin_read_events (struct hs_hst *self)
     self->segment_time = (int64_t)hs_get_u64 (payload.data + HS_HST_EVENTS_AT_RECORD_TIME);
     hs_hst_model_reset (self->model,
                         (int64_t)hs_get_u64 (payload.data + HS_HST_EVENTS_AT_FIRST_TIME));
+    set_template (self, 0);
 }
 
 /* False when the context is none; the same is true of every function here that returns a bool. */
@@ -63,6 +77,7 @@ static bool read_context (struct hs_hst *self, const uint8_t **at, uint32_t *ret
     if (fields.process != HS_NO_PROCESS && !hs_hst_need_process (self, fields.process, out))
         fields.process = HS_NO_PROCESS;
     *ret_number = hs_hst_add_context (model, &fields);
+    set_template (self, *ret_number);
     return true;
 }
 
@@ -144,14 +159,15 @@ static uint32_t read_distance (const uint8_t **at, unsigned kind)
 }
 
 /*
- * Context, time and stack of an alloc or free, in the next event of the batch: written in place,
- * for a copy would wait for what was just written. It is not counted yet. NULL: it makes no sense.
+ * Context, time and stack of an alloc or free (`what`), in the next event of the batch: written in
+ * place, for a copy would wait for what was just written. It is not counted yet. NULL: it makes no
+ * sense. Made twice, for allocs and for frees.
  */
-static struct hs_event *read_next (struct hs_hst *self, const uint8_t **at, uint8_t op,
-                                   struct hs_event_batch *out)
+static inline __attribute__ ((always_inline)) struct hs_event *read_next (
+    struct hs_hst *self, const uint8_t **at, uint8_t op, unsigned what, struct hs_event_batch *out,
+    struct hs_hst_context **ret_context)
 {
     struct hs_hst_model *model = self->model;
-    unsigned what = (op & HS_HST_OP_FREE) == 0 ? HS_HST_FOR_ALLOC : HS_HST_FOR_FREE;
     struct hs_hst_context *context = &model->contexts[model->context];
     uint32_t number = context->successor[what], local;
     struct hs_event *event;
@@ -163,14 +179,9 @@ static struct hs_event *read_next (struct hs_hst *self, const uint8_t **at, uint
     }
     event = &out->events[out->n]; /* a new context may have added a process before it */
     model->context = number;
-    context = &model->contexts[number];
+    *ret_context = context = &model->contexts[number];
+    *event = self->templates[number];
     event->kind = what == HS_HST_FOR_ALLOC ? HS_EVENT_ALLOC : HS_EVENT_FREE;
-    event->process = context->process;
-    event->thread = context->thread;
-    hs_event_set_origin (event, context->source);
-    event->flags = context->flags;
-    event->stack_ref = 0;
-    event->block = (struct hs_block_fields){ .heap = context->heap };
     event->time = read_time (model, at, op);
     if ((op & HS_HST_OP_STACK) != 0) {
         if (!read_stack (self, at, event, &local))
@@ -191,15 +202,14 @@ static const struct hs_event *read_alloc (struct hs_hst *self, const uint8_t **a
 {
     struct hs_hst_model *model = self->model;
     unsigned kind = op >> HS_HST_OP_ADDRESS_SHIFT & 3;
-    struct hs_event *event = read_next (self, at, op, out);
     struct hs_hst_context *context;
+    struct hs_event *event = read_next (self, at, op, HS_HST_FOR_ALLOC, out, &context);
     uint64_t *size;
     uint32_t death;
     uint16_t size_class;
 
     if (event == NULL)
         return NULL;
-    context = &model->contexts[model->context];
     size = hs_hst_expected_size (model, context->stack[HS_HST_FOR_ALLOC]);
     if ((op & HS_HST_OP_SIZE) != 0)
         *size = hs_hst_varint (at);
@@ -227,13 +237,12 @@ static const struct hs_event *read_free (struct hs_hst *self, const uint8_t **at
 {
     struct hs_hst_model *model = self->model;
     unsigned kind = op >> HS_HST_OP_ADDRESS_SHIFT & 3;
-    struct hs_event *event = read_next (self, at, op, out);
     struct hs_hst_context *context;
+    struct hs_event *event = read_next (self, at, op, HS_HST_FOR_FREE, out, &context);
     uint32_t birth;
 
     if (event == NULL)
         return NULL;
-    context = &model->contexts[model->context];
     if (kind == 3) {
         event->block.address = read_full_address (at, &context->last_dead);
         hs_hst_add_old_death (model, event->block.address);

@@ -69,6 +69,7 @@ struct hs_hst {
     int64_t segment_time; /* HS_HST_NO_TIME: none */
     uint64_t events_offset, definitions_offset;
     struct hs_hst_model *model;
+    struct hs_event *templates; /* by context of the model */
 
     /* the file so far */
     struct hs_hst_numbering node_numbers, string_numbers;
