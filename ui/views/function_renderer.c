@@ -2,8 +2,6 @@
 /* Names of functions, laid out once; see function_renderer.h. */
 #include "views/function_renderer.h"
 
-#include <string.h>
-
 #define MOST_LAYOUTS 500 /* some ten times as many as rows in sight */
 #define LOOK_KEY "hs-look"
 #define DIM_ALPHA (G_MAXUINT16 * 58 / 100)
