@@ -43,7 +43,8 @@ static inline uint8_t hs_live_birth_call (uint32_t birth)
 /* Zeroed: empty. */
 struct hs_live_map {
     struct hs_live_block *places;
-    size_t n, mask; /* places - 1; at most half of them are used */
+    size_t n, most; /* of them; for one more than `most` there must be more places */
+    size_t mask;    /* places - 1 */
     unsigned shift; /* of a hash, to its place */
     uint64_t factor;
 };
@@ -78,7 +79,7 @@ static inline bool hs_live_map_exchange (struct hs_live_map *map, const struct h
 {
     size_t at;
 
-    if (map->n * 2 >= map->mask && !hs_live_map_grow (map))
+    if (map->n == map->most && !hs_live_map_grow (map))
         return false;
     at = hs_live_map_find (map, block->address);
     *ret_old = map->places[at];

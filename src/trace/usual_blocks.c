@@ -54,7 +54,7 @@ static uint32_t most_events (const struct hs_trace *trace, uint32_t n)
         trace->n_events % HS_BIRTH_WORD_EVENTS == 0 || trace->n_rows % HS_COLUMN_CHUNK_VALUES == 0)
         return 0;
     live = &trace->heaps.items[run->heap].live;
-    room = live->places != NULL && live->n * 2 < live->mask ? live->mask / 2 - live->n : 0;
+    room = live->most - live->n; /* 0: there may be no places yet */
     n -= HS_PREFETCH_MAP;
     n = n < in_word ? n : in_word;
     n = n < in_chunk ? n : in_chunk;
