@@ -16,13 +16,14 @@
 #define CHOSEN_COLUMNS 600 /* of the row that is drawn in the timeline */
 #define MAX_ROWS 200
 #define QUIET_MS 80
+#define MOST_WAITS 25 /* two seconds */
 
 struct HsTreeCurves {
     GtkTreeView *view;
     GtkTreeViewColumn *column;
     HsSelection *selection;
     HsQuery *rows, *chosen;
-    guint quiet_source;
+    guint quiet_source, n_waits;
     struct hs_filter queued_for;
 };
 
@@ -109,7 +110,10 @@ static gboolean on_quiet (gpointer data)
     HsTreeCurves *self = data;
     g_autoptr (GArray) nodes = NULL;
 
-    self->quiet_source = 0;
+    /* they read what all others read, and more: those would wait for the file beside them */
+    if (!hs_query_are_all_answered () && self->n_waits++ < MOST_WAITS)
+        return G_SOURCE_CONTINUE;
+    self->quiet_source = self->n_waits = 0;
     if (tree_of (self) == NULL || !gtk_widget_get_mapped (GTK_WIDGET (self->view)))
         return G_SOURCE_REMOVE;
     nodes = nodes_in_sight (self);
