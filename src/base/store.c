@@ -17,6 +17,7 @@
 /* Of memory only what is touched is taken; of the file all. */
 #define SLAB_BYTES ((size_t)32 << 20)
 #define LARGE_PAGE_BYTES ((size_t)2 << 20)
+#define TOUCH_BYTES (4 * LARGE_PAGE_BYTES) /* ahead of what was handed out */
 
 struct hs_store_slab {
     struct hs_store_slab *next;
@@ -37,7 +38,7 @@ static uint64_t default_budget (void)
 
 void hs_store_init (struct hs_store *store)
 {
-    *store = (struct hs_store){ .budget = default_budget () };
+    *store = (struct hs_store){ .budget = default_budget (), .lock = PTHREAD_MUTEX_INITIALIZER };
 }
 
 static int open_in (const char *folder)
@@ -167,14 +168,44 @@ void *hs_store_take (struct hs_store *store, size_t size)
             return NULL;
         hs_reserve_most (slab->bytes, slab->size);
         skipped = -(uintptr_t)slab->bytes % LARGE_PAGE_BYTES;
+        (void)pthread_mutex_lock (&store->lock);
         store->at = (uint8_t *)slab->bytes + skipped;
         store->n_left = SLAB_BYTES;
+        store->touched = is_file ? NULL : store->at;
+        (void)pthread_mutex_unlock (&store->lock);
     }
     taken = store->at;
+    (void)pthread_mutex_lock (&store->lock);
     store->at += size;
     store->n_left -= size;
+    (void)pthread_mutex_unlock (&store->lock);
     store->n_bytes += is_file && store->file_error == 0 ? 0 : size;
     return taken;
+}
+
+/* What is to be touched next: one large page, or NULL. */
+static uint8_t *next_untouched (struct hs_store *store)
+{
+    uint8_t *next = store->touched, *end = store->at + store->n_left;
+
+    if (next == NULL)
+        return NULL;
+    if (next < store->at)
+        next = store->at + -(uintptr_t)store->at % LARGE_PAGE_BYTES;
+    if (next >= end || (size_t)(next - store->at) >= TOUCH_BYTES)
+        return NULL;
+    store->touched = next + LARGE_PAGE_BYTES;
+    return next;
+}
+
+bool hs_store_touch_ahead (struct hs_store *store)
+{
+    uint8_t *page;
+
+    (void)pthread_mutex_lock (&store->lock);
+    page = next_untouched (store);
+    (void)pthread_mutex_unlock (&store->lock);
+    return page != NULL && madvise (page, LARGE_PAGE_BYTES, MADV_POPULATE_WRITE) == 0;
 }
 
 static size_t round_up (size_t size)
@@ -208,5 +239,6 @@ void hs_store_clear (struct hs_store *store)
     }
     if (store->fd_plus_one > 0)
         (void)close (store->fd_plus_one - 1);
-    *store = (struct hs_store){ .budget = store->budget };
+    (void)pthread_mutex_destroy (&store->lock);
+    *store = (struct hs_store){ .budget = store->budget, .lock = PTHREAD_MUTEX_INITIALIZER };
 }

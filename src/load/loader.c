@@ -144,7 +144,7 @@ static enum hs_status read_batch (struct hs_loader *loader, const struct hs_even
     *ret = loader->batch;
     *ret_progress = hs_decoder_progress (loader->decoder);
     if (status == HS_OK && loader->may_read_ahead) {
-        loader->ahead = hs_read_ahead_new (loader->decoder);
+        loader->ahead = hs_read_ahead_new (loader->decoder, loader->trace);
         loader->may_read_ahead = false;
     }
     return status;

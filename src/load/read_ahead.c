@@ -23,6 +23,7 @@ struct slot {
 
 struct hs_read_ahead {
     struct hs_decoder *decoder;
+    struct hs_trace *trace; /* whose memory is got ready */
     struct slot slots[N_BATCHES];
     pthread_t thread;
     pthread_mutex_t lock;
@@ -41,6 +42,27 @@ static void read_one (struct hs_read_ahead *ahead, struct slot *slot)
     slot->progress = hs_decoder_progress (ahead->decoder);
 }
 
+/* With the lock: nothing is to be read for now. */
+static bool must_wait (const struct hs_read_ahead *ahead)
+{
+    return ahead->is_resting || ahead->n_full == N_BATCHES;
+}
+
+/* With the lock, which it gives up meanwhile: time to spare goes into memory for the other thread.
+ */
+static void pass_time (struct hs_read_ahead *ahead)
+{
+    bool was_useful = false;
+
+    if (!ahead->is_resting) {
+        (void)pthread_mutex_unlock (&ahead->lock);
+        was_useful = hs_trace_touch_ahead (ahead->trace);
+        (void)pthread_mutex_lock (&ahead->lock);
+    }
+    if (!was_useful && must_wait (ahead) && !ahead->must_end)
+        (void)pthread_cond_wait (&ahead->changed, &ahead->lock);
+}
+
 static void *read_all (void *data)
 {
     struct hs_read_ahead *ahead = data;
@@ -49,8 +71,8 @@ static void *read_all (void *data)
     while (!ahead->must_end) {
         struct slot *slot = &ahead->slots[(ahead->first + ahead->n_full) % N_BATCHES];
 
-        if (ahead->is_resting || ahead->n_full == N_BATCHES) {
-            (void)pthread_cond_wait (&ahead->changed, &ahead->lock);
+        if (must_wait (ahead)) {
+            pass_time (ahead);
             continue;
         }
         (void)pthread_mutex_unlock (&ahead->lock);
@@ -73,7 +95,7 @@ static void clear (struct hs_read_ahead *ahead)
     hs_free (ahead);
 }
 
-struct hs_read_ahead *hs_read_ahead_new (struct hs_decoder *decoder)
+struct hs_read_ahead *hs_read_ahead_new (struct hs_decoder *decoder, struct hs_trace *trace)
 {
     struct hs_read_ahead *ahead = HS_NEW (struct hs_read_ahead);
     bool has_batches = true;
@@ -81,6 +103,7 @@ struct hs_read_ahead *hs_read_ahead_new (struct hs_decoder *decoder)
     if (ahead == NULL)
         return NULL;
     ahead->decoder = decoder;
+    ahead->trace = trace;
     (void)pthread_mutex_init (&ahead->lock, NULL);
     (void)pthread_cond_init (&ahead->changed, NULL);
     for (unsigned i = 0; i < N_BATCHES && has_batches; i++) {

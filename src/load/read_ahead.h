@@ -11,12 +11,13 @@
 #define HS_LOAD_READ_AHEAD_H
 
 #include "decode/decoder.h"
+#include "trace/trace.h"
 
 struct hs_read_ahead;
 
 /* NULL when there is no memory or no thread: then read without. The decoder stays the caller's and
- * lives longer. */
-struct hs_read_ahead *hs_read_ahead_new (struct hs_decoder *decoder);
+ * lives longer, as does the trace: while the loader is behind, the thread gets memory for it. */
+struct hs_read_ahead *hs_read_ahead_new (struct hs_decoder *decoder, struct hs_trace *trace);
 
 /* Waits for the batch that is being read, if any. NULL is allowed. */
 void hs_read_ahead_free (struct hs_read_ahead *ahead);

@@ -295,6 +295,11 @@ void hs_trace_free (struct hs_trace *trace)
     hs_free (trace);
 }
 
+bool hs_trace_touch_ahead (struct hs_trace *trace)
+{
+    return hs_store_touch_ahead (&trace->store);
+}
+
 static bool add_shortage (struct hs_trace *trace, const char *sentence)
 {
     return hs_trace_add_finding (trace, HS_NOTE_SHORTAGE, 1, HS_NO_OFFSET,

@@ -60,6 +60,9 @@ struct hs_snapshot {
 struct hs_trace *hs_trace_new (void);
 void hs_trace_free (struct hs_trace *trace);
 
+/* Any one thread beside the writer's: store.h, hs_store_touch_ahead. */
+bool hs_trace_touch_ahead (struct hs_trace *trace);
+
 /* Writer. HS_TOO_LARGE past HS_LIMIT_EVENTS, HS_NO_MEMORY: what was published stays readable,
  * nothing more can be appended. */
 enum hs_status hs_trace_append (struct hs_trace *trace, const struct hs_event_batch *batch,

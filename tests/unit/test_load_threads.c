@@ -180,7 +180,8 @@ START_TEST (what_is_read_ahead_is_what_the_decoder_reads)
 {
     struct hs_decoder *decoder = open_decoder (), *other = open_decoder ();
     struct hs_event_batch *batch = hs_batch_new ();
-    struct hs_read_ahead *ahead = hs_read_ahead_new (other);
+    struct hs_trace *trace = hs_trace_new ();
+    struct hs_read_ahead *ahead = hs_read_ahead_new (other, trace);
     uint64_t expected = 0, digest = 0;
     const struct hs_event_batch *got;
     double progress, before = 0;
@@ -201,6 +202,7 @@ START_TEST (what_is_read_ahead_is_what_the_decoder_reads)
     ck_assert_int_eq (status, HS_END);
     ck_assert_uint_eq (digest, expected);
     hs_read_ahead_free (ahead);
+    hs_trace_free (trace);
     hs_decoder_close (decoder);
     hs_decoder_close (other);
     hs_batch_free (batch);
@@ -234,12 +236,14 @@ START_TEST (reading_ahead_ends_at_any_moment)
 
     for (unsigned n = 0; n < 12; n++) {
         struct hs_decoder *decoder = open_decoder ();
-        struct hs_read_ahead *ahead = hs_read_ahead_new (decoder);
+        struct hs_trace *trace = hs_trace_new ();
+        struct hs_read_ahead *ahead = hs_read_ahead_new (decoder, trace);
 
         ck_assert_ptr_nonnull (ahead);
         for (unsigned i = 0; i < n; i++)
             ck_assert_int_eq (hs_read_ahead_next (ahead, &batch, &progress, NULL), HS_OK);
         hs_read_ahead_free (ahead);
+        hs_trace_free (trace);
         (void)hs_decoder_progress (decoder);
         hs_decoder_close (decoder);
     }
@@ -249,16 +253,18 @@ END_TEST
 START_TEST (without_memory_nothing_is_read_ahead)
 {
     struct hs_decoder *decoder = open_decoder ();
+    struct hs_trace *trace = hs_trace_new ();
     struct hs_read_ahead *ahead = NULL;
     uint64_t n = 0;
 
     while (ahead == NULL) {
         hs_memory_fail_at (++n);
-        ahead = hs_read_ahead_new (decoder);
+        ahead = hs_read_ahead_new (decoder, trace);
         hs_memory_fail_never ();
     }
     ck_assert_uint_gt (n, 32); /* a batch each */
     hs_read_ahead_free (ahead);
+    hs_trace_free (trace);
     hs_decoder_close (decoder);
 }
 END_TEST

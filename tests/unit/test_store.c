@@ -60,6 +60,31 @@ START_TEST (of_what_is_reserved_the_excess_is_of_the_file)
 }
 END_TEST
 
+START_TEST (memory_is_touched_ahead_but_not_far)
+{
+    struct hs_store store;
+    uint8_t *chunk;
+    unsigned n = 0;
+
+    hs_store_init (&store);
+    ck_assert (!hs_store_touch_ahead (&store)); /* nothing was asked for */
+    chunk = hs_store_take (&store, CHUNK);
+    ck_assert_ptr_nonnull (chunk);
+    memset (chunk, 7, CHUNK);
+    while (hs_store_touch_ahead (&store))
+        n++;
+    ck_assert_uint_le (n, 4); /* 2 MiB each; none on an old kernel */
+    for (size_t i = 0; i < CHUNK; i++)
+        ck_assert_uint_eq (chunk[i], 7);
+    hs_store_clear (&store);
+    store.budget = 0;
+    ck_assert_ptr_nonnull (hs_store_take (&store, CHUNK));
+    if (store.file_error == 0) /* what the file holds may be put on the disk */
+        ck_assert (!hs_store_touch_ahead (&store));
+    hs_store_clear (&store);
+}
+END_TEST
+
 START_TEST (the_share_is_told_by_the_environment)
 {
     struct hs_store store;
@@ -224,6 +249,7 @@ int main (void)
 
     tcase_set_timeout (rules, 100);
     tcase_add_test (rules, memory_first_then_the_file);
+    tcase_add_test (rules, memory_is_touched_ahead_but_not_far);
     tcase_add_test (rules, of_what_is_reserved_the_excess_is_of_the_file);
     tcase_add_test (rules, the_share_is_told_by_the_environment);
     tcase_add_test (rules, without_a_folder_memory_is_used);
