@@ -10,16 +10,19 @@
 
 /* What the user does is answered within the frame that shows it, when that takes no longer than
  * this: frames of their own would show the answers a sixtieth of a second later, each view's in
- * another one. The main loop sleeps meanwhile. Where answers take longer, few frames wait. */
+ * another one. The main loop sleeps meanwhile. Where answers take longer the next frame shows them,
+ * and after further late ones in a row up to three frames do not wait: a pointer that moves all the
+ * time is ahead of what is shown until one does again. */
 #define WAIT_US 14000
-#define FRAMES_WITHOUT 10
+#define FRAMES_WITHOUT 3
 /* Where all answers together take so much of the processor to be painted, they have frames of their
  * own again, for a second. */
 #define HEAVY_NS 12000000
 #define FRAMES_AFTER_HEAVY 60
 
-static guint n_without; /* frames that do not wait */
-static gint64 began_ns; /* of the thread's CPU: before the frame that waits is laid out */
+static guint n_without;  /* frames that do not wait */
+static guint after_late; /* how many it will be when the next wait is in vain */
+static gint64 began_ns;  /* of the thread's CPU: before the frame that waits is laid out */
 
 typedef struct {
     GtkWidget *widget;
@@ -54,8 +57,12 @@ static void on_layout (GdkFrameClock *clock, gpointer unused)
     }
     began_ns = cpu_ns ();
     g_signal_connect (clock, "after-paint", G_CALLBACK (on_painted), NULL);
-    if (!hs_query_wait (g_get_monotonic_time () + WAIT_US))
-        n_without = FRAMES_WITHOUT;
+    if (hs_query_wait (g_get_monotonic_time () + WAIT_US)) {
+        after_late = 0;
+    } else {
+        n_without = after_late;
+        after_late = MIN (after_late * 2 + 1, FRAMES_WITHOUT);
+    }
 }
 
 static void wait_in_frame (GdkFrameClock *clock)
